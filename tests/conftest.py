@@ -1,4 +1,4 @@
-"""What holds for every test: nothing is excused, nothing is left behind, and chance is repeatable."""
+"""What holds for every test: no excuses, nothing left behind, and repeatable chance."""
 
 import asyncio
 import os
@@ -13,17 +13,23 @@ pytest_plugins = ["tests.tooling.no_excuses"]
 
 THREAD_GRACE_S = 5.0
 
-# Examples are a matter of taste and time, deadlines a matter of the machine's load, and the latter is not ours.
+# No deadlines: they would measure the machine's load.
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
-    "nightly", max_examples=5000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "nightly",
+    max_examples=5000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
 
 
 def pytest_configure() -> None:
-    """Leave no implicit event loop behind, whose unclosed socket would fail a test that never asked for one."""
+    """Leave no implicit event loop, whose unclosed socket would fail some innocent test."""
     asyncio.set_event_loop(None)
 
 
@@ -32,7 +38,9 @@ def _no_thread_left() -> Iterator[None]:
     """Fail the test that leaves a thread running which would keep the process from ending."""
     before = set(threading.enumerate())
     yield
-    left = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    left = [
+        thread for thread in threading.enumerate() if thread not in before and not thread.daemon
+    ]
     for thread in left:
         thread.join(THREAD_GRACE_S)
     still_there = [thread.name for thread in left if thread.is_alive()]
@@ -55,8 +63,8 @@ async def _task_watch() -> AsyncIterator[None]:
 def _no_task_left(request: pytest.FixtureRequest, _no_thread_left: None) -> None:
     """Watch the loop of an asynchronous test; a plain one has none.
 
-    Asked for after the watch on threads, so that the loop's own threads are gone when those are counted,
-    and before the test's own fixtures, so that what they leave is seen as well.
+    Asked for after the watch on threads, so that the loop's own threads are gone when those are
+    counted, and before the test's own fixtures, so that what they leave is seen as well.
     """
     if request.node.get_closest_marker("asyncio") is not None:
         request.getfixturevalue("_task_watch")

@@ -1,6 +1,6 @@
-"""Kinds of import contract that import-linter does not bring: a library's one home, and what a package may not touch.
+"""Kinds of import contract that import-linter does not bring.
 
-Both name modules that need not exist yet, so that the contract is there before the code it holds.
+They name modules that need not exist yet, so that the contract is there before the code it holds.
 See import-linter's documentation on custom contract types for the protocol.
 """
 
@@ -62,13 +62,16 @@ class HomeContract(_DirectImportContract):
     def is_broken_by(self, importer: str, *, imported: str) -> bool:
         libraries = cast("list[str]", self.libraries)
         homes = cast("list[str]", self.homes)
-        return _is_in(imported, packages=libraries) and not _is_in(importer, packages=[*homes, *libraries])
+        return _is_in(imported, packages=libraries) and not _is_in(
+            importer, packages=[*homes, *libraries]
+        )
 
 
 class BarredContract(_DirectImportContract):
-    """A package does not import certain libraries, nor, with `third_party`, anything outside the standard library.
+    """A package does not import certain libraries.
 
-    Options: `packages`, which are held to it; `libraries`, barred by name; `third_party`, whether all the rest is too.
+    Options: `packages`, which are held to it; `libraries`, barred by name; `third_party`, whether
+    everything outside the standard library is barred as well.
     """
 
     type_name = "barred"
@@ -83,13 +86,17 @@ class BarredContract(_DirectImportContract):
         if _is_in(imported, packages=cast("list[str]", self.libraries)):
             return True
         top_level = imported.partition(".")[0]
-        return bool(self.third_party) and top_level != _DOCKD and top_level not in sys.stdlib_module_names
+        return (
+            bool(self.third_party)
+            and top_level != _DOCKD
+            and top_level not in sys.stdlib_module_names
+        )
 
 
 class StrangersContract(Contract):
     """The named children of a package do not import each other, not even through a third module.
 
-    Option: `groups`, each `package: child child child`; children that do not exist yet are passed over.
+    Option: `groups`, each `package: child child child`; children that do not exist are passed over.
     """
 
     type_name = "strangers"

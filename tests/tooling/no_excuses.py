@@ -1,7 +1,7 @@
 """A pytest plugin: a run in which a test was skipped, expected to fail or left out is a failed run.
 
-A test that did not run has shown nothing, and a real part that is missing is a fault of the machine's set-up:
-`make test` installs it, so nothing needs to be excused. Works alike in one process and under pytest-xdist.
+A test that did not run has shown nothing, and a real part that is missing is a fault of the set-up:
+`make test` installs it, so nothing needs to be excused. Works in one process and under pytest-xdist.
 """
 
 from typing import Any
@@ -15,7 +15,9 @@ _WORKER_KEY = "dockd_deselected"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that says: this run is the whole suite."""
-    parser.addoption("--whole", action="store_true", help="fail when any collected test was deselected")
+    parser.addoption(
+        "--whole", action="store_true", help="fail when any collected test was deselected"
+    )
 
 
 def excuse_of(report: pytest.TestReport | pytest.CollectReport) -> str | None:
@@ -53,11 +55,15 @@ class NoExcuses:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401  (xdist has no types)
-        """Take over what an xdist worker left out or excused: it collects, and reports neither by itself."""
+        """Take over what an xdist worker left out or excused while it collected."""
         output = getattr(node, "workeroutput", {})
         for key in (_DESELECTED, _EXCUSED):
             known = self._config.stash[key]
-            known += [entry for entry in output.get(f"{_WORKER_KEY}_{key is _EXCUSED}", []) if entry not in known]
+            known += [
+                entry
+                for entry in output.get(f"{_WORKER_KEY}_{key is _EXCUSED}", [])
+                if entry not in known
+            ]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -79,7 +85,9 @@ class NoExcuses:
 
     def _complaints(self) -> list[str]:
         left_out = self._config.stash[_DESELECTED] if self._config.getoption("--whole") else []
-        return sorted({*self._config.stash[_EXCUSED], *(f"{nodeid}: deselected" for nodeid in left_out)})
+        return sorted(
+            {*self._config.stash[_EXCUSED], *(f"{nodeid}: deselected" for nodeid in left_out)}
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,10 +11,16 @@ ROOT = Path(__file__).parents[2]
 VIOLATIONS = {
     "core waits": ({"core/clip.py": "import asyncio\n"}, "The core does no I/O"),
     "core uses a library": ({"core/clip.py": "import pydantic\n"}, "The core does no I/O"),
-    "core reads the configuration": ({"core/clip.py": "import dockd.config\n", "config.py": ""}, "Imports go down"),
+    "core reads the configuration": (
+        {"core/clip.py": "import dockd.config\n", "config.py": ""},
+        "Imports go down",
+    ),
     "stray module": ({"helpers.py": ""}, "Imports go down"),
     "stray package": ({"util/__init__.py": ""}, "Imports go down"),
-    "store meets camera": ({"stores/s3.py": "import dockd.cameras\n", "cameras/__init__.py": ""}, "Imports go down"),
+    "store meets camera": (
+        {"stores/s3.py": "import dockd.cameras\n", "cameras/__init__.py": ""},
+        "Imports go down",
+    ),
     "store borrows from a store": (
         {"stores/s3.py": "import dockd.stores.tus\n", "stores/tus.py": ""},
         "Families know nothing",

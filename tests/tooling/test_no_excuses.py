@@ -33,9 +33,20 @@ def _run(folder: Path, *arguments: str, test: str) -> subprocess.CompletedProces
     (folder / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
     (folder / "test_passing.py").write_text(PASSING)
     (folder / "test_generated.py").write_text(test)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments, str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        *arguments,
+        str(folder),
+    ]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.slow

@@ -34,14 +34,21 @@ def test_a_lock_names_no_address_and_no_machine(lock: Path) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_everything_in_a_lock_has_a_hash(lock: Path) -> None:
     """Nothing is installed that was not the thing that was locked."""
-    entries = [entry for entry in re.split(r"^(?=[a-z0-9])", lock.read_text(), flags=re.MULTILINE) if "==" in entry]
+    entries = [
+        entry
+        for entry in re.split(r"^(?=[a-z0-9])", lock.read_text(), flags=re.MULTILINE)
+        if "==" in entry
+    ]
     assert len(entries) == len(_pins(lock)) > 0
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
 def test_runtime_and_development_are_one_resolution() -> None:
     """What the tests ran with is what the station gets."""
-    runtime, development = _pins(PACKAGING / "requirements.txt"), _pins(PACKAGING / "requirements-dev.txt")
+    runtime, development = (
+        _pins(PACKAGING / "requirements.txt"),
+        _pins(PACKAGING / "requirements-dev.txt"),
+    )
     assert runtime.items() <= development.items()
 
 
@@ -65,7 +72,10 @@ def test_every_runtime_library_has_a_home() -> None:
         if contract["type"] == "home"
         for library in contract["libraries"]
     }
-    names = {re.split(r"[<>=~!\[ ]", requirement)[0] for requirement in project["project"]["dependencies"]}
+    names = {
+        re.split(r"[<>=~!\[ ]", requirement)[0]
+        for requirement in project["project"]["dependencies"]
+    }
     modules = {"systemd-python": "systemd", "prometheus-client": "prometheus_client"}
     assert {modules.get(name, name) for name in names} <= homes
 
@@ -73,13 +83,17 @@ def test_every_runtime_library_has_a_home() -> None:
 @pytest.mark.parametrize("target", ["test-rack", "rack", "deb", "fleet"])
 def test_a_target_of_a_later_issue_says_so(target: str) -> None:
     """What is not built yet is refused in words, and never looks done."""
-    result = subprocess.run(["make", "-C", ROOT, target], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["make", "-C", ROOT, target], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2
     assert "comes with a later issue" in result.stderr
 
 
 def test_an_unknown_group_of_packages_is_refused() -> None:
     """A misspelt group installs nothing and says so."""
-    result = subprocess.run([PACKAGING / "setup-system", "pyhton"], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [PACKAGING / "setup-system", "pyhton"], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2
     assert "no group called 'pyhton'" in result.stderr
