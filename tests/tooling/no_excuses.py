@@ -1,7 +1,7 @@
 """A pytest plugin: a run in which a test was skipped, expected to fail or left out is a failed run.
 
 A test that did not run has shown nothing, and a real part that is missing is a fault of the set-up:
-`make test` installs it, so nothing needs to be excused. Works in one process and under pytest-xdist.
+`make test` installs it, so nothing needs to be excused. Works under pytest-xdist too.
 """
 
 from typing import Any
