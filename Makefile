@@ -21,8 +21,8 @@ demo: .venv ## the main job for real: simulated cameras, a real store, pulled ca
 	@$(BIN)/dockd demo
 
 test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
-	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report=
-	@$(if $(wildcard dockd/core/*.py),$(BIN)/coverage report,echo "make test: there is no dockd/core yet to measure the coverage of" >&2)
+	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/coverage report
 
 test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
 	@$(BIN)/pytest --numprocesses 2 -m "not real and not slow"
