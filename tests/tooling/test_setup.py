@@ -97,3 +97,41 @@ def test_an_unknown_group_of_packages_is_refused() -> None:
     )
     assert result.returncode == 2
     assert "no group called 'pyhton'" in result.stderr
+
+
+def _program(folder: Path, name: str, *, script: str) -> None:
+    """Put a program in front of the system's own of that name."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("missing", "user", "expected"),
+    [
+        ("nothing", 0, []),
+        ("gcc", 0, ["update", "install --yes --no-install-recommends gcc"]),
+        ("gcc", 1000, ["sudo", "update", "sudo", "install --yes --no-install-recommends gcc"]),
+    ],
+    ids=["all-there", "root", "user"],
+)
+def test_only_missing_system_packages_are_installed(
+    missing: str, user: int, expected: list[str], tmp_path: Path
+) -> None:
+    """The package lists are refreshed and root is asked for only when something is missing."""
+    log = tmp_path / "log"
+    _program(tmp_path, "dpkg-query", script=f'[ "$3" = {missing} ] || printf installed')
+    _program(tmp_path, "apt-get", script=f'shift 3; echo "$@" >> {log}')
+    _program(tmp_path, "sudo", script=f'echo sudo >> {log}; exec "$@"')
+    _program(tmp_path, "id", script=f"echo {user}")
+    log.touch()
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    result = subprocess.run(
+        [PACKAGING / "setup-system", "python"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert log.read_text().splitlines() == expected
