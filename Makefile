@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help demo test test-fast test-rack rack deb bench fleet lint format lock clean .venv
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
 
 demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
 	@$(BIN)/dockd demo
