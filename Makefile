@@ -15,13 +15,13 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help demo test test-fast test-rack rack deb bench fleet lint format lock clean .venv
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
 
 demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
 	@$(BIN)/dockd demo
 
 test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
-	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report=
+	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 
 test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
