@@ -1,0 +1,79 @@
+# Each target sets up what it needs, and a second run of the setting up costs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Debian 12's own interpreter, which the package is built for; elsewhere whatever 3.11 there is.
+PYTHON := $(firstword $(wildcard /usr/bin/python3.11) python3.11)
+UV := build/bootstrap/bin/uv
+BIN := .venv/bin
+LOCKS := packaging/requirements-build.txt packaging/requirements-dev.txt
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help demo test test-fast test-rack rack deb bench fleet lint format lock clean .venv
+
+help: ## this list
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
+
+demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
+	@$(BIN)/dockd demo
+
+test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
+	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/coverage report
+
+test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
+	@$(BIN)/pytest --numprocesses 2 -m "not real and not slow"
+
+bench: .venv ## the ratios against named peers, into build/bench.json (BENCH=name for one)
+	@packaging/setup-system bench
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+lint: .venv ## ruff, mypy and the import contracts
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv ## let ruff lay the code out and fix what it can
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+test-rack rack: ## (a later issue) the virtual rack: a booted station with hot-plugged cameras
+	@echo "make $@: the virtual rack comes with a later issue; there is nothing to run yet" >&2; exit 2
+
+deb: ## (a later issue) the Debian package
+	@echo "make $@: the Debian package comes with a later issue; there is nothing to build yet" >&2; exit 2
+
+fleet: ## (a later issue) 700 stations against one store
+	@echo "make $@: the fleet simulation comes with a later issue; there is nothing to run yet" >&2; exit 2
+
+lock: $(UV) ## resolve the dependencies again and write the lock files
+	@packaging/lock $(UV)
+
+clean: ## remove everything that make made
+	@rm -rf .venv build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+# The virtual environment: the installer by hash from pip, everything else by hash from the installer.
+.venv: .venv/installed
+
+$(UV): packaging/bootstrap.txt packaging/setup-system
+	@packaging/setup-system python
+	@rm -rf build/bootstrap
+	@$(PYTHON) -m venv build/bootstrap
+	@build/bootstrap/bin/pip install --quiet --no-input --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+# Build dependencies first: what is built from source is built with them, never with something fetched on the side.
+.venv/synced: $(UV) $(LOCKS)
+	@packaging/setup-system python
+	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r packaging/requirements-build.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --no-build-isolation $(LOCKS)
+	@touch $@
+
+.venv/installed: .venv/synced pyproject.toml
+	@$(UV) pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+	@touch $@

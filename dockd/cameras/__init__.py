@@ -1,0 +1,1 @@
+"""Camera families: each in one place, with its quirks."""

@@ -1,0 +1,167 @@
+"""Clearance: whether a clip may be cleared from its camera. Two keys, and nothing else turns them.
+
+``may_wipe`` is pure and exhaustive: it knows no clock and does no I/O; everything it needs is in
+its evidence, and each condition has a name that the record and the people see (DESIGN.md 1 and 4).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.facts import ReceiptAccepted
+
+CONFIRMED_WITHIN_S: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraFile:
+    """The camera's file as the listing of this docking shows it, taken just before the wipe."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A receipt and how long ago its store last confirmed that very version, in seconds."""
+
+    receipt: ReceiptAccepted
+    confirmed_ago_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """The state of the camera's whole medium, which every single deletion writes to."""
+
+    all_clips_verified: bool
+    all_clips_stored: bool
+    troubled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that the decision about one clip rests on.
+
+    ``docking`` is the present, unbroken docking, or None when it ended. ``epoch`` is the ledger's.
+    ``camera_file`` is None when the file is not in the listing. ``camera_held`` is true when a
+    person has set the docking or the camera aside.
+    """
+
+    clip: Clip
+    docking: str | None
+    camera_file: CameraFile | None
+    media: Media
+    camera_held: bool
+    clearable: bool
+    confirmations: tuple[Confirmation, ...]
+    configured_stores: frozenset[str]
+    required: int
+    epoch: int
+    spool_is_ours: bool
+    wipe_after: Literal["receipt", "never"]
+    rehash: Literal["after-break", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the clip may be wiped; ``unmet`` names every condition that says no."""
+
+    unmet: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """True when nothing says no."""
+        return not self.unmet
+
+
+def binding_stores(evidence: Evidence) -> frozenset[str]:
+    """Return the stores whose receipts count: configured, digest, this clip, this epoch, fresh."""
+    return frozenset(
+        confirmation.receipt.store
+        for confirmation in evidence.confirmations
+        if all(counts(evidence, confirmation) for counts in RECEIPT_CONDITIONS.values())
+    )
+
+
+RECEIPT_CONDITIONS: Final[Mapping[str, Callable[[Evidence, Confirmation], bool]]] = {
+    "the receipt is from a store configured now": lambda evidence, confirmation: (
+        confirmation.receipt.store in evidence.configured_stores
+    ),
+    "the receipt is of strength digest": lambda _, confirmation: (
+        confirmation.receipt.strength == "digest"
+    ),
+    "the receipt is for this clip": lambda evidence, confirmation: (
+        confirmation.receipt.clip == evidence.clip.number
+    ),
+    "the receipt binds this content": lambda evidence, confirmation: (
+        evidence.clip.sha256 is not None
+        and confirmation.receipt.sha256 == evidence.clip.sha256
+        and confirmation.receipt.size_bytes == evidence.clip.size_bytes
+    ),
+    "the receipt binds this key": lambda evidence, confirmation: (
+        evidence.clip.key is not None and confirmation.receipt.key == evidence.clip.key
+    ),
+    "the receipt is of this epoch": lambda evidence, confirmation: (
+        confirmation.receipt.epoch == evidence.epoch
+    ),
+    "the receipt was confirmed just now": lambda _, confirmation: (
+        0 <= confirmation.confirmed_ago_s <= CONFIRMED_WITHIN_S
+    ),
+    "the clip's own record agrees": lambda evidence, confirmation: (
+        confirmation.receipt.store in evidence.clip.proven_by
+    ),
+}
+
+CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
+    "wiping is switched on": lambda evidence: evidence.wipe_after == "receipt",
+    "the spool's copy is proven": lambda evidence: (
+        evidence.clip.spool_copy is SpoolCopy.PROVEN
+        and evidence.clip.sha256 is not None
+    ),
+    "the copy is of the whole file": lambda evidence: not evidence.clip.partial,
+    "the spool is the one it was": lambda evidence: evidence.spool_is_ours,
+    "at least one store is required": lambda evidence: evidence.required >= 1,
+    "enough stores have proven that they hold it": lambda evidence: (
+        len(binding_stores(evidence)) >= evidence.required
+    ),
+    "the clip is not held": lambda evidence: not evidence.clip.holds,
+    "its docking and camera are not held": lambda evidence: not evidence.camera_held,
+    "the clip is on its camera": lambda evidence: (
+        evidence.clip.camera_copy is CameraCopy.PRESENT
+    ),
+    "the docking is unbroken": lambda evidence: (
+        evidence.docking is not None and evidence.docking == evidence.clip.docking
+    ),
+    "the camera's whole file was hashed in this docking": lambda evidence: (
+        evidence.clip.hashed_in is not None
+        and evidence.clip.hashed_in == evidence.docking
+    ),
+    "the camera's file was hashed again where that is always asked for": lambda evidence: (
+        evidence.rehash != "always" or evidence.clip.rehashed
+    ),
+    "the camera's file has the size that was copied": lambda evidence: (
+        evidence.camera_file is not None
+        and evidence.camera_file.size_bytes == evidence.clip.size_bytes
+    ),
+    "the camera's file has the mtime that was copied": lambda evidence: (
+        evidence.camera_file is not None
+        and evidence.camera_file.mtime_ns == evidence.clip.mtime_ns
+    ),
+    "every clip on the camera is verified": lambda evidence: (
+        evidence.media.all_clips_verified
+    ),
+    "every clip is stored where the medium is troubled": lambda evidence: (
+        not evidence.media.troubled or evidence.media.all_clips_stored
+    ),
+    "the family calls it footage that may be cleared": lambda evidence: (
+        evidence.clearable
+    ),
+}
+
+
+def may_wipe(evidence: Evidence) -> Verdict:
+    """Return whether both keys have turned for one clip, and everything that says no."""
+    return Verdict(
+        tuple(name for name, holds in CONDITIONS.items() if not holds(evidence))
+    )

@@ -1,0 +1,1 @@
+"""The Protocols that stages speak; adapters and the station's services implement them."""

@@ -1,0 +1,136 @@
+"""What a camera family gives the stages: sightings of cameras, and a camera to read and clear.
+
+The methods of a `Camera` block: a stage calls them from a thread, one whole piece of work at a
+time. Paths are raw bytes relative to the camera's root, components joined by ``/``.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A camera in a slot, or a slot that its camera has left.
+
+    ``token`` tells one stay from the next to the family that made it (for a directory: device and
+    inode). ``serial`` is None when the slot is empty.
+    """
+
+    slot: str
+    port: str | None
+    family: str
+    serial: str | None
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Something in a slot that is not accepted: why, and the rule to add where one would do."""
+
+    slot: str
+    slug: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """One regular file on a camera: raw path, bytes, mtime in nanoseconds since 1970 UTC."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedName:
+    """Something on a camera that cannot be footage: a link, a fifo, a socket; it is left alone."""
+
+    path: bytes
+    slug: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """All that is on a camera, believed because the camera was there before and after."""
+
+    files: tuple[FoundFile, ...]
+    refused: tuple[RefusedName, ...]
+
+
+class Eraser(Protocol):
+    """The camera while it can be written to."""
+
+    def erase(self, file: FoundFile) -> None:
+        """Delete one file, if it still has this size and mtime and the camera is still there.
+
+        Raises:
+            CameraGone: the camera left; whether the file is gone is not known.
+            ClipChangedWhileRead: it is another file now; it was not deleted.
+        """
+
+
+class Camera(Protocol):
+    """One camera during one docking. Every method that touches it may raise CameraGone."""
+
+    @property
+    def serial(self) -> str:
+        """Its identity."""
+
+    @property
+    def slot(self) -> str:
+        """Where it is."""
+
+    def is_present(self) -> bool:
+        """Return whether this very camera is still in its slot."""
+
+    def listing(self) -> Listing:
+        """Return all its files.
+
+        Raises:
+            CameraGone: it was not there before or after; an empty list proves nothing.
+            ClipUnreadable: a folder cannot be read.
+        """
+
+    def open(self, file: FoundFile) -> int:
+        """Return a read-only descriptor of one regular file, never reached through a link.
+
+        Raises:
+            CameraGone, ClipUnreadable, ClipChangedWhileRead (it is no longer that file)
+        """
+
+    def is_clearable(self, path: bytes) -> bool:
+        """Return whether a file at ``path`` is footage that may be cleared."""
+
+    def is_troubled(self) -> bool:
+        """Return whether its file system is dirty or gave an error in this docking."""
+
+    def writable(self) -> AbstractContextManager[Eraser]:
+        """Make the camera writable; leaving the context flushes it and goes back to read-only."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class CameraSource(Protocol):
+    """A family of cameras, watched."""
+
+    def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+        """Yield every change of every slot, beginning with what is docked now."""
+
+    def open(self, sighting: Sighting) -> Camera:
+        """Return the camera of a sighting. Blocks. Raises CameraGone when it left meanwhile."""
+
+
+StopFlag = Callable[[], bool]
+"""Asked between two reads; true stops the work. A thread cannot be cancelled any other way."""
+
+
+class ReadPacer(Protocol):
+    """What slows reading down to what the port can do or the station's read budget allows."""
+
+    def before_read(self, size_bytes: int) -> None:
+        """Block until ``size_bytes`` more may be read."""

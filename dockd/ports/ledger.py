@@ -1,0 +1,196 @@
+"""The station's ledger: facts in, state out. A fact is durable when `record` returns.
+
+State and its hash-chained events are one transaction. Facts of one call stand or fall together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockd.core.clip import Clip, Place
+from dockd.core.facts import Fact, JsonValue, ReceiptAccepted
+from dockd.core.health import Problem
+from dockd.core.transfer import Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFilter:
+    """Which clips to list; None means any. ``after`` is the number to go on behind."""
+
+    camera: str | None = None
+    docking: str | None = None
+    place: Place | None = None
+    held: bool | None = None
+    after: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many clips stand at each place, and their bytes."""
+
+    clips: Mapping[Place, int]
+    size_bytes: Mapping[Place, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockingRow:
+    """One stay of a camera; times are RFC 3339 UTC, ``ended_at`` None while it lasts."""
+
+    docking: str
+    camera: str
+    slot: str
+    family: str
+    started_at: str
+    ended_at: str | None
+    end_reason: str | None
+    listed: bool
+    offloaded: bool
+    cleared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One event of the record."""
+
+    sequence: int
+    time_utc: str
+    clock_quality: str
+    monotonic_ns: int
+    kind: str
+    subject: str
+    fields: Mapping[str, JsonValue]
+    previous_hash: str
+    own_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The ledger's identity and the end of its record."""
+
+    ledger_id: str
+    epoch: int
+    spool_id: str
+    sequence: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What waits on the uplink of one store (or of all). Ages in seconds of uptime or wall."""
+
+    clips: int
+    size_bytes: int
+    oldest_verified_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completeness:
+    """Every original ever seen in a scope, each counted once at its furthest place."""
+
+    scope: str
+    seen: int
+    at: Mapping[Place, int]
+    gone: int
+
+
+class Ledger(Protocol):
+    """What the station knows."""
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def record(self, *facts: Fact) -> None:
+        """Commit ``facts`` in one transaction; durable on return.
+
+        Raises:
+            IllegalFact: the state does not permit one of them; none was recorded.
+            SpoolReadOnly, SpoolFull: the ledger could not be written.
+        """
+
+    def record_from_thread(self, *facts: Fact) -> "Future[None]":
+        """Hand ``facts`` in from a thread; the future is done when they are durable."""
+
+    def on_commit(self, listener: Callable[[Sequence[Fact]], None]) -> None:
+        """Have ``listener`` called on the event loop with the facts of every commit, in order."""
+
+    def next_clip_number(self) -> int:
+        """Return a number for a clip that is about to be seen; safe from any thread."""
+
+    # --- clips -------------------------------------------------------------------------------
+
+    async def clip(self, number: int) -> Clip:
+        """Return one clip. Raises NotFound."""
+
+    async def find(self, reference: str) -> Clip:
+        """Return the clip with this id, unique prefix of 6 or more, or key. Raises NotFound."""
+
+    async def clips(self, wanted: ClipFilter) -> Sequence[Clip]:
+        """Return clips in the order of their numbers; merged ones are left out."""
+
+    async def on_camera(self, camera: str) -> Sequence[Clip]:
+        """Return the newest clip of every path that this camera ever had here."""
+
+    async def in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return all clips last seen on their camera in this docking."""
+
+    async def by_key(self, key: str) -> Clip | None:
+        """Return the clip with this store key, if there is one."""
+
+    async def partials_left(self) -> Sequence[Clip]:
+        """Return clips with a part in the spool whose docking has ended."""
+
+    async def purgeable(self, *, limit: int) -> Sequence[Clip]:
+        """Return proven copies of stored clips, those whose cameras are clear and oldest first."""
+
+    async def tally(self, *, docking: str | None = None) -> Tally:
+        """Return how many clips are where; for the station, or for one docking."""
+
+    # --- transfers ---------------------------------------------------------------------------
+
+    async def transfer(self, clip: int, *, store: str) -> Transfer | None:
+        """Return one transfer."""
+
+    async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
+        """Return proven, not held clips without a receipt of this store, in no special order
+        beyond flagged and oldest first; refused transfers are left out."""
+
+    async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
+        """Return the receipts a clip has now, one a store."""
+
+    async def receipt_times(self, clip: int) -> Mapping[str, str]:
+        """Return when each store gave its receipt, RFC 3339 UTC."""
+
+    async def queue(self, store: str | None = None) -> Queue:
+        """Return what waits."""
+
+    # --- the station -------------------------------------------------------------------------
+
+    async def dockings(
+        self, *, camera: str | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[DockingRow]:
+        """Return dockings in the order of their ids."""
+
+    async def open_dockings(self) -> Sequence[DockingRow]:
+        """Return the dockings without an end."""
+
+    async def is_held(self, *, camera: str, docking: str) -> bool:
+        """Return whether a person has set this camera or this docking aside."""
+
+    async def problems(self) -> Sequence[Problem]:
+        """Return the open problems of the record."""
+
+    async def completeness(self, *, camera: str | None = None) -> Completeness:
+        """Return where every original ever seen is."""
+
+    async def history(self, clip: int) -> Sequence[EventRow]:
+        """Return everything that happened to one clip."""
+
+    async def events_after(self, sequence: int, *, limit: int) -> Sequence[EventRow]:
+        """Return the record from behind ``sequence`` on."""
+
+    async def head(self) -> Head:
+        """Return its identity and the end of its record."""
+
+    async def set_policy(self, *, required: int, stores: frozenset[str]) -> None:
+        """Say which stores count, so that places are derived by it; recounts when it changed."""

@@ -1,0 +1,137 @@
+"""The station's own durable store of footage. All methods block and belong in a thread.
+
+A clip's bytes walk one way: ``copy`` (camera to ``incoming/*.part``, hashed in the pass, durable),
+``prove`` (read back from the device), ``keep`` (renamed into ``clips/``, with its sidecar).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from dockd.core.clip import Clip, Part
+from dockd.ports.camera import ReadPacer, StopFlag
+
+PartDurable = Callable[[Sequence[Part]], None]
+"""Told of parts that are durable now; it commits them as facts and may block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Bytes of the spool's file system; ``accepting`` is false below the reserve."""
+
+    used_bytes: int
+    free_bytes: int
+    reserve_bytes: int
+    accepting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTarget:
+    """Where one attempt at a copy goes; a ``.part`` has one owner at a time.
+
+    ``resume_from`` are the parts that an earlier attempt left and the ledger knows.
+    """
+
+    part_name: str
+    resume_from: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """A copy that is whole and durable in ``incoming/``, not yet read back. Digests are hex.
+
+    ``spliced`` is true when a part of it came from an earlier attempt.
+    """
+
+    part_name: str
+    size_bytes: int
+    sha256: str
+    xxh128: str
+    spliced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What was read back from the device; ``method`` is ``direct`` or why it could not be."""
+
+    size_bytes: int
+    sha256: str
+    xxh128: str
+    part_size_bytes: int
+    part_sha256: tuple[str, ...]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """What the spool keeps beside a clip, so that a lost ledger can be rebuilt."""
+
+    clip: Clip
+    recorded_at: str
+    verified_at: str
+
+
+class Spool(Protocol):
+    """The spool, as offload, upload and the housekeeping speak to it."""
+
+    def space(self) -> Space:
+        """Return how full it is.
+
+        Raises:
+            SpoolChanged: the spool is not the one this ledger belongs to, or is not mounted.
+        """
+
+    def claim(self, clip: Clip) -> CopyTarget:
+        """Return the ``.part`` to write, free of any other owner, and what of it can be resumed.
+
+        Raises:
+            SpoolChanged, SpoolReadOnly
+            SpoolFull: the clip would go below the reserve.
+        """
+
+    def copy(
+        self,
+        source_fd: int,
+        *,
+        clip: Clip,
+        target: CopyTarget,
+        stop: StopFlag,
+        pacer: ReadPacer,
+        durable: PartDurable,
+    ) -> Copied:
+        """Copy a whole clip in this thread; ``stop`` is asked between reads.
+
+        Raises:
+            CameraGone: ``stop`` said so, or the read failed because the device left; what is
+                durable stays for a resume.
+            ClipUnreadable: the media gave an error while the camera was there.
+            ClipChangedWhileRead: it has not the size that was listed.
+            SpoolFull, SpoolReadOnly, FsyncFailed: the copy is of no use and was discarded.
+        """
+
+    def prove(
+        self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag
+    ) -> Proof:
+        """Read a durable copy back from the device past the page cache and hash it.
+
+        Raises:
+            CameraGone: ``stop`` said so. SpoolReadOnly: the device gave a read error.
+        """
+
+    def keep(self, clip: Clip, *, part_name: str, sidecar: Sidecar) -> None:
+        """Give a proven copy its name and its sidecar, both durable when this returns.
+
+        Doing it again after a crash in between is harmless.
+        """
+
+    def discard(self, clip: Clip) -> None:
+        """Remove every ``.part`` of a clip that no running copy owns."""
+
+    def release(self, target: CopyTarget) -> None:
+        """Give up ownership of a ``.part``; the file stays."""
+
+    def open(self, clip: Clip) -> BinaryIO:
+        """Open a proven copy for reading. Raises SpoolChanged, FileNotFoundError."""
+
+    def purge(self, clip: Clip) -> None:
+        """Remove a stored clip's copy and sidecar."""

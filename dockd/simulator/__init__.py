@@ -1,0 +1,1 @@
+"""A rack of simulated cameras, for the demo and for load."""

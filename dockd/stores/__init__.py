@@ -1,0 +1,1 @@
+"""Central stores, one family a module, and the wrappers around any of them."""
