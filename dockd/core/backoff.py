@@ -15,7 +15,7 @@ _LARGEST_EXPONENT: Final = 1023
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BackoffPolicy:
+class Backoff:
     """How patient one kind of attempt is.
 
     Attributes:
@@ -37,8 +37,14 @@ class BackoffPolicy:
             message = f"need 0 < base_s <= cap_s < inf, got {self.base_s} and {self.cap_s}"
             raise ValueError(message)
 
+    def delay_s(
+        self, attempt: int, *, random_unit: float, retry_after_s: float | None = None
+    ) -> float:
+        """Return `delay_s` of this policy, for callers that hold only the policy."""
+        return delay_s(self, attempt=attempt, random_unit=random_unit, retry_after_s=retry_after_s)
 
-def ceiling_s(policy: BackoffPolicy, *, attempt: int) -> float:
+
+def ceiling_s(policy: Backoff, *, attempt: int) -> float:
     """Return the longest jitter, in seconds, after `attempt` earlier failures in a row.
 
     Raises:
@@ -51,7 +57,7 @@ def ceiling_s(policy: BackoffPolicy, *, attempt: int) -> float:
 
 
 def delay_s(
-    policy: BackoffPolicy,
+    policy: Backoff,
     *,
     attempt: int,
     random_unit: float,
