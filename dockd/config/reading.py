@@ -98,5 +98,5 @@ def _merge(document: dict[str, Any], more: Mapping[str, Any]) -> None:
             document[key] = value
 
 
-def _tables(value: object) -> bool:
+def _tables(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)

@@ -127,9 +127,7 @@ class Clip:
         """The id people use: from the store key once there is one (DESIGN.md section 9)."""
         if self.key is not None:
             return naming.clip_id(self.key)
-        return naming.provisional_id(
-            self.camera, docking=self.birth_docking, path=self.path
-        )
+        return naming.provisional_id(self.camera, docking=self.birth_docking, path=self.path)
 
     @property
     def spliced(self) -> bool:
@@ -215,9 +213,7 @@ Guard = Callable[[Clip, Any], bool]
 GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
     "a copy is what was read": (
         facts.ClipVerified,
-        lambda clip, fact: (
-            fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256)
-        ),
+        lambda clip, fact: fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256),
     ),
     "a partial copy is only called partial": (
         facts.ClipVerified,
@@ -245,9 +241,7 @@ GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
     ),
     "only what stores have proven is wiped": (
         facts.WipeIntended,
-        lambda clip, fact: (
-            bool(fact.stores) and set(fact.stores) <= set(clip.proven_by)
-        ),
+        lambda clip, fact: bool(fact.stores) and set(fact.stores) <= set(clip.proven_by),
     ),
     "nothing without a receipt makes room": (
         facts.SpoolPurged,
@@ -273,9 +267,7 @@ def apply(clip: Clip, fact: facts.ClipFact) -> Clip:
 def refuse_unless_permitted(clip: Clip, fact: facts.ClipFact) -> None:
     """Raise IllegalFact when a guard forbids ``fact``, or when ``clip`` was merged away."""
     if clip.merged_into is not None:
-        raise IllegalFact(
-            reason=f"{fact.kind}: the clip was merged into {clip.merged_into}"
-        )
+        raise IllegalFact(reason=f"{fact.kind}: the clip was merged into {clip.merged_into}")
     for name, (kind, guard) in GUARDS.items():
         if type(fact) is kind and not guard(clip, fact):
             raise IllegalFact(reason=f"{fact.kind}: {name}")
@@ -285,9 +277,7 @@ def _moved(clip: Clip, fact: facts.ClipFact) -> Clip:
     """Return ``clip`` with each copy moved as its table says."""
     kind = type(fact)
     if kind in _CAMERA_FACTS:
-        clip = replace(
-            clip, camera_copy=_next(CAMERA_TRANSITIONS, clip.camera_copy, kind)
-        )
+        clip = replace(clip, camera_copy=_next(CAMERA_TRANSITIONS, clip.camera_copy, kind))
     if kind in _SPOOL_FACTS:
         clip = replace(clip, spool_copy=_next(SPOOL_TRANSITIONS, clip.spool_copy, kind))
     if kind in _STORE_FACTS and isinstance(fact, facts.TransferFact):
@@ -308,9 +298,7 @@ def _next(
     try:
         return table[state, kind]
     except KeyError:
-        raise IllegalFact(
-            reason=f"{kind.kind}: not while the copy is {state}"
-        ) from None
+        raise IllegalFact(reason=f"{kind.kind}: not while the copy is {state}") from None
 
 
 _CAMERA_FACTS: Final = frozenset(kind for _, kind in CAMERA_TRANSITIONS)
@@ -432,17 +420,13 @@ def _receipted(clip: Clip, fact: facts.ReceiptAccepted) -> Clip:
 
 
 def _receipt_lost(clip: Clip, fact: facts.ReceiptLost) -> Clip:
-    return replace(
-        clip, proven_by=tuple(name for name in clip.proven_by if name != fact.store)
-    )
+    return replace(clip, proven_by=tuple(name for name in clip.proven_by if name != fact.store))
 
 
 # What a fact changes besides the states of the copies.
 _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Clip, Any], Clip]]] = {
     facts.ClipSeenAgain: _seen_again,
-    facts.ClipRehashed: lambda clip, fact: replace(
-        clip, hashed_in=fact.docking, rehashed=True
-    ),
+    facts.ClipRehashed: lambda clip, fact: replace(clip, hashed_in=fact.docking, rehashed=True),
     facts.PartSpooled: _part_spooled,
     facts.ClipCopied: _copied,
     facts.ClipVerified: _verified,
