@@ -3,7 +3,7 @@
 State and its hash-chained events are one transaction. Facts of one call stand or fall together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -110,6 +110,9 @@ class Ledger(Protocol):
 
     def record_from_thread(self, *facts: Fact) -> "Future[None]":
         """Hand ``facts`` in from a thread; the future is done when they are durable."""
+
+    def on_commit(self, listener: Callable[[Sequence[Fact]], None]) -> None:
+        """Have ``listener`` called on the event loop with the facts of every commit, in order."""
 
     def next_clip_number(self) -> int:
         """Return a number for a clip that is about to be seen; safe from any thread."""

@@ -1,0 +1,176 @@
+"""One stay of one camera in one slot: identify, charge beside (offload, then wipe)."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dockd.core import facts, naming
+from dockd.core.backoff import Backoff
+from dockd.core.slot import SlotEvent
+from dockd.errors import CameraGone, DockdError
+from dockd.ports.camera import Camera, CameraSource, Sighting
+from dockd.ports.clock import Clock
+from dockd.ports.ledger import Ledger
+from dockd.stages.board import SlotBoard
+from dockd.stages.offload import Offload
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.stay import Stay
+from dockd.stages.threads import in_thread
+from dockd.stages.wipe import Wipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockingPolicy:
+    """How a stay retries and how often it looks again.
+
+    ``look_again_s``: seconds after which a quiet camera is listed again. ``gather_s``: seconds in
+    which further receipts are awaited before a wipe of some of the clips, so that the camera is
+    made writable once and not for each clip.
+    """
+
+    look_again_s: float = 60.0
+    gather_s: float = 1.0
+    retry: Backoff = Backoff(base_s=1.0, cap_s=60.0)
+
+
+class Docking:
+    """Runs stays; one object serves all slots of a family."""
+
+    def __init__(
+        self,
+        source: CameraSource,
+        *,
+        ledger: Ledger,
+        offload: Offload,
+        wipe: Wipe,
+        board: SlotBoard,
+        problems: ProblemBoard,
+        clock: Clock,
+        policy: DockingPolicy,
+    ) -> None:
+        """Join what a stay needs; nothing happens yet."""
+        self._source = source
+        self._ledger = ledger
+        self._offload = offload
+        self._wipe = wipe
+        self._board = board
+        self._problems = problems
+        self._clock = clock
+        self._policy = policy
+
+    async def stay(self, sighting: Sighting) -> None:
+        """Live through one stay; returns only by being cancelled, or when the camera left."""
+        self._board.saw(sighting)
+        camera = await self._opened(sighting)
+        if camera is None:
+            self._board.left(sighting.slot)
+            return
+        docking = naming.docking_id(self._clock.now(), random_bytes=self._clock.random_bytes(4))
+        stay = Stay(docking=docking, camera=camera)
+        reason = "dockd stopped"
+        try:
+            await self._ledger.record(
+                facts.Docked(
+                    docking=docking,
+                    camera=camera.serial,
+                    slot=camera.slot,
+                    family=sighting.family,
+                )
+            )
+            self._board.docked(camera.slot, camera=camera.serial, docking=docking)
+            await self._live(stay)
+        except CameraGone:
+            reason = "the camera left"
+        finally:
+            if not await in_thread(camera.is_present):
+                reason = "the camera left"
+            await self._end(stay, reason=reason)
+
+    async def _opened(self, sighting: Sighting) -> Camera | None:
+        """Return the camera, once it lets itself be opened; None when it left before that."""
+        attempt = 0
+        while True:
+            try:
+                return await in_thread(self._source.open, sighting)
+            except CameraGone:
+                return None
+            except DockdError as error:
+                await self._trouble(sighting.slot, error)
+                attempt += 1
+                await self._pause(attempt)
+
+    async def _live(self, stay: Stay) -> None:
+        """Offload, wait for receipts, wipe; again whenever something is left to do."""
+        attempt = 0
+        while True:
+            try:
+                await self._offload_all(stay)
+                attempt = 0
+                await self._wipe_as_receipts_come(stay)
+            except CameraGone:
+                if not await in_thread(stay.camera.is_present):
+                    raise
+                attempt += 1
+            except DockdError as error:
+                await self._trouble(stay.camera.slot, error)
+                attempt += 1
+            await self._pause(attempt)
+
+    async def _offload_all(self, stay: Stay) -> None:
+        self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
+        clips = await self._offload.run(stay)
+        await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
+        await self._problems.clear_subject(f"slot {stay.camera.slot}")
+        self._board.event(stay.camera.slot, SlotEvent.OFFLOADED)
+
+    async def _wipe_as_receipts_come(self, stay: Stay) -> None:
+        """Wipe what is stored; return when it is time to list the camera again."""
+        cleared = False
+        while not cleared:
+            waiting = self._wipe.receipts_changed(stay.docking)
+            cleared = await self._wipe.run(stay)
+            if cleared:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._policy.look_again_s):
+                    await waiting.wait()
+                    await self._clock.sleep(self._policy.gather_s)
+                    continue
+            return
+        await self._rest(stay)
+
+    async def _rest(self, stay: Stay) -> None:
+        """Wait beside a camera that is clear, until it is time to look at it again."""
+        await self._clock.sleep(self._policy.look_again_s)
+        if not await in_thread(stay.camera.is_present):
+            raise CameraGone(f"{stay.camera.serial} left slot {stay.camera.slot}")
+
+    async def _trouble(self, slot: str, error: DockdError) -> None:
+        self._board.event(slot, SlotEvent.FAULTED)
+        await self._problems.open(error.slug, subject=f"slot {slot}", reason=error.reason)
+
+    async def _pause(self, attempt: int) -> None:
+        if attempt:
+            await self._clock.sleep(
+                self._policy.retry.delay_s(attempt, random_unit=self._clock.random())
+            )
+
+    async def _end(self, stay: Stay, *, reason: str) -> None:
+        stay.stop()
+        await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
+        self._board.left(stay.camera.slot)
+        await in_thread(stay.camera.close)
+
+
+async def end_open_dockings(ledger: Ledger) -> Sequence[str]:
+    """End what an earlier run of the daemon left open: a start is a break in every docking.
+
+    Nobody watched in between, so nobody can say that the camera was there all the time.
+    """
+    ended = [row.docking for row in await ledger.open_dockings()]
+    if ended:
+        await ledger.record(
+            *(facts.Undocked(docking=docking, reason="dockd was away") for docking in ended)
+        )
+    return ended
