@@ -101,9 +101,7 @@ class Spool(Protocol):
             SpoolFull, SpoolReadOnly, FsyncFailed: the copy is of no use and was discarded.
         """
 
-    def prove(
-        self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag
-    ) -> Proof:
+    def prove(self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
         """Read a durable copy back from the device past the page cache and hash it.
 
         Raises:

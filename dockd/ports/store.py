@@ -28,9 +28,7 @@ class Outgoing:
     def extent(self, index: int) -> tuple[int, int]:
         """Return the offset and the size in bytes of one part."""
         offset = index * self.expected.part_size_bytes
-        return offset, min(
-            self.expected.part_size_bytes, self.expected.size_bytes - offset
-        )
+        return offset, min(self.expected.part_size_bytes, self.expected.size_bytes - offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +71,7 @@ class Store(Protocol):
     async def find_upload(self, outgoing: Outgoing) -> str | None:
         """Return an upload for this key that has no parts yet: one that a crash left, or None."""
 
-    async def arrived_parts(
-        self, outgoing: Outgoing, *, upload_id: str
-    ) -> Mapping[int, str]:
+    async def arrived_parts(self, outgoing: Outgoing, *, upload_id: str) -> Mapping[int, str]:
         """Return the ETag of every part that the store has, by index.
 
         Raises:
