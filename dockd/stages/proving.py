@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
 from dockd.core.clip import Clip
+from dockd.core.sidecar import Sidecar
 from dockd.errors import ClipChangedWhileRead, DigestMismatch
 from dockd.ports.camera import StopFlag
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import Proof, Sidecar, Spool
+from dockd.ports.spool import Proof, Spool
 from dockd.stages.threads import in_thread
 
 
@@ -122,9 +123,7 @@ class Prover:
         await self.turn()
         target = await in_thread(self._spool.claim, clip)
         try:
-            return await self.prove(
-                clip, part_name=target.part_name, xxh128="", stop=lambda: False
-            )
+            return await self.prove(clip, part_name=target.part_name, xxh128="", stop=lambda: False)
         finally:
             await in_thread(self._spool.release, target)
 
@@ -173,5 +172,3 @@ def recorded_at(mtime_ns: int) -> str:
     """Return a camera's mtime as RFC 3339 UTC, to the second."""
     seconds = mtime_ns // 1_000_000_000
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
