@@ -1,13 +1,15 @@
 """Keeps all streams of all stores together inside the station's link budget."""
 
 from dataclasses import replace
+from typing import Final
 
 from dockd.core.flow import Bucket, reserve, with_rate
 from dockd.ports.clock import Clock
 from dockd.ports.store import Outgoing, Store
 from dockd.stores.wrapper import StoreWrapper
 
-PORTION_BYTES = 64 * 1024
+PORTION_BYTES: Final = 64 * 1024
+FREE_PORTION_BYTES: Final = 1024 * 1024
 
 
 class SharedRate:
@@ -37,26 +39,31 @@ class SharedRate:
             self._bucket, rate_bytes_s=rate_bytes_s, now_s=self._clock.monotonic_s()
         )
 
-    async def pace(self, size_bytes: int) -> None:
-        """Wait until ``size_bytes`` may go; a portion at most."""
-        self._bucket, wait_s = reserve(
-            self._bucket, amount_bytes=size_bytes, now_s=self._clock.monotonic_s()
-        )
+    @property
+    def portion_bytes(self) -> int:
+        """How many bytes may be asked for at once: few while there is a limit."""
+        return PORTION_BYTES if self.rate_bytes_s else FREE_PORTION_BYTES
+
+    async def wait(self, size_bytes: int) -> None:
+        """Return when ``size_bytes``, one portion at most, may go."""
         self.sent_bytes += size_bytes
-        if wait_s > 0:
-            await self._clock.sleep(wait_s)
+        while self.rate_bytes_s and size_bytes:
+            # More than one when the limit came after the portion was measured.
+            portion_bytes = min(size_bytes, PORTION_BYTES)
+            size_bytes -= portion_bytes
+            self._bucket, wait_s = reserve(
+                self._bucket, amount_bytes=portion_bytes, now_s=self._clock.monotonic_s()
+            )
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
 
 
 class RateLimitedStore(StoreWrapper):
-    """Sends clips at the shared rate.
-
-    Whether there is a limit is looked at when a part begins: without one, parts go in larger
-    chunks at less cost, and a limit that comes meanwhile holds from the next part on.
-    """
+    """Sends clips at the shared rate."""
 
     def __init__(self, inner: Store, *, rate: SharedRate) -> None:
         super().__init__(inner)
         self._rate = rate
 
     def _prepared(self, outgoing: Outgoing) -> Outgoing:
-        return replace(outgoing, pace=self._rate.pace) if self._rate.rate_bytes_s else outgoing
+        return replace(outgoing, pace=self._rate)

@@ -1,4 +1,4 @@
-"""Tries again what went wrong in passing; what stays wrong goes up to the stage, still transient."""
+"""Tries again what went wrong in passing; what stays wrong goes up, still transient."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar

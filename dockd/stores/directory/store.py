@@ -306,9 +306,11 @@ class DirectoryStore:
     async def _paced(self, outgoing: Outgoing, size_bytes: int) -> None:
         # A share is a link too. A file is written as one whole piece in a thread, so its whole
         # share of the limit is waited for beforehand, in the portions that the limit deals in.
-        if outgoing.pace is not None:
-            for at in range(0, size_bytes, 64 * 1024):
-                await outgoing.pace(min(64 * 1024, size_bytes - at))
+        left_bytes = size_bytes
+        while outgoing.pace is not None and left_bytes:
+            portion_bytes = min(outgoing.pace.portion_bytes, left_bytes)
+            await outgoing.pace.wait(portion_bytes)
+            left_bytes -= portion_bytes
 
     async def _work(
         self,
