@@ -37,12 +37,6 @@ class Backoff:
             message = f"need 0 < base_s <= cap_s < inf, got {self.base_s} and {self.cap_s}"
             raise ValueError(message)
 
-    def delay_s(
-        self, attempt: int, *, random_unit: float, retry_after_s: float | None = None
-    ) -> float:
-        """Return `delay_s` of this policy, for callers that hold only the policy."""
-        return delay_s(self, attempt=attempt, random_unit=random_unit, retry_after_s=retry_after_s)
-
 
 def ceiling_s(policy: Backoff, *, attempt: int) -> float:
     """Return the longest jitter, in seconds, after `attempt` earlier failures in a row.

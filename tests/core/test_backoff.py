@@ -56,7 +56,6 @@ def test_the_jitter_covers_the_whole_interval() -> None:
     assert delay_s(Backoff(), attempt=3, random_unit=0.0) == 0
     assert delay_s(Backoff(), attempt=3, random_unit=0.5) == 4
     assert delay_s(Backoff(), attempt=3, random_unit=0.5, retry_after_s=30) == 34
-    assert Backoff().delay_s(3, random_unit=0.5, retry_after_s=30) == 34
 
 
 def test_nothing_overflows() -> None:
