@@ -135,6 +135,11 @@ class Clip:
         return len(self.copied_in) > 1
 
     @property
+    def is_unread(self) -> bool:
+        """Whether nothing of the clip was ever kept here, so that it is but a name and a size."""
+        return self.spool_copy is SpoolCopy.NONE and self.sha256 is None
+
+    @property
     def spooled_bytes(self) -> int:
         """How many bytes of the clip are durable in the spool."""
         if self.copied or self.spool_copy is SpoolCopy.PROVEN:
@@ -261,7 +266,8 @@ def apply(clip: Clip, fact: facts.ClipFact) -> Clip:
         IllegalFact: the clip's state, or a guard, does not permit the fact; nothing changed.
     """
     refuse_unless_permitted(clip, fact)
-    return _EFFECTS.get(type(fact), _unchanged)(_moved(clip, fact), fact)
+    # The effects see the copies where they were: what a fact means may depend on that.
+    return _moved(_EFFECTS.get(type(fact), _unchanged)(clip, fact), fact)
 
 
 def refuse_unless_permitted(clip: Clip, fact: facts.ClipFact) -> None:
@@ -330,12 +336,20 @@ def _with_docking(clip: Clip, docking: str) -> tuple[str, ...]:
 
 
 def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
+    unbroken = (
+        clip.camera_copy is CameraCopy.PRESENT
+        and (clip.docking, clip.mtime_ns) == (fact.docking, fact.mtime_ns)
+        and fact.size_bytes in {None, clip.size_bytes}
+    )
     return replace(
         clip,
         docking=fact.docking,
         slot=fact.slot,
         mtime_ns=fact.mtime_ns,
-        rehashed=False,
+        size_bytes=clip.size_bytes if fact.size_bytes is None else fact.size_bytes,
+        # What left the camera and came back, or was away for a while, may be another file.
+        hashed_in=clip.hashed_in if unbroken else None,
+        rehashed=clip.rehashed and unbroken,
     )
 
 

@@ -241,6 +241,8 @@ class ClipSeenAgain(
     docking: str
     slot: str
     mtime_ns: int
+    # Given when the file was still being written as it was listed, and nothing of it was read.
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from dockd.core.clip import Clip, Part
+from dockd.core.sidecar import Sidecar
 from dockd.ports.camera import ReadPacer, StopFlag
 
 PartDurable = Callable[[Sequence[Part]], None]
@@ -60,15 +61,6 @@ class Proof:
     part_size_bytes: int
     part_sha256: tuple[str, ...]
     method: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sidecar:
-    """What the spool keeps beside a clip, so that a lost ledger can be rebuilt."""
-
-    clip: Clip
-    recorded_at: str
-    verified_at: str
 
 
 class Spool(Protocol):

@@ -1,122 +1,103 @@
-"""The problems board: each condition once, from its beginning to its end, across restarts.
-
-A problem is a slug and a subject ("store central", "slot A1", "clip 0123456789abcdef"). Opening
-one that is open, or clearing one that is not, changes nothing, so that a stage says what it
-finds, as often as it finds it.
-"""
+"""What is wrong now: each problem once, in the catalogue's words, until its cause is gone."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from dockd.core import health
-from dockd.core.facts import Fact, ProblemClosed, ProblemOpened
+from dockd.core import facts, health
 from dockd.core.health import Problem
-from dockd.errors import DockdError, Owner
+from dockd.errors import DockdError
 from dockd.ports.clock import Clock
-from dockd.ports.journal import Journal, Level
+from dockd.ports.journal import Journal
 from dockd.ports.ledger import Ledger
-
-_FIELDS = ("slot", "camera", "clip", "docking", "store")
 
 
 class ProblemBoard:
-    """All open problems; the ledger has their beginnings and ends, the journal a line for each."""
+    """The open problems: one line in the journal when one begins, one when it ends."""
 
     def __init__(self, *, ledger: Ledger, journal: Journal, clock: Clock) -> None:
-        """Begin empty; `load` takes in what an earlier run left open."""
+        """Begin with none; `restore` takes over those that a run before this one left."""
         self._ledger = ledger
         self._journal = journal
         self._clock = clock
-        self._open: dict[tuple[str, str], Problem] = {}
+        self._problems: dict[tuple[str, str], Problem] = {}
 
-    async def load(self) -> None:
-        """Take in the problems that the record still has open."""
-        for problem in await self._ledger.problems():
-            self._open[problem.slug, problem.subject] = problem
+    async def restore(self) -> None:
+        """Take over the problems that were open when the daemon last stopped."""
+        self._problems = {problem.key: problem for problem in await self._ledger.problems()}
 
-    def all(self) -> Sequence[Problem]:
-        """Return every open problem, the oldest first."""
-        return sorted(self._open.values(), key=lambda problem: (problem.since, problem.slug))
+    def current(self) -> Sequence[Problem]:
+        """Return the open problems, the oldest first."""
+        return sorted(self._problems.values(), key=lambda problem: (problem.since, problem.key))
 
-    def about(self, *subjects: str) -> Sequence[Problem]:
-        """Return the open problems of these subjects."""
-        return [problem for problem in self.all() if problem.subject in subjects]
+    def of_subject(self, subject: str) -> Sequence[Problem]:
+        """Return the open problems of one subject."""
+        return [problem for problem in self.current() if problem.subject == subject]
 
     async def open(
-        self,
-        slug: str,
-        *,
-        subject: str,
-        reason: str,
-        owner: Owner | None = None,
-        next_step: str | None = None,
+        self, slug: str, *, subject: str, reason: str | None = None, **fields: object
     ) -> None:
-        """Begin a problem; owner and next step are the catalogue's unless given."""
-        entry = health.CATALOGUE[slug]
-        known = self._open.get((slug, subject))
-        problem = Problem(
+        """Say that a condition holds; a condition that is known to hold is not said again."""
+        if (slug, subject) in self._problems:
+            return
+        since = self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        problem = health.problem(slug, subject=subject, since=since, reason=reason, **fields)
+        self._problems[problem.key] = problem
+        self._journal.say(
+            "problem-opened",
+            facts.ProblemOpened.sentence,
+            level="error" if problem.severity == "fail" else "warning",
             slug=slug,
             subject=subject,
-            severity=entry.severity,
-            since=known.since if known else f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}",
-            reason=reason,
-            owner=owner or entry.owner,
-            next_step=next_step or entry.next_step,
+            reason=problem.reason,
+            owner=problem.owner,
+            next=problem.next_step,
         )
-        # Entered before the record is written: a second finder in between must not open it twice.
-        self._open[slug, subject] = problem
-        if known is None:
-            self._say("problem-opened", "A problem began.", problem)
-            await self._record(
-                ProblemOpened(
-                    slug=slug,
-                    subject=subject,
-                    severity=problem.severity,
-                    reason=reason,
-                    owner=problem.owner,
-                    next_step=problem.next_step,
-                )
+        await self._record(
+            facts.ProblemOpened(
+                slug=slug,
+                subject=subject,
+                severity=problem.severity,
+                reason=problem.reason,
+                owner=problem.owner,
+                next_step=problem.next_step,
             )
+        )
 
     async def clear(self, slug: str, *, subject: str) -> None:
-        """End a problem, if it is open."""
-        problem = self._open.pop((slug, subject), None)
+        """Say that a condition holds no longer, and how long it did."""
+        problem = self._problems.pop((slug, subject), None)
         if problem is None:
             return
-        self._say("problem-closed", "A problem ended.", problem)
         began = datetime.fromisoformat(problem.since)
-        # The wall clock may have been set back in between.
-        lasted_s = max(0, round((self._clock.now() - began).total_seconds()))
-        await self._record(ProblemClosed(slug=slug, subject=subject, lasted_s=lasted_s))
+        lasted_s = max(0, int((self._clock.now() - began).total_seconds()))
+        self._journal.say(
+            "problem-closed",
+            facts.ProblemClosed.sentence,
+            level="notice",
+            slug=slug,
+            subject=subject,
+            lasted_s=lasted_s,
+        )
+        await self._record(facts.ProblemClosed(slug=slug, subject=subject, lasted_s=lasted_s))
 
     async def clear_all(self, slugs: Iterable[str], *, subject: str) -> None:
-        """End several problems of one subject."""
+        """Clear several conditions of one subject."""
         for slug in slugs:
             await self.clear(slug, subject=subject)
 
     async def clear_subject(self, subject: str) -> None:
-        """End every problem of one subject."""
-        await self.clear_all([problem.slug for problem in self.about(subject)], subject=subject)
+        """Clear whatever is open of one subject."""
+        for problem in self.of_subject(subject):
+            await self.clear(problem.slug, subject=subject)
 
-    async def _record(self, fact: Fact) -> None:
+    async def _record(self, fact: facts.Fact) -> None:
+        """Record a problem; a ledger that cannot take it must not hide it from the people."""
         try:
             await self._ledger.record(fact)
         except DockdError as error:
-            # The very problem may be that the ledger cannot be written: it is shown all the same.
-            self._journal.say(error.slug, "A problem could not be recorded.", level="error")
-
-    def _say(self, event: str, sentence: str, problem: Problem) -> None:
-        kind, _, name = problem.subject.partition(" ")
-        levels: dict[str, Level] = {"fail": "error", "warn": "warning"}
-        ended = event == "problem-closed"
-        self._journal.say(
-            event,
-            sentence,
-            level="notice" if ended else levels.get(problem.severity, "notice"),
-            slug=problem.slug,
-            subject=problem.subject,
-            reason=problem.reason,
-            owner=problem.owner,
-            next=None if ended else problem.next_step,
-            **({kind: name} if kind in _FIELDS else {}),
-        )
+            self._journal.say(
+                "ledger-unwritable",
+                "A problem could not be recorded in the ledger.",
+                level="error",
+                reason=error.reason,
+            )
