@@ -79,9 +79,7 @@ def _trouble(situation: Situation) -> Explanation | None:
     trouble = situation.clip.trouble
     if trouble is None or situation.place in {Place.STORED, Place.WIPED}:
         return None
-    return Explanation(
-        reason=trouble.reason, owner=trouble.owner, next_step=trouble.next_step
-    )
+    return Explanation(reason=trouble.reason, owner=trouble.owner, next_step=trouble.next_step)
 
 
 def _problem_around(situation: Situation) -> Explanation | None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
@@ -16,7 +16,6 @@ from dockd.errors import (
     DockdError,
     FsyncFailed,
     SpoolFull,
-    SpoolReadOnly,
 )
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
 from dockd.ports.clock import Clock
@@ -169,30 +168,25 @@ class Offload:
     async def _bring_over_one(
         self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
     ) -> None:
-        clip = task.clip
-        target = await self._claim(clip)
+        """Copy one clip and leave its reading back to a task of its own."""
+        target = await self._claim(task.clip)
+        xxh128 = ""
         try:
-            if clip.copied:
-                # Whole and durable since before a crash or a yank; only its proof is missing.
-                part_name, xxh128 = target.part_name, ""
-            else:
-                copied = await self._copy(stay, task, target)
-                part_name, xxh128 = copied.part_name, copied.xxh128
-            clip = await self._ledger.clip(clip.number)
+            # A copy may be whole and durable since before a crash or a yank: then only its proof
+            # is missing.
+            if not task.clip.copied:
+                xxh128 = (await self._copy(stay, task, target)).xxh128
+            clip = await self._ledger.clip(task.clip.number)
             await self._prover.turn()
         except (ClipUnreadable, ClipChangedWhileRead) as error:
-            await in_thread(self._spool.release, target)
-            await self._note(clip, error)
+            self._spool.release(target)
+            await self._note(task.clip, error)
             troubles.append(error)
             return
         except BaseException:
-            self._release_soon(target)
+            self._spool.release(target)
             raise
-        group.create_task(
-            self._prove(
-                stay, clip, target=replace_name(target, part_name), xxh128=xxh128, troubles=troubles
-            )
-        )
+        group.create_task(self._prove(stay, clip, target=target, xxh128=xxh128, troubles=troubles))
 
     async def _claim(self, clip: Clip) -> CopyTarget:
         """Return the ``.part`` to write; while the spool is full, wait and say so."""
@@ -240,7 +234,7 @@ class Offload:
                 raise CameraGone(f"{stay.camera.serial} left while it was read") from error
             await self._forget(task.clip, error)
             raise
-        except (FsyncFailed, SpoolFull, SpoolReadOnly) as error:
+        except FsyncFailed as error:
             await self._forget(task.clip, error)
             raise
         await self._ledger.record(
@@ -264,18 +258,10 @@ class Offload:
         troubles: list[DockdError],
     ) -> None:
         try:
-            await self._prover.prove(
-                clip, part_name=target.part_name, xxh128=xxh128, stop=stay.must_stop
-            )
-        except DigestMismatch as error:
+            await self._prover.prove(clip, target=target, xxh128=xxh128, stop=stay.must_stop)
+        except (DigestMismatch, ClipChangedWhileRead) as error:
             await self._note(clip, error)
             troubles.append(error)
-        finally:
-            self._release_soon(target)
-
-    def _release_soon(self, target: CopyTarget) -> None:
-        """Give a ``.part`` up without waiting: this also runs while being cancelled."""
-        self._spool.release(target)
 
     async def _forget(self, clip: Clip, error: DockdError) -> None:
         """Record that what was copied of a clip is of no use, if anything was recorded of it."""
@@ -335,11 +321,6 @@ def _overwritten(stay: Stay, clip: Clip) -> facts.ClipOverwritten:
         docking=stay.docking,
         reason="another file stands under its name on the camera",
     )
-
-
-def replace_name(target: CopyTarget, part_name: str) -> CopyTarget:
-    """Return ``target`` under the name that the copy ended up with."""
-    return replace(target, part_name=part_name)
 
 
 def _part_spooled(stay: Stay, clip: Clip, part: clips.Part) -> facts.PartSpooled:

@@ -188,7 +188,6 @@ class _Carriage:
                     group.create_task(self._send_part(current, index))
         except* (TransientError, StoreChecksumMismatch) as raised:
             raise _one_of(raised) from None
-        await self._record(facts.ObjectFinalizing)
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         well = False
@@ -205,6 +204,8 @@ class _Carriage:
             await self._owner.window.leave(well=well)
 
     async def _complete(self, current: Transfer) -> None:
+        if current.state is not State.FINALIZING:
+            await self._record(facts.ObjectFinalizing)
         version = await self._store.complete(
             self._sent, upload_id=current.upload_id or "", etags=current.etags
         )

@@ -286,7 +286,7 @@ class Wipe:
     async def _still_standing(
         self, stay: Stay, decided: Sequence[_Cleared]
     ) -> tuple[Sequence[FoundFile], dict[bytes, str]]:
-        """Ask once more, after the intent and right before the deletion, whether nothing changed."""
+        """Ask once more, right before the deletion, whether anything changed since the intent."""
         set_aside = await self._ledger.set_aside()
         spool_is_ours = await self._spool_is_ours()
         standing: list[FoundFile] = []
