@@ -68,13 +68,11 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
     return StoreLane(store=guard, guard=guard)
 
 
-def camera_source(config: Config, *, clock: Clock) -> CameraSource | None:
+def camera_source(config: Config) -> CameraSource | None:
     """Return the directory rack, where one is configured."""
     if config.cameras.directory is None:
         return None
-    source: CameraSource = family("dockd.cameras", "directory")(
-        config.cameras.directory, clock=clock
-    )
+    source: CameraSource = family("dockd.cameras", "directory")().source(config.cameras.directory)
     return source
 
 

@@ -21,7 +21,7 @@ from dockd.stages.threads import in_thread
 from dockd.station.faults import Faults
 from dockd.station.ledger import SqliteLedger, open_ledger, rebuild
 from dockd.station.ledger.checkpoints import read_checkpoint
-from dockd.station.spool import DirectorySpool
+from dockd.station.spool.directory import DirectorySpool
 
 LEDGER_NAME = "ledger.sqlite3"
 _BEHIND = frozenset({"behind", "forked"})

@@ -153,7 +153,7 @@ class Station:
     async def _keep_house(self, group: asyncio.TaskGroup) -> None:
         """Prove what a crash left before any camera is read: it may be what one would resume."""
         await self.housekeeping.recover()
-        source = building.camera_source(self.config, clock=self._clock)
+        source = building.camera_source(self.config)
         if source is not None:
             offload = Offload(
                 ledger=self.ledger,
