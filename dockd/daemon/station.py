@@ -13,6 +13,7 @@ from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal, Level
 from dockd.stages.board import SlotBoard
+from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
@@ -60,10 +61,18 @@ class Station:
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
-        self.wipe = Wipe(
+        confirming = Confirming(
             ledger=self.ledger,
             spool=self.spool,
             stores=self.stores,
+            problems=self.problems,
+            clock=clock,
+            station=config.station.name,
+        )
+        self.wipe = Wipe(
+            ledger=self.ledger,
+            spool=self.spool,
+            confirming=confirming,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -204,7 +213,7 @@ def wipe_policy(config: Config) -> WipePolicy:
         after=config.wipe.after,
         rehash=config.wipe.rehash,
         required=config.stores.required,
-        station=config.station.name,
+        stores=frozenset(store.name for store in config.store),
     )
 
 
