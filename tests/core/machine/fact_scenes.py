@@ -1,4 +1,4 @@
-"""For every guard of a clip and of a transfer, a history in which that rule alone stands before a broken promise.
+"""For every guard of clips and transfers, a history in which it alone saves a promise.
 
 A scene passes with the rule in place; without it, the world sees a promise broken. Where another
 rule would also have said no, the scene says so: that one is switched off in both, or is lied to.

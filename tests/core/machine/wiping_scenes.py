@@ -1,4 +1,4 @@
-"""For every condition of clearance, a history in which that rule alone stands before a broken promise.
+"""For every condition of clearance, a history in which it alone saves a promise.
 
 A scene passes with the rule in place; without it, the world sees a promise broken. Where another
 rule would also have said no, the scene says so: that one is switched off in both, or is lied to.
@@ -61,6 +61,7 @@ def _two_required(rig: Rig) -> None:
 
 
 def held(rig: Rig) -> None:
+    """A person puts a legal hold on the clip."""
     rig.station.hold(1, "legal")
 
 
@@ -87,6 +88,7 @@ def _broken_docking(rig: Rig) -> None:
 
 
 def overwritten_alike(rig: Rig) -> None:
+    """Between two dockings other content takes the same name, size and mtime."""
     rig.replaced()
     rig.dock()
     rig.offload()
@@ -107,6 +109,7 @@ def _touched(rig: Rig) -> None:
 
 
 def new_file(rig: Rig) -> None:
+    """Another file appears on the camera."""
     rig.camera.files[OTHER] = File(content=b"cc", mtime_ns=2)
 
 
