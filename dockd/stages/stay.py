@@ -6,12 +6,18 @@ from dataclasses import dataclass, field
 from dockd.ports.camera import Camera
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Stay:
-    """One camera in one slot from dock to undock."""
+    """One camera in one slot from dock to undock.
+
+    ``news`` is true until what the last listing brought was recorded as offloaded; ``cleared`` is
+    how many clips it was said of that they were cleared.
+    """
 
     docking: str
     camera: Camera
+    news: bool = True
+    cleared: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
