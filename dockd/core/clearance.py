@@ -116,8 +116,7 @@ RECEIPT_CONDITIONS: Final[Mapping[str, Callable[[Evidence, Confirmation], bool]]
 CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
     "wiping is switched on": lambda evidence: evidence.wipe_after == "receipt",
     "the spool's copy is proven": lambda evidence: (
-        evidence.clip.spool_copy is SpoolCopy.PROVEN
-        and evidence.clip.sha256 is not None
+        evidence.clip.spool_copy is SpoolCopy.PROVEN and evidence.clip.sha256 is not None
     ),
     "the copy is of the whole file": lambda evidence: not evidence.clip.partial,
     "the spool is the one it was": lambda evidence: evidence.spool_is_ours,
@@ -127,15 +126,12 @@ CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
     ),
     "the clip is not held": lambda evidence: not evidence.clip.holds,
     "its docking and camera are not held": lambda evidence: not evidence.camera_held,
-    "the clip is on its camera": lambda evidence: (
-        evidence.clip.camera_copy is CameraCopy.PRESENT
-    ),
+    "the clip is on its camera": lambda evidence: evidence.clip.camera_copy is CameraCopy.PRESENT,
     "the docking is unbroken": lambda evidence: (
         evidence.docking is not None and evidence.docking == evidence.clip.docking
     ),
     "the camera's whole file was hashed in this docking": lambda evidence: (
-        evidence.clip.hashed_in is not None
-        and evidence.clip.hashed_in == evidence.docking
+        evidence.clip.hashed_in is not None and evidence.clip.hashed_in == evidence.docking
     ),
     "the camera's file was hashed again where that is always asked for": lambda evidence: (
         evidence.rehash != "always" or evidence.clip.rehashed
@@ -145,23 +141,16 @@ CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
         and evidence.camera_file.size_bytes == evidence.clip.size_bytes
     ),
     "the camera's file has the mtime that was copied": lambda evidence: (
-        evidence.camera_file is not None
-        and evidence.camera_file.mtime_ns == evidence.clip.mtime_ns
+        evidence.camera_file is not None and evidence.camera_file.mtime_ns == evidence.clip.mtime_ns
     ),
-    "every clip on the camera is verified": lambda evidence: (
-        evidence.media.all_clips_verified
-    ),
+    "every clip on the camera is verified": lambda evidence: evidence.media.all_clips_verified,
     "every clip is stored where the medium is troubled": lambda evidence: (
         not evidence.media.troubled or evidence.media.all_clips_stored
     ),
-    "the family calls it footage that may be cleared": lambda evidence: (
-        evidence.clearable
-    ),
+    "the family calls it footage that may be cleared": lambda evidence: evidence.clearable,
 }
 
 
 def may_wipe(evidence: Evidence) -> Verdict:
     """Return whether both keys have turned for one clip, and everything that says no."""
-    return Verdict(
-        tuple(name for name, holds in CONDITIONS.items() if not holds(evidence))
-    )
+    return Verdict(tuple(name for name, holds in CONDITIONS.items() if not holds(evidence)))

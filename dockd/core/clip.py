@@ -127,14 +127,17 @@ class Clip:
         """The id people use: from the store key once there is one (DESIGN.md section 9)."""
         if self.key is not None:
             return naming.clip_id(self.key)
-        return naming.provisional_id(
-            self.camera, docking=self.birth_docking, path=self.path
-        )
+        return naming.provisional_id(self.camera, docking=self.birth_docking, path=self.path)
 
     @property
     def spliced(self) -> bool:
         """Whether the spool's copy was read in more than one docking."""
         return len(self.copied_in) > 1
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether nothing of the clip was ever kept here, so that it is but a name and a size."""
+        return self.spool_copy is SpoolCopy.NONE and self.sha256 is None
 
     @property
     def spooled_bytes(self) -> int:
@@ -215,9 +218,7 @@ Guard = Callable[[Clip, Any], bool]
 GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
     "a copy is what was read": (
         facts.ClipVerified,
-        lambda clip, fact: (
-            fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256)
-        ),
+        lambda clip, fact: fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256),
     ),
     "a partial copy is only called partial": (
         facts.ClipVerified,
@@ -245,9 +246,7 @@ GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
     ),
     "only what stores have proven is wiped": (
         facts.WipeIntended,
-        lambda clip, fact: (
-            bool(fact.stores) and set(fact.stores) <= set(clip.proven_by)
-        ),
+        lambda clip, fact: bool(fact.stores) and set(fact.stores) <= set(clip.proven_by),
     ),
     "nothing without a receipt makes room": (
         facts.SpoolPurged,
@@ -267,15 +266,14 @@ def apply(clip: Clip, fact: facts.ClipFact) -> Clip:
         IllegalFact: the clip's state, or a guard, does not permit the fact; nothing changed.
     """
     refuse_unless_permitted(clip, fact)
-    return _EFFECTS.get(type(fact), _unchanged)(_moved(clip, fact), fact)
+    # The effects see the copies where they were: what a fact means may depend on that.
+    return _moved(_EFFECTS.get(type(fact), _unchanged)(clip, fact), fact)
 
 
 def refuse_unless_permitted(clip: Clip, fact: facts.ClipFact) -> None:
     """Raise IllegalFact when a guard forbids ``fact``, or when ``clip`` was merged away."""
     if clip.merged_into is not None:
-        raise IllegalFact(
-            reason=f"{fact.kind}: the clip was merged into {clip.merged_into}"
-        )
+        raise IllegalFact(reason=f"{fact.kind}: the clip was merged into {clip.merged_into}")
     for name, (kind, guard) in GUARDS.items():
         if type(fact) is kind and not guard(clip, fact):
             raise IllegalFact(reason=f"{fact.kind}: {name}")
@@ -285,9 +283,7 @@ def _moved(clip: Clip, fact: facts.ClipFact) -> Clip:
     """Return ``clip`` with each copy moved as its table says."""
     kind = type(fact)
     if kind in _CAMERA_FACTS:
-        clip = replace(
-            clip, camera_copy=_next(CAMERA_TRANSITIONS, clip.camera_copy, kind)
-        )
+        clip = replace(clip, camera_copy=_next(CAMERA_TRANSITIONS, clip.camera_copy, kind))
     if kind in _SPOOL_FACTS:
         clip = replace(clip, spool_copy=_next(SPOOL_TRANSITIONS, clip.spool_copy, kind))
     if kind in _STORE_FACTS and isinstance(fact, facts.TransferFact):
@@ -308,9 +304,7 @@ def _next(
     try:
         return table[state, kind]
     except KeyError:
-        raise IllegalFact(
-            reason=f"{kind.kind}: not while the copy is {state}"
-        ) from None
+        raise IllegalFact(reason=f"{kind.kind}: not while the copy is {state}") from None
 
 
 _CAMERA_FACTS: Final = frozenset(kind for _, kind in CAMERA_TRANSITIONS)
@@ -342,12 +336,20 @@ def _with_docking(clip: Clip, docking: str) -> tuple[str, ...]:
 
 
 def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
+    unbroken = (
+        clip.camera_copy is CameraCopy.PRESENT
+        and (clip.docking, clip.mtime_ns) == (fact.docking, fact.mtime_ns)
+        and fact.size_bytes in {None, clip.size_bytes}
+    )
     return replace(
         clip,
         docking=fact.docking,
         slot=fact.slot,
         mtime_ns=fact.mtime_ns,
-        rehashed=False,
+        size_bytes=clip.size_bytes if fact.size_bytes is None else fact.size_bytes,
+        # What left the camera and came back, or was away for a while, may be another file.
+        hashed_in=clip.hashed_in if unbroken else None,
+        rehashed=clip.rehashed and unbroken,
     )
 
 
@@ -432,17 +434,13 @@ def _receipted(clip: Clip, fact: facts.ReceiptAccepted) -> Clip:
 
 
 def _receipt_lost(clip: Clip, fact: facts.ReceiptLost) -> Clip:
-    return replace(
-        clip, proven_by=tuple(name for name in clip.proven_by if name != fact.store)
-    )
+    return replace(clip, proven_by=tuple(name for name in clip.proven_by if name != fact.store))
 
 
 # What a fact changes besides the states of the copies.
 _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Clip, Any], Clip]]] = {
     facts.ClipSeenAgain: _seen_again,
-    facts.ClipRehashed: lambda clip, fact: replace(
-        clip, hashed_in=fact.docking, rehashed=True
-    ),
+    facts.ClipRehashed: lambda clip, fact: replace(clip, hashed_in=fact.docking, rehashed=True),
     facts.PartSpooled: _part_spooled,
     facts.ClipCopied: _copied,
     facts.ClipVerified: _verified,

@@ -178,9 +178,7 @@ class Docked(DockingFact, kind="docked", sentence="A camera was docked."):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed(
-    DockingFact, kind="listed", sentence="The camera's files were listed and believed."
-):
+class Listed(DockingFact, kind="listed", sentence="The camera's files were listed and believed."):
     files: int
     size_bytes: int
     refused: int
@@ -243,6 +241,8 @@ class ClipSeenAgain(
     docking: str
     slot: str
     mtime_ns: int
+    # Given when the file was still being written as it was listed, and nothing of it was read.
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -399,18 +399,14 @@ class ClipTroubled(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipHeld(
-    ClipFact, kind="clip-held", sentence="A clip was set aside; it is never cleared."
-):
+class ClipHeld(ClipFact, kind="clip-held", sentence="A clip was set aside; it is never cleared."):
     hold: HoldKind
     why: str
     actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipReleased(
-    ClipFact, kind="clip-released", sentence="A hold on a clip was released."
-):
+class ClipReleased(ClipFact, kind="clip-released", sentence="A hold on a clip was released."):
     hold: HoldKind
     why: str
     actor: str
@@ -455,23 +451,17 @@ class UploadCreating(
 
 
 @dataclass(frozen=True, kw_only=True)
-class UploadOpened(
-    TransferFact, kind="upload-opened", sentence="The store opened an upload."
-):
+class UploadOpened(TransferFact, kind="upload-opened", sentence="The store opened an upload."):
     upload_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartSending(
-    TransferFact, kind="part-sending", sentence="One part is on its way."
-):
+class PartSending(TransferFact, kind="part-sending", sentence="One part is on its way."):
     index: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartStored(
-    TransferFact, kind="part-stored", sentence="The store acknowledged one part."
-):
+class PartStored(TransferFact, kind="part-stored", sentence="The store acknowledged one part."):
     index: int
     etag: str
 

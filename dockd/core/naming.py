@@ -4,9 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
-_PLAIN: Final = frozenset(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-)
+_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _COMPONENT_LIMIT: Final = 255
 _COMPONENT_KEPT: Final = 200
 _KEY_LIMIT_BYTES: Final = 1024

@@ -89,9 +89,7 @@ def _judge_checksum(checksum: str, *, expected: Expected, trust: Trust) -> Judge
     accepted = {whole_sha256(expected.sha256), composite_sha256(expected.part_sha256)}
     if checksum in accepted:
         proves = trust.refuses_wrong_checksums and trust.authentic
-        return _receipt(
-            "digest" if proves else "size", "checksum" if proves else "size"
-        )
+        return _receipt("digest" if proves else "size", "checksum" if proves else "size")
     if _comparable(checksum, expected=expected):
         return _CONFLICT
     # A composite over parts of another size says nothing about the same bytes either way.

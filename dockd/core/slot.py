@@ -52,10 +52,7 @@ TRANSITIONS: Final[Mapping[tuple[SlotState, SlotEvent], SlotState]] = {
     (SlotState.READY, SlotEvent.IDENTIFIED): SlotState.OFFLOADING,
     (SlotState.FAULT, SlotEvent.IDENTIFIED): SlotState.OFFLOADING,
     **{(state, SlotEvent.FAULTED): SlotState.FAULT for state in _CAMERA_IN},
-    **{
-        (state, SlotEvent.UNDOCKED): SlotState.EMPTY
-        for state in (*_CAMERA_IN, SlotState.UNKNOWN)
-    },
+    **{(state, SlotEvent.UNDOCKED): SlotState.EMPTY for state in (*_CAMERA_IN, SlotState.UNKNOWN)},
     # A cut port shows no camera either way: what is in it is not known until power is back.
     **{
         (state, SlotEvent.POWER_CUT): SlotState.UNKNOWN
@@ -80,9 +77,7 @@ class SlotFootage:
     verified: int
 
 
-def advice(
-    state: SlotState, *, footage: SlotFootage, charge_sufficient: bool | None
-) -> Advice:
+def advice(state: SlotState, *, footage: SlotFootage, charge_sufficient: bool | None) -> Advice:
     """Return what the officer should do; an unknown charge does not keep a camera (DESIGN.md 2)."""
     if state is SlotState.FAULT:
         return Advice.REPORT

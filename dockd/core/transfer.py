@@ -156,9 +156,7 @@ def apply(transfer: Transfer, fact: facts.TransferFact) -> Transfer:
     kind = type(fact)
     state = TRANSITIONS.get((transfer.state, kind))
     if state is None:
-        raise IllegalFact(
-            reason=f"{fact.kind}: not while the transfer is {transfer.state}"
-        )
+        raise IllegalFact(reason=f"{fact.kind}: not while the transfer is {transfer.state}")
     for name, (guarded, guard) in GUARDS.items():
         if kind is guarded and not guard(transfer, fact):
             raise IllegalFact(reason=f"{fact.kind}: {name}")
@@ -197,17 +195,11 @@ def _started_over(transfer: Transfer, _: facts.TransferFact) -> Transfer:
 
 # What a fact changes besides the state.
 _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Transfer, Any], Transfer]]] = {
-    facts.UploadOpened: lambda transfer, fact: replace(
-        transfer, upload_id=fact.upload_id
-    ),
-    facts.PartSending: lambda transfer, fact: _part(
-        transfer, fact.index, PartState.IN_FLIGHT
-    ),
+    facts.UploadOpened: lambda transfer, fact: replace(transfer, upload_id=fact.upload_id),
+    facts.PartSending: lambda transfer, fact: _part(transfer, fact.index, PartState.IN_FLIGHT),
     facts.PartStored: _part_stored,
     facts.PartUnsent: _part_unsent,
-    facts.ObjectConfirming: lambda transfer, fact: replace(
-        transfer, version=fact.version
-    ),
+    facts.ObjectConfirming: lambda transfer, fact: replace(transfer, version=fact.version),
     facts.ReceiptAccepted: lambda transfer, fact: replace(
         transfer, receipt=fact, version=fact.version
     ),

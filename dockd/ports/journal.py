@@ -8,7 +8,5 @@ Level = Literal["debug", "info", "notice", "warning", "error"]
 class Journal(Protocol):
     """The station's journal."""
 
-    def say(
-        self, event: str, sentence: str, *, level: Level = "info", **fields: object
-    ) -> None:
+    def say(self, event: str, sentence: str, *, level: Level = "info", **fields: object) -> None:
         """Write one line: ``event`` is the kind (a fact's, or a slug), ``sentence`` is constant."""

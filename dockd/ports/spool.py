@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from dockd.core.clip import Clip, Part
+from dockd.core.sidecar import Sidecar
 from dockd.ports.camera import ReadPacer, StopFlag
 
 PartDurable = Callable[[Sequence[Part]], None]
@@ -62,15 +63,6 @@ class Proof:
     method: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sidecar:
-    """What the spool keeps beside a clip, so that a lost ledger can be rebuilt."""
-
-    clip: Clip
-    recorded_at: str
-    verified_at: str
-
-
 class Spool(Protocol):
     """The spool, as offload, upload and the housekeeping speak to it."""
 
@@ -109,9 +101,7 @@ class Spool(Protocol):
             SpoolFull, SpoolReadOnly, FsyncFailed: the copy is of no use and was discarded.
         """
 
-    def prove(
-        self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag
-    ) -> Proof:
+    def prove(self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
         """Read a durable copy back from the device past the page cache and hash it.
 
         Raises:

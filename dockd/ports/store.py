@@ -5,7 +5,7 @@ Every method may raise TransientError (StoreUnreachable, StoreBusy with ``retry_
 PermanentError (StoreRefusedCredentials, StoreBucketMissing, StoreRejected). None of them retries.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
@@ -18,19 +18,19 @@ class Outgoing:
     """One clip to send: what the store is to hold, and the metadata that goes with it.
 
     ``metadata`` values are ASCII. ``open`` gives the spool's proven copy; the caller of a store
-    closes it. A store reads it with ``os.pread`` on its descriptor, in a thread.
+    closes it. A store reads it with ``os.pread`` on its descriptor, in a thread. ``pace``, where
+    there is one, is awaited with the number of bytes before they are sent, 64 KiB at most.
     """
 
     expected: Expected
     metadata: Mapping[str, str]
     content: BinaryIO
+    pace: Callable[[int], Awaitable[None]] | None = None
 
     def extent(self, index: int) -> tuple[int, int]:
         """Return the offset and the size in bytes of one part."""
         offset = index * self.expected.part_size_bytes
-        return offset, min(
-            self.expected.part_size_bytes, self.expected.size_bytes - offset
-        )
+        return offset, min(self.expected.part_size_bytes, self.expected.size_bytes - offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,7 @@ class Store(Protocol):
     async def find_upload(self, outgoing: Outgoing) -> str | None:
         """Return an upload for this key that has no parts yet: one that a crash left, or None."""
 
-    async def arrived_parts(
-        self, outgoing: Outgoing, *, upload_id: str
-    ) -> Mapping[int, str]:
+    async def arrived_parts(self, outgoing: Outgoing, *, upload_id: str) -> Mapping[int, str]:
         """Return the ETag of every part that the store has, by index.
 
         Raises:
@@ -115,8 +113,12 @@ class Store(Protocol):
     async def abort(self, outgoing: Outgoing, *, upload_id: str) -> None:
         """Throw an upload away that can never have been completed."""
 
-    def read_back(self, key: str, *, version: str) -> AsyncIterator[bytes]:
-        """Yield the object's content, in pieces of up to 1 MiB."""
+    def read_back(self, key: str, *, version: str) -> AsyncGenerator[bytes, None]:
+        """Yield the object's content, in pieces of up to 1 MiB.
+
+        Raises:
+            StoreLostObject: there is none.
+        """
 
     async def write_record(self, key: str, content: bytes) -> None:
         """Write a small object (a checkpoint, a manifest), replacing what is there."""

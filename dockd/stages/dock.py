@@ -7,6 +7,7 @@ from dockd.ports.camera import CameraSource, Refusal, Sighting
 from dockd.stages.problems import ProblemBoard
 
 Stay = Callable[[Sighting], Awaitable[None]]
+Mistake = Callable[[Sighting, Exception], Awaitable[None]]
 
 
 class Dock:
@@ -29,7 +30,7 @@ class Dock:
                 await self._problems.clear_subject(f"slot {sighting.slot}")
                 worker = self._workers.get(sighting.slot)
                 if worker is None:
-                    worker = self._workers[sighting.slot] = SlotWorker(self._stay)
+                    worker = self._workers[sighting.slot] = SlotWorker(self._stay, self._mistake)
                     group.create_task(worker.run(), name=f"slot {sighting.slot}")
                 worker.saw(sighting)
 
@@ -42,12 +43,19 @@ class Dock:
         )
 
 
+    async def _mistake(self, sighting: Sighting, error: Exception) -> None:
+        await self._problems.open(
+            "slot-fault", subject=f"slot {sighting.slot}", reason=f"{type(error).__name__}: {error}"
+        )
+
+
 class SlotWorker:
     """Everything in one slot happens in sequence: a stay ends before the next begins."""
 
-    def __init__(self, stay: Stay) -> None:
-        """``stay`` is run for each camera that comes."""
+    def __init__(self, stay: Stay, mistake: Mistake) -> None:
+        """``stay`` is run for each camera that comes; ``mistake`` is told what it should not do."""
         self._stay = stay
+        self._mistake = mistake
         self._latest: Sighting | None = None
         self._changed = asyncio.Event()
 
@@ -67,13 +75,16 @@ class SlotWorker:
 
     async def _until_changed(self, sighting: Sighting) -> None:
         async with asyncio.TaskGroup() as group:
-            stay = group.create_task(_awaited(self._stay(sighting)))
+            stay = group.create_task(self._lived_through(sighting))
             while self._latest == sighting:
                 self._changed.clear()
                 await self._changed.wait()
             # Leave the event set: the next sighting is the next turn's.
             stay.cancel()
 
-
-async def _awaited(stay: Awaitable[None]) -> None:
-    await stay
+    async def _lived_through(self, sighting: Sighting) -> None:
+        """Run a stay; a mistake of dockd's own takes one slot out of service, not the rack."""
+        try:
+            await self._stay(sighting)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other slots go on
+            await self._mistake(sighting, error)

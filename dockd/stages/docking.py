@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from dockd.core import facts, naming
+from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
 from dockd.core.slot import SlotEvent
-from dockd.errors import CameraGone, DockdError
+from dockd.errors import CameraGone, DockdError, PermanentError
 from dockd.ports.camera import Camera, CameraSource, Sighting
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -17,7 +17,7 @@ from dockd.stages.offload import Offload
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
-from dockd.stages.wipe import Wipe
+from dockd.stages.wipe import NewFootage, Wipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Docking:
         except CameraGone:
             reason = "the camera left"
         finally:
-            if not await in_thread(camera.is_present):
+            if not camera.is_present():
                 reason = "the camera left"
             await self._end(stay, reason=reason)
 
@@ -112,6 +112,8 @@ class Docking:
                 if not await in_thread(stay.camera.is_present):
                     raise
                 attempt += 1
+            except NewFootage:
+                attempt += 1
             except DockdError as error:
                 await self._trouble(stay.camera.slot, error)
                 attempt += 1
@@ -120,7 +122,9 @@ class Docking:
     async def _offload_all(self, stay: Stay) -> None:
         self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
         clips = await self._offload.run(stay)
-        await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
+        if stay.news:
+            await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
+            stay.news = False
         await self._problems.clear_subject(f"slot {stay.camera.slot}")
         self._board.event(stay.camera.slot, SlotEvent.OFFLOADED)
 
@@ -147,19 +151,25 @@ class Docking:
             raise CameraGone(f"{stay.camera.serial} left slot {stay.camera.slot}")
 
     async def _trouble(self, slot: str, error: DockdError) -> None:
-        self._board.event(slot, SlotEvent.FAULTED)
+        if isinstance(error, PermanentError):
+            self._board.event(slot, SlotEvent.FAULTED)
         await self._problems.open(error.slug, subject=f"slot {slot}", reason=error.reason)
 
     async def _pause(self, attempt: int) -> None:
         if attempt:
             await self._clock.sleep(
-                self._policy.retry.delay_s(attempt, random_unit=self._clock.random())
+                backoff.delay_s(
+                    self._policy.retry, attempt=attempt, random_unit=self._clock.random()
+                )
             )
 
     async def _end(self, stay: Stay, *, reason: str) -> None:
         stay.stop()
-        await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
+        self._wipe.forget(stay.docking)
         self._board.left(stay.camera.slot)
+        # A ledger that cannot take this now finds the docking open at the next start, and ends it.
+        with suppress(DockdError):
+            await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
         await in_thread(stay.camera.close)
 
 

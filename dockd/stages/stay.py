@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from dockd.ports.camera import Camera
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Stay:
-    """One camera in one slot from dock to undock."""
+    """One camera in one slot from dock to undock.
+
+    ``news`` is true until what the last listing brought was recorded as offloaded.
+    """
 
     docking: str
     camera: Camera
+    news: bool = True
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:

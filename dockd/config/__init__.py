@@ -1,0 +1,57 @@
+"""The configuration: TOML to frozen models, with every problem reported at once.
+
+`packaging/dockd.toml.example` is its documentation; DESIGN.md sections 5 and 9 are its contract.
+"""
+
+from dockd.config.models import (
+    AcceptRule,
+    CamerasConfig,
+    Config,
+    DirectoryCamerasConfig,
+    HttpConfig,
+    MqttConfig,
+    PowerConfig,
+    ShiftConfig,
+    SlotConfig,
+    SpoolConfig,
+    StationConfig,
+    UplinkConfig,
+    WindowConfig,
+    WipeConfig,
+)
+from dockd.config.reading import DEFAULT_PATH, load, locate, parse
+from dockd.config.stores import (
+    DirectoryStoreConfig,
+    S3StoreConfig,
+    StoreConfig,
+    StoresConfig,
+    TusStoreConfig,
+)
+from dockd.config.values import ListenAddress
+
+__all__ = [
+    "DEFAULT_PATH",
+    "AcceptRule",
+    "CamerasConfig",
+    "Config",
+    "DirectoryCamerasConfig",
+    "DirectoryStoreConfig",
+    "HttpConfig",
+    "ListenAddress",
+    "MqttConfig",
+    "PowerConfig",
+    "S3StoreConfig",
+    "ShiftConfig",
+    "SlotConfig",
+    "SpoolConfig",
+    "StationConfig",
+    "StoreConfig",
+    "StoresConfig",
+    "TusStoreConfig",
+    "UplinkConfig",
+    "WindowConfig",
+    "WipeConfig",
+    "load",
+    "locate",
+    "parse",
+]

@@ -1,0 +1,164 @@
+"""The rules that span several keys, checked on the document itself.
+
+Not in the models: pydantic would check them only where every key is right already, and a person
+is told everything that is wrong at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import time
+from typing import Any, Final
+
+from dockd.config.problems import Located, Location
+from dockd.config.values import listen_address, time_of_day
+
+Document = Mapping[str, Any]
+
+
+def across_keys(document: Document) -> Iterator[Located]:
+    """Yield every problem that only shows when several keys are read together."""
+    for check in _CHECKS:
+        yield from check(document)
+
+
+def _slots_are_distinct(document: Document) -> Iterator[Located]:
+    yield from _repeated(document, "slots", key="name", right="give each slot its own name")
+    yield from _repeated(document, "slots", key="port", right="give each slot its own port")
+
+
+def _stores_are_distinct(document: Document) -> Iterator[Located]:
+    yield from _repeated(document, "store", key="name", right="give each store its own name")
+
+
+def _enough_stores(document: Document) -> Iterator[Located]:
+    required, stores = _table(document, "stores").get("required"), document.get("store")
+    if not isinstance(required, int) or not isinstance(stores, list) or not stores:
+        return
+    if required > len(stores):
+        yield Located(
+            location=("stores", "required"),
+            reason=f"is {required}, and only {len(stores)} stores are configured",
+            would_be_right=f"write at most {len(stores)}, or add a [[store]]",
+        )
+
+
+def _windows_are_distinct(document: Document) -> Iterator[Located]:
+    taken: set[int] = set()
+    windows = _table(document, "uplink").get("windows")
+    for index, window in _tables(windows):
+        location = ("uplink", "windows", index)
+        minutes = _minutes(window)
+        if minutes is None:
+            continue
+        if not minutes:
+            yield Located(
+                location=location,
+                reason="begins and ends at the same time",
+                would_be_right='write a from and a to that differ, as "06:00" and "08:00"',
+            )
+        if taken & minutes:
+            yield Located(
+                location=location,
+                reason="overlaps a window before it",
+                would_be_right="end the one before the other begins",
+            )
+        taken |= minutes
+
+
+def _minutes(window: Document) -> set[int] | None:
+    """Return the minutes of the day that a window covers; None when it is malformed."""
+    try:
+        begins, ends = time_of_day(window.get("from")), time_of_day(window.get("to"))
+    except ValueError:
+        return None
+    if not isinstance(begins, time) or not isinstance(ends, time):
+        return None
+    first, end = begins.hour * 60 + begins.minute, ends.hour * 60 + ends.minute
+    return {minute % 1440 for minute in range(first, end if first <= end else end + 1440)}
+
+
+def _http_is_guarded(document: Document) -> Iterator[Located]:
+    http = _table(document, "http")
+    yield from _together(("http",), http, "tls_cert", "tls_key")
+    try:
+        address = listen_address(http.get("listen", "127.0.0.1:0"))
+    except ValueError:
+        return
+    if address.is_loopback:
+        return
+    for key in ("tls_cert", "tls_key"):
+        if not http.get(key):
+            yield Located(
+                location=("http", key),
+                reason="is missing, and http.listen is reachable from other machines",
+                would_be_right=f"add {key}, or listen on 127.0.0.1",
+            )
+    if not http.get("token_file") and not http.get("client_ca"):
+        yield Located(
+            location=("http", "token_file"),
+            reason="is missing, and so is client_ca, while http.listen is reachable from other "
+            "machines",
+            would_be_right="add token_file or client_ca, or listen on 127.0.0.1",
+        )
+
+
+def _mutual_tls_is_whole(document: Document) -> Iterator[Located]:
+    yield from _together(("mqtt",), _table(document, "mqtt"), "client_cert", "client_key")
+    for index, store in _tables(document.get("store")):
+        yield from _together(("store", index), store, "client_cert", "client_key")
+
+
+def _hub_has_a_device(document: Document) -> Iterator[Located]:
+    power = _table(document, "power")
+    if power.get("driver") == "cambrionix" and not power.get("device"):
+        yield Located(
+            location=("power", "device"),
+            reason='is missing, and power.driver is "cambrionix"',
+            would_be_right='write the hub\'s tty, as "/dev/ttyUSB0"',
+        )
+
+
+def _together(where: Location, table: Document, one: str, other: str) -> Iterator[Located]:
+    for present, absent in ((one, other), (other, one)):
+        if table.get(present) and not table.get(absent):
+            yield Located(
+                location=(*where, absent),
+                reason=f"is missing, and {present} is there",
+                would_be_right=f"add {absent}, or remove {present}",
+            )
+
+
+def _repeated(document: Document, tables: str, *, key: str, right: str) -> Iterator[Located]:
+    first: dict[str, int] = {}
+    for index, table in _tables(document.get(tables)):
+        value = table.get(key)
+        if not isinstance(value, str):
+            continue
+        if value in first:
+            yield Located(
+                location=(tables, index, key),
+                reason=f"is {value!r}, as {tables}[{first[value]}].{key} is",
+                would_be_right=right,
+            )
+        first.setdefault(value, index)
+
+
+def _table(document: Document, name: str) -> Document:
+    table = document.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _tables(value: object) -> Iterator[tuple[int, Document]]:
+    for index, table in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(table, dict):
+            yield index, table
+
+
+_CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
+    _slots_are_distinct,
+    _stores_are_distinct,
+    _enough_stores,
+    _windows_are_distinct,
+    _http_is_guarded,
+    _mutual_tls_is_whole,
+    _hub_has_a_device,
+)

@@ -1,0 +1,201 @@
+"""What is wrong with a configuration, in words: pydantic's findings with what would be right."""
+
+import difflib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from dockd.config.models import Config
+from dockd.errors import ConfigProblem
+
+Location = tuple[str | int, ...]
+KINDS: Final = ("s3", "tus", "directory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A problem and where in the document it is."""
+
+    location: Location
+    reason: str
+    would_be_right: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key of the configuration; ``path`` has ``[]`` where a list is."""
+
+    path: str
+    name: str
+    table: type[BaseModel]
+    field: FieldInfo
+
+
+def all_keys(table: type[BaseModel] = Config, *, prefix: str = "") -> Iterator[Key]:
+    """Yield every key below `table`, tables before what is in them."""
+    for attribute, field in table.model_fields.items():
+        name = field.alias or attribute
+        path = f"{prefix}{name}"
+        yield Key(path=path, name=name, table=table, field=field)
+        in_list = typing.get_origin(field.annotation) is tuple
+        for inner in _models_in(field.annotation):
+            yield from all_keys(inner, prefix=f"{path}[]." if in_list else f"{path}.")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - types have no type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)
+
+
+_KEYS: Final = tuple(all_keys())
+
+
+def located(error: ValidationError) -> list[Located]:
+    """Return every finding of `error` as a problem with what would be right."""
+    return [_explain(detail) for detail in error.errors(include_url=False)]
+
+
+def in_order(found: Sequence[Located], *, document: Mapping[str, Any]) -> list[ConfigProblem]:
+    """Return `found` in the order of the file, one a key."""
+    ordered = sorted(found, key=lambda problem: _position(document, problem.location))
+    first = {problem.location: problem for problem in reversed(ordered)}
+    return [
+        ConfigProblem(
+            key_path=key_path(problem.location),
+            reason=problem.reason,
+            would_be_right=problem.would_be_right,
+        )
+        for problem in ordered
+        if first[problem.location] is problem
+    ]
+
+
+def key_path(location: Location) -> str:
+    """Return a location as people write it: ``slots[1].name``."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _position(document: object, location: Location) -> tuple[int, ...]:
+    """Return where a location is in the file; what is missing there comes behind the rest."""
+    position = []
+    for step in location:
+        if isinstance(step, int):
+            position.append(step)
+            document = document[step] if isinstance(document, list) else None
+        else:
+            names = list(document) if isinstance(document, dict) else []
+            position.append(names.index(step) if step in names else len(names))
+            document = document.get(step) if isinstance(document, dict) else None
+    return tuple(position)
+
+
+def _explain(detail: Any) -> Located:  # noqa: ANN401 - pydantic's ErrorDetails
+    kind, location = _without_tag(detail["loc"])
+    value = detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            return _unknown(location, kind=kind)
+        case "missing":
+            return Located(
+                location=location,
+                reason="is missing",
+                would_be_right=f"add {_right(location, kind)}",
+            )
+        case "union_tag_not_found":
+            return Located(
+                location=(*location, "kind"),
+                reason="is missing",
+                would_be_right='add "s3", "tus" or "directory"',
+            )
+        case "union_tag_invalid":
+            return Located(
+                location=(*location, "kind"),
+                reason=f"is {_shown(value.get('kind'))}",
+                would_be_right='write "s3", "tus" or "directory"',
+            )
+        case _:
+            return Located(
+                location=location,
+                reason=_wrong(detail),
+                would_be_right=f"write {_right(location, kind)}",
+            )
+
+
+def _without_tag(location: Location) -> tuple[str | None, Location]:
+    """Return the kind of store that pydantic puts into a location, and the location without it."""
+    match location:
+        case ("store", int() as index, str() as kind, *rest) if kind in KINDS:
+            return kind, ("store", index, *rest)
+    return None, location
+
+
+def _unknown(location: Location, *, kind: str | None) -> Located:
+    name = str(location[-1])
+    siblings = [key.name for key in _siblings(location, kind)]
+    close = difflib.get_close_matches(name, siblings, n=1, cutoff=0.6)
+    elsewhere = [key.path for key in _KEYS if key.name == name]
+    if close:
+        right = f"did you mean {close[0]}?"
+    elif elsewhere:
+        right = f"it belongs at {elsewhere[0]}; known here: {', '.join(siblings)}"
+    else:
+        right = f"known here: {', '.join(siblings)}"
+    return Located(location=location, reason="is not a key of dockd", would_be_right=right)
+
+
+def _siblings(location: Location, kind: str | None) -> list[Key]:
+    depth = _pattern(location[:-1])
+    prefix = f"{depth}." if depth else ""
+    return [key for key in _KEYS if key.path == f"{prefix}{key.name}" and _of_kind(key, kind)]
+
+
+def _of_kind(key: Key, kind: str | None) -> bool:
+    if kind is None:
+        return True
+    return kind in typing.get_args(key.table.model_fields["kind"].annotation)
+
+
+def _pattern(location: Location) -> str:
+    return key_path(tuple("[]" if isinstance(step, int) else step for step in location)).replace(
+        ".[]", "[]"
+    )
+
+
+def _right(location: Location, kind: str | None) -> str:
+    while location:
+        for key in _KEYS:
+            if key.path == _pattern(location) and _of_kind_or_any(key, kind):
+                return key.field.description or key.name
+        location = location[:-1]
+    return "tables and keys as in the example"
+
+
+def _of_kind_or_any(key: Key, kind: str | None) -> bool:
+    return not key.path.startswith("store[].") or _of_kind(key, kind)
+
+
+def _wrong(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    shown = _shown(detail["input"])
+    match detail["type"]:
+        case "greater_than_equal" | "greater_than":
+            return f"is {shown}, which is too small"
+        case "less_than_equal":
+            return f"is {shown}, which is too large"
+        case "value_error":
+            return f"{detail['ctx']['error']}: {shown}"
+        case _:
+            return f"is {shown}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - one line of a terminal

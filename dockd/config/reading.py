@@ -1,0 +1,102 @@
+"""Reading the configuration: find the files, merge them, and report everything wrong at once."""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeGuard
+
+from pydantic import ValidationError
+
+from dockd.config import checks, problems
+from dockd.config.models import Config
+from dockd.errors import ConfigInvalid, ConfigProblem
+
+DEFAULT_PATH: Final = Path("/etc/dockd/dockd.toml")
+
+
+def locate(path: Path | None) -> Path:
+    """Return the file that counts: `path`, else ``$DOCKD_CONFIG``, else the system's."""
+    if path is not None:
+        return path
+    named = os.environ.get("DOCKD_CONFIG")
+    return Path(named) if named else DEFAULT_PATH
+
+
+def load(path: Path | None = None) -> Config:
+    """Return the configuration of the file that counts and its sibling ``dockd.d/*.toml``.
+
+    Where nobody named a file and the system has none, all keys have their defaults: an
+    unconfigured station starts, and says what it lacks.
+
+    Raises:
+        ConfigInvalid: with every problem of every file.
+    """
+    main = locate(path)
+    nobody_named_it = path is None and "DOCKD_CONFIG" not in os.environ
+    unreadable: list[ConfigProblem] = []
+    document: dict[str, Any] = {}
+    for file in _files(main, may_be_absent=nobody_named_it):
+        _merge(document, _read(file, unreadable))
+    return parse(document, unreadable=unreadable)
+
+
+def parse(document: Mapping[str, Any], *, unreadable: list[ConfigProblem] | None = None) -> Config:
+    """Return the configuration in `document`, the merged tables of its files.
+
+    Raises:
+        ConfigInvalid: with every problem, those of ``unreadable`` files first.
+    """
+    found: list[problems.Located] = [*checks.across_keys(document)]
+    config = None
+    try:
+        # Strict, and as JSON: a TOML document has its types, and needs only lists as tuples
+        # and text as paths.
+        config = Config.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        found += problems.located(error)
+    wrong = [*(unreadable or []), *problems.in_order(found, document=document)]
+    if wrong or config is None:
+        raise ConfigInvalid(wrong)
+    return config
+
+
+def _files(main: Path, *, may_be_absent: bool) -> Iterator[Path]:
+    if not may_be_absent or main.exists():
+        yield main
+    yield from sorted((main.parent / "dockd.d").glob("*.toml"))
+
+
+def _read(file: Path, unreadable: list[ConfigProblem]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+        would_be_right = "name a file that the user of dockd may read"
+    except UnicodeDecodeError as error:
+        reason = f"is not UTF-8 text (byte {error.start})"
+        would_be_right = "save the file as UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        reason = f"is not TOML: {error}"
+        would_be_right = "correct the line named; text stands in quotes, lists in brackets"
+    unreadable.append(
+        ConfigProblem(key_path=str(file), reason=reason, would_be_right=would_be_right)
+    )
+    return {}
+
+
+def _merge(document: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Take `more` into `document`: tables join, lists of tables grow, any other value replaces."""
+    for key, value in more.items():
+        present = document.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            _merge(present, value)
+        elif _tables(present) and _tables(value):
+            document[key] = [*present, *value]
+        else:
+            document[key] = value
+
+
+def _tables(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)

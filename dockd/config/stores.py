@@ -1,0 +1,87 @@
+"""The models of ``[stores]`` and ``[[store]]``: where footage goes, one model a family."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dockd.config import values
+from dockd.config.table import Table
+
+
+class StoresConfig(Table):
+    """What makes a clip stored."""
+
+    required: int = Field(
+        default=1, ge=1, description="how many stores must prove that they hold a clip, 1 or more"
+    )
+
+
+ReadBack = Literal["never", "when-unproven"]
+
+
+class RemoteStore(Table):
+    """What all stores behind HTTP have."""
+
+    name: values.Name = Field(description="the store's name (letters, digits, . _ -)")
+    ca_file: values.OptionalFile = Field(
+        default=None,
+        description='the file of the certificate authorities to trust; "": the system\'s',
+    )
+    client_cert: values.OptionalFile = Field(
+        default=None, description='the client certificate for mutual TLS, a file; "": none'
+    )
+    client_key: values.OptionalFile = Field(
+        default=None, description='the key of client_cert, a file; "": none'
+    )
+    read_back: ReadBack = Field(
+        default="never",
+        description='"never" or "when-unproven": whether a clip is read back over the link '
+        "where the store cannot prove it",
+    )
+
+
+class S3StoreConfig(RemoteStore):
+    """A bucket."""
+
+    kind: Literal["s3"]
+    endpoint: values.HttpUrl = Field(
+        description='the address of the S3 service, as "https://store.example"'
+    )
+    bucket: values.Bucket = Field(description="the bucket's name, 3 to 63 characters")
+    region: str = Field(default="us-east-1", min_length=1, description='the region, as "eu-west-2"')
+    credentials: values.CredentialFile = Field(
+        description="the AWS shared-credentials file (profile default): an absolute path or the "
+        "name of a systemd credential",
+    )
+    object_lock_days: int = Field(
+        default=0, ge=0, description="how long the store locks each object, in days; 0: not at all"
+    )
+
+
+class TusStoreConfig(RemoteStore):
+    """A tus 1.0 server."""
+
+    kind: Literal["tus"]
+    url: values.HttpUrl = Field(
+        description='the address uploads are created at, as "https://dems.example/files/"'
+    )
+    credentials: values.OptionalFile = Field(
+        default=None, description='the file of the bearer token, or a systemd credential; "": none'
+    )
+
+
+class DirectoryStoreConfig(Table):
+    """A mounted share."""
+
+    kind: Literal["directory"]
+    name: values.Name = Field(description="the store's name (letters, digits, . _ -)")
+    path: values.AbsolutePath = Field(description="the absolute path of the mounted share")
+    allow_same_disk: bool = Field(
+        default=False,
+        description="true or false: whether it may be on the spool's file system (trials only)",
+    )
+
+
+StoreConfig = Annotated[
+    S3StoreConfig | TusStoreConfig | DirectoryStoreConfig, Field(discriminator="kind")
+]

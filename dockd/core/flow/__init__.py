@@ -1,0 +1,39 @@
+"""How fast and how insistently dockd talks to a store: breaker, window and rate.
+
+All three are immutable states with pure functions, so that a wrapper around a store keeps
+one value each, and a test of a week of outages takes a millisecond.
+"""
+
+from dockd.core.flow.breaker import (
+    TRANSITIONS,
+    Breaker,
+    BreakerEvent,
+    BreakerPolicy,
+    BreakerState,
+    Outcome,
+    Ticket,
+    admit,
+    settle,
+    time_to_probe_s,
+)
+from dockd.core.flow.bucket import Bucket, reserve, with_rate
+from dockd.core.flow.window import Window, after_congestion, after_success
+
+__all__ = [
+    "TRANSITIONS",
+    "Breaker",
+    "BreakerEvent",
+    "BreakerPolicy",
+    "BreakerState",
+    "Bucket",
+    "Outcome",
+    "Ticket",
+    "Window",
+    "admit",
+    "after_congestion",
+    "after_success",
+    "reserve",
+    "settle",
+    "time_to_probe_s",
+    "with_rate",
+]

@@ -1,0 +1,278 @@
+"""One clip to one store: does what core/transfer says is next, and commits before each effect."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from dockd.core import facts, transfer
+from dockd.core.clip import Clip
+from dockd.core.receipt import Judgement
+from dockd.core.transfer import PartState, State, Step, Transfer
+from dockd.errors import (
+    IllegalFact,
+    StoreChecksumMismatch,
+    StoreConflict,
+    StoreLostObject,
+    TransientError,
+    UploadVanished,
+)
+from dockd.ports.ledger import Ledger
+from dockd.ports.spool import Spool
+from dockd.ports.store import Outgoing, Proven, Store
+from dockd.stages.outgoing import outgoing
+from dockd.stages.threads import in_thread
+from dockd.stages.wipe import accepted
+
+_RESTARTS_BEFORE_A_PERSON: Final = 20
+
+
+class Window(Protocol):
+    """How many parts may be in flight at a store now (additive increase, multiplicative decrease)."""
+
+    async def enter(self) -> None:
+        """Wait for room for one more part."""
+
+    def leave(self, *, well: bool) -> None:
+        """Give the room back; ``well`` says whether the part arrived."""
+
+
+class Transferring:
+    """Carries clips; one object a store, because the window of parts in flight is the store's."""
+
+    def __init__(self, *, ledger: Ledger, spool: Spool, window: Window, station: str) -> None:
+        """Join what carrying needs; nothing happens yet."""
+        self._ledger = ledger
+        self._spool = spool
+        self._window = window
+        self._station = station
+
+    async def carry(self, clip: Clip, store: Store) -> None:
+        """Bring a proven clip to a receipt.
+
+        Raises:
+            TransientError: it goes on later, from where the ledger says.
+            PermanentError: the store refused it; a person decides.
+        """
+        try:
+            content = await in_thread(self._spool.open, clip)
+        except FileNotFoundError:
+            await self._ledger.record(
+                facts.SpoolCopyLost(clip=clip.number, reason="the spool's file is missing")
+            )
+            return
+        with content:
+            sent = outgoing(clip, content=content, station=self._station)
+            await _Carriage(self, clip, store, sent).run()
+
+    async def spool_copy_holds(self, clip: Clip) -> bool:
+        """Read the spool's copy back again; a copy that is no longer the clip is recorded so."""
+        proof = await in_thread(
+            self._spool.prove,
+            clip,
+            part_name="",
+            size_bytes=clip.stored_size_bytes,
+            stop=lambda: False,
+        )
+        if proof.sha256 == clip.sha256:
+            return True
+        await self._ledger.record(
+            facts.SpoolCopyLost(
+                clip=clip.number, reason="read again, the spool's copy has another digest"
+            )
+        )
+        return False
+
+    async def record(self, fact: facts.ClipFact, *more: facts.ClipFact) -> None:
+        """Commit facts; durable on return."""
+        await self._ledger.record(fact, *more)
+
+    async def current(self, clip: Clip, store: Store) -> Transfer:
+        """Return the transfer as the ledger has it, beginning one where there is none."""
+        found = await self._ledger.transfer(clip.number, store=store.name)
+        if found is None or clip.store_copies.get(store.name) == "lost":
+            await self._ledger.record(facts.TransferQueued(clip=clip.number, store=store.name))
+            found = await self._ledger.transfer(clip.number, store=store.name)
+        if found is None:
+            raise IllegalFact(f"{clip.id}: the ledger has no transfer after queueing one")
+        return found
+
+    async def epoch(self) -> int:
+        """Return the ledger's present epoch."""
+        return (await self._ledger.head()).epoch
+
+    @property
+    def window(self) -> Window:
+        """The store's window of parts in flight."""
+        return self._window
+
+
+class _Carriage:
+    """One run of one transfer, from what the ledger says to a receipt or an error."""
+
+    def __init__(self, owner: Transferring, clip: Clip, store: Store, sent: Outgoing) -> None:
+        self._owner = owner
+        self._clip = clip
+        self._store = store
+        self._sent = sent
+        self._looked_in_vain = False
+        self._steps: Mapping[Step, Callable[[Transfer], Awaitable[None]]] = {
+            Step.LOOK_FOR_OBJECT: self._look_for_object,
+            Step.CREATE: self._create,
+            Step.FIND_UPLOAD: self._find_upload,
+            Step.SEND: self._send,
+            Step.SETTLE: self._settle,
+            Step.COMPLETE: self._complete,
+            Step.PUT_WHOLE: self._put_whole,
+            Step.CONFIRM: self._confirm,
+        }
+
+    async def run(self) -> None:
+        """Take step after step. The first one asks, for nobody knows what arrived before."""
+        current = await self._owner.current(self._clip, self._store)
+        certain = False
+        while (step := transfer.next_step(current, certain=certain)) is not Step.NOTHING:
+            try:
+                await self._steps[step](current)
+            except UploadVanished as error:
+                await self._vanished(current, error)
+            certain = True
+            current = await self._owner.current(self._clip, self._store)
+
+    async def _look_for_object(self, current: Transfer) -> None:
+        version = await self._store.find_object(self._sent)
+        if version is not None:
+            await self._record(facts.ObjectConfirming, version=version)
+            return
+        self._looked_in_vain = True
+        if current.state is not State.QUEUED:
+            return
+        if current.whole:
+            await self._record(facts.ObjectFinalizing)
+        else:
+            await self._record(facts.UploadCreating)
+
+    async def _create(self, _: Transfer) -> None:
+        upload_id = await self._store.create_upload(self._sent)
+        await self._record(facts.UploadOpened, upload_id=upload_id)
+
+    async def _find_upload(self, current: Transfer) -> None:
+        upload_id = await self._store.find_upload(self._sent)
+        if upload_id is None:
+            await self._create(current)
+        else:
+            await self._record(facts.UploadOpened, upload_id=upload_id)
+
+    async def _settle(self, current: Transfer) -> None:
+        """Ask which of the parts in flight arrived before the reply was lost."""
+        arrived = await self._store.arrived_parts(self._sent, upload_id=current.upload_id or "")
+        settled: list[facts.ClipFact] = []
+        for index in current.indices(PartState.IN_FLIGHT):
+            # An ETag without our digest behind it says nothing of the content: the part is sent
+            # again unless the store names it, and the composite decides in the end.
+            etag = arrived.get(index)
+            settled.append(
+                self._fact(facts.PartUnsent, index=index)
+                if etag is None
+                else self._fact(facts.PartStored, index=index, etag=etag)
+            )
+        await self._owner.record(*settled)
+
+    async def _send(self, current: Transfer) -> None:
+        """Send every pending part, a few at a time; then say that the object may come to be."""
+        pending = current.indices(None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in pending:
+                    await self._owner.window.enter()
+                    await self._record(facts.PartSending, index=index)
+                    group.create_task(self._send_part(current, index))
+        except* (TransientError, StoreChecksumMismatch) as raised:
+            raise _one_of(raised) from None
+        await self._record(facts.ObjectFinalizing)
+
+    async def _send_part(self, current: Transfer, index: int) -> None:
+        well = False
+        try:
+            etag = await self._store.send_part(
+                self._sent, upload_id=current.upload_id or "", index=index
+            )
+            await self._record(facts.PartStored, index=index, etag=etag)
+            well = True
+        except StoreChecksumMismatch:
+            await self._mismatch(facts.PartUnsent, index=index)
+            raise
+        finally:
+            self._owner.window.leave(well=well)
+
+    async def _complete(self, current: Transfer) -> None:
+        version = await self._store.complete(
+            self._sent, upload_id=current.upload_id or "", etags=current.etags
+        )
+        await self._record(facts.ObjectConfirming, version=version)
+
+    async def _put_whole(self, _: Transfer) -> None:
+        version = await self._store.put_whole(self._sent)
+        await self._record(facts.ObjectConfirming, version=version)
+
+    async def _confirm(self, current: Transfer) -> None:
+        try:
+            proven = await self._store.prove(self._sent, version=current.version or "")
+        except StoreLostObject as error:
+            await self._restart(current, error.reason)
+            return
+        if proven.judgement.outcome == "conflict":
+            await self._conflict(current)
+            return
+        await self._accept(proven, proven.judgement)
+
+    async def _accept(self, proven: Proven, judgement: Judgement) -> None:
+        await self._owner.record(
+            accepted(
+                self._clip,
+                store=self._store.name,
+                proven_version=proven.version,
+                judgement=judgement,
+                epoch=await self._owner.epoch(),
+            )
+        )
+
+    async def _conflict(self, current: Transfer) -> None:
+        """Decide whose fault other content at our key is, after reading our own copy again."""
+        if not await self._owner.spool_copy_holds(self._clip):
+            await self._restart(current, "the spool's copy is no longer the clip")
+            raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
+        raise StoreConflict(
+            f"{self._store.name} holds other content at {self._sent.expected.key}"
+        )
+
+    async def _mismatch(self, kind: type[facts.PartUnsent], *, index: int) -> None:
+        await self._record(kind, index=index)
+        await self._owner.spool_copy_holds(self._clip)
+
+    async def _vanished(self, current: Transfer, error: UploadVanished) -> None:
+        """Start over, unless the upload vanished because its object came into being."""
+        if current.state is State.FINALIZING and not self._looked_in_vain:
+            await self._look_for_object(current)
+            return
+        await self._restart(current, error.reason)
+
+    async def _restart(self, current: Transfer, reason: str) -> None:
+        await self._record(facts.TransferRestarted, reason=reason)
+        self._looked_in_vain = False
+        if current.restarts >= _RESTARTS_BEFORE_A_PERSON:
+            raise StoreConflict(
+                f"{self._store.name} lost this clip {current.restarts} times: {reason}",
+                slug="transfer-stuck",
+            )
+        raise StoreLostObject(f"{self._store.name}: {reason}")
+
+    def _fact(self, kind: type[facts.TransferFact], **fields: object) -> facts.TransferFact:
+        return kind(clip=self._clip.number, store=self._store.name, **fields)  # type: ignore[arg-type]
+
+    async def _record(self, kind: type[facts.TransferFact], **fields: object) -> None:
+        await self._owner.record(self._fact(kind, **fields))
+
+
+def _one_of(raised: BaseExceptionGroup[Exception]) -> Exception:
+    error = raised.exceptions[0]
+    return _one_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,231 @@
+"""Verified clips to one store: which is next, and what to do when it cannot go on.
+
+How one clip is carried is in ``transferring``; what a transfer may do is in core/transfer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from dockd.core import backoff, facts, schedule
+from dockd.core.backoff import Backoff
+from dockd.core.clip import Clip
+from dockd.errors import DockdError, PermanentError, TransientError
+from dockd.ports.clock import Clock
+from dockd.ports.ledger import Ledger
+from dockd.ports.store import Store
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.transferring import Transferring
+
+_CANDIDATES: Final = 256
+_STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
+_REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPolicy:
+    """``parallel_clips`` at once to this store; ``idle_s`` at the most between looks at the queue."""
+
+    parallel_clips: int
+    idle_s: float = 30.0
+    probe_every_s: float = 24 * 3600.0
+    retry: Backoff = Backoff(base_s=1.0, cap_s=900.0)
+
+
+class Upload:
+    """Carries clips to one store, for as long as the daemon runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ledger: Ledger,
+        transferring: Transferring,
+        problems: ProblemBoard,
+        clock: Clock,
+        policy: UploadPolicy,
+    ) -> None:
+        """Join what uploading needs; nothing happens yet."""
+        self._store = store
+        self._ledger = ledger
+        self._transferring = transferring
+        self._problems = problems
+        self._clock = clock
+        self.policy = policy
+        self._wake = asyncio.Event()
+        self._under_way: set[int] = set()
+        self._attempts: dict[int, int] = {}
+        self._not_before_s: dict[int, float] = {}
+        self._probed_at_s: float | None = None
+        self._probe_at_s = 0.0
+        self._probe_failures = 0
+
+    def heard(self, committed: Sequence[facts.Fact]) -> None:
+        """Look at the queue again when a commit may have changed it."""
+        for fact in committed:
+            if isinstance(fact, facts.ClipRetried | facts.ClipReleased):
+                self._not_before_s.pop(fact.clip, None)
+                self._attempts.pop(fact.clip, None)
+            if isinstance(fact, _WAKING):
+                self._wake.set()
+
+    async def run(self) -> None:
+        """Carry clip after clip until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                await self._probe_when_due()
+                clip = await self._next() if self._probed_at_s is not None else None
+                if clip is None:
+                    await self._rest()
+                    continue
+                self._under_way.add(clip.number)
+                group.create_task(self._carry(clip), name=f"{self._store.name} {clip.id}")
+
+    async def _next(self) -> Clip | None:
+        """Return the clip whose turn it is, or None while there is none or no lane is free."""
+        if len(self._under_way) >= self.policy.parallel_clips:
+            return None
+        now_s = self._clock.monotonic_s()
+        waiting = {
+            clip.number: clip
+            for clip in await self._ledger.awaiting(self._store.name, limit=_CANDIDATES)
+            if clip.number not in self._under_way
+            and self._not_before_s.get(clip.number, 0.0) <= now_s
+        }
+        if not waiting:
+            return None
+        now = self._clock.now()
+        ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
+        return waiting[int(ordered[0].clip_id)]
+
+    async def _rest(self) -> None:
+        """Wait for something to change, or for the first clip whose time has come."""
+        now_s = self._clock.monotonic_s()
+        times_s = [self._probe_at_s, *self._not_before_s.values()]
+        due_s = min((at_s - now_s for at_s in times_s if at_s > now_s), default=self.policy.idle_s)
+        try:
+            async with asyncio.timeout(min(due_s, self.policy.idle_s)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _carry(self, clip: Clip) -> None:
+        """Carry one clip as far as it goes; whatever happens, the lane is free afterwards."""
+        try:
+            await self._transferring.carry(clip, self._store)
+        except TransientError as error:
+            await self._try_later(clip, error)
+        except PermanentError as error:
+            await self._settle_refusal(clip, error)
+        else:
+            self._attempts.pop(clip.number, None)
+            self._not_before_s.pop(clip.number, None)
+            await self._problems.clear_all(_REACHING, subject=self._subject)
+        finally:
+            self._under_way.discard(clip.number)
+            self._wake.set()
+
+    async def _try_later(self, clip: Clip, error: TransientError) -> None:
+        """Network trouble is never final: say so once, and come back."""
+        subject = self._subject if error.slug.startswith("store-") else f"clip {clip.id}"
+        await self._problems.open(error.slug, subject=subject, reason=error.reason)
+        self._delay(clip, retry_after_s=error.retry_after_s)
+
+    def _delay(self, clip: Clip, *, retry_after_s: float | None = None) -> None:
+        attempt = self._attempts[clip.number] = self._attempts.get(clip.number, 0) + 1
+        wait_s = backoff.delay_s(
+            self.policy.retry,
+            attempt=attempt,
+            retry_after_s=retry_after_s,
+            random_unit=self._clock.random(),
+        )
+        self._not_before_s[clip.number] = self._clock.monotonic_s() + wait_s
+
+    async def _settle_refusal(self, clip: Clip, error: PermanentError) -> None:
+        """Hold what a person has to look at; what is wrong with the store is not the clip's fault."""
+        if error.slug in _STATION_TROUBLE:
+            await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
+            self._delay(clip)
+            return
+        await self._ledger.record(
+            facts.TransferRefused(
+                clip=clip.number, store=self._store.name, slug=error.slug, reason=error.reason
+            ),
+            facts.ClipTroubled(
+                clip=clip.number,
+                slug=error.slug,
+                reason=error.reason,
+                owner=error.owner,
+                next_step=error.next_step,
+            ),
+            facts.ClipHeld(clip=clip.number, hold="error", why=error.reason, actor="dockd"),
+        )
+        await self._problems.open(error.slug, subject=f"clip {clip.id}", reason=error.reason)
+
+    async def _probe_when_due(self) -> None:
+        """Try the store with a wrong checksum, at the start and daily.
+
+        Nothing is sent before the first answer: a receipt of a store that nobody tried would
+        count as ``size`` for good reason, and as nothing but that.
+        """
+        now_s = self._clock.monotonic_s()
+        if now_s < self._probe_at_s:
+            return
+        try:
+            probe = await self._store.probe()
+        except DockdError as error:
+            await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
+            self._probe_failures += 1
+            self._probe_at_s = now_s + backoff.delay_s(
+                self.policy.retry,
+                attempt=self._probe_failures,
+                retry_after_s=getattr(error, "retry_after_s", None),
+                random_unit=self._clock.random(),
+            )
+            return
+        self._probe_failures = 0
+        self._probed_at_s = now_s
+        self._probe_at_s = now_s + self.policy.probe_every_s
+        await self._problems.clear_all(_REACHING, subject=self._subject)
+        await self._ledger.record(
+            facts.StoreProbed(
+                store=self._store.name, strength=probe.strength, detail=probe.detail
+            )
+        )
+        if probe.strength == "digest":
+            await self._problems.clear("store-unproven", subject=self._subject)
+        else:
+            await self._problems.open(
+                "store-unproven", subject=self._subject, reason=probe.detail
+            )
+
+    @property
+    def _subject(self) -> str:
+        return f"store {self._store.name}"
+
+
+_WAKING = (
+    facts.ClipVerified,
+    facts.ClipReleased,
+    facts.ClipRetried,
+    facts.ReceiptLost,
+    facts.TransferRestarted,
+)
+
+
+def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
+    """Return a clip as the schedule sees it."""
+    recorded_at_s = clip.mtime_ns / 1e9
+    return schedule.Waiting(
+        clip_id=str(clip.number),
+        flagged=clip.flagged,
+        size_bytes=clip.stored_size_bytes,
+        waiting_s=max(0.0, now.timestamp() - recorded_at_s),
+        camera_fill_fraction=None,
+        recorded_at_s=recorded_at_s,
+    )
+
+

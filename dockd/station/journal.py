@@ -1,0 +1,137 @@
+"""The station's journal: systemd's where stderr is connected to it, else one readable line each.
+
+A line is a constant sentence plus fields. Values come from cameras and stores as well, so every
+one is escaped: none can begin a line, move a cursor or look like another field.
+"""
+
+import os
+import re
+import sys
+import uuid
+from typing import Final, TextIO
+
+from dockd.ports.clock import Clock
+from dockd.ports.journal import Journal, Level
+
+_NAMESPACE: Final = uuid.UUID("8d3c9f6e-6f0b-4c52-9a55-0d0cd0c5a9e1")
+# syslog(3)
+PRIORITIES: Final[dict[Level, int]] = {
+    "error": 3,
+    "warning": 4,
+    "notice": 5,
+    "info": 6,
+    "debug": 7,
+}
+_NEEDS_QUOTES: Final = re.compile(r"[\s\"=]|^$")
+
+
+def message_id(event: str) -> str:
+    """Return the MESSAGE_ID of a kind of event: 32 hex digits, the same in every release."""
+    return uuid.uuid5(_NAMESPACE, event).hex
+
+
+def escaped(value: object) -> str:
+    """Return `value` as printable text on one line; different values stay different.
+
+    Bytes are taken for UTF-8. A backslash is doubled, everything unprintable or undecodable
+    becomes ``\\xNN`` or ``\\uNNNN``.
+    """
+    text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
+    return "".join(_character(character) for character in text)
+
+
+def _character(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    point = ord(character)
+    if 0xDC80 <= point <= 0xDCFF:  # noqa: PLR2004 - surrogateescape (PEP 383)
+        point -= 0xDC00
+    width = 2 if point <= 0xFF else 4 if point <= 0xFFFF else 8  # noqa: PLR2004 - hex digits
+    return f"\\{'xuU'[width // 4]}{point:0{width}x}"
+
+
+def line(sentence: str, fields: dict[str, object]) -> str:
+    """Return the sentence with its fields as ``key=value``, quoted where they need it."""
+    pairs = (f"{name}={_quoted(value)}" for name, value in fields.items() if value is not None)
+    return " ".join((sentence, *pairs))
+
+
+def _quoted(value: object) -> str:
+    text = escaped(value)
+    if not _NEEDS_QUOTES.search(text):
+        return text
+    quoted = text.replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+class LineJournal:
+    """The journal as lines on a terminal or in a file: time, level, sentence, fields."""
+
+    def __init__(self, stream: TextIO, *, clock: Clock, threshold: Level = "info") -> None:
+        self._stream = stream
+        self._clock = clock
+        self._threshold = PRIORITIES[threshold]
+
+    def say(
+        self,
+        event: str,  # noqa: ARG002 - the sentence says it to a person
+        sentence: str,
+        *,
+        level: Level = "info",
+        **fields: object,
+    ) -> None:
+        """Write one line; a stream that is gone must not stop the station."""
+        if PRIORITIES[level] > self._threshold:
+            return
+        try:
+            self._stream.write(
+                f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ} {level:<7} {line(sentence, fields)}\n"
+            )
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+class SystemdJournal:
+    """The systemd journal, with a field for everything that can be searched for."""
+
+    def __init__(self) -> None:
+        # Here, not above: the library is loaded only where there is a journal.
+        from systemd import journal  # noqa: PLC0415
+
+        self._send = journal.send
+
+    def say(self, event: str, sentence: str, *, level: Level = "info", **fields: object) -> None:
+        """Write one entry: the line as MESSAGE, and each field as DOCKD_<NAME>."""
+        present = {name: value for name, value in fields.items() if value is not None}
+        try:
+            self._send(
+                line(sentence, present),
+                MESSAGE_ID=message_id(event),
+                PRIORITY=PRIORITIES[level],
+                SYSLOG_IDENTIFIER="dockd",
+                DOCKD_EVENT=event,
+                **{f"DOCKD_{name.upper()}": escaped(value) for name, value in present.items()},
+            )
+        except OSError:
+            # A journal that is restarting must not stop the station; the ledger has the facts.
+            return
+
+
+def stderr_is_the_journal() -> bool:
+    """Return whether stderr is the stream that systemd connected (systemd.exec(5), JOURNAL_STREAM)."""
+    named = os.environ.get("JOURNAL_STREAM", "")
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def open_journal(*, clock: Clock) -> Journal:
+    """Return the systemd journal where stderr is connected to it, else lines on stderr."""
+    if stderr_is_the_journal():
+        return SystemdJournal()
+    return LineJournal(sys.stderr, clock=clock)
