@@ -1,4 +1,4 @@
-"""Names that others build against: store keys, clip ids, docking ids (DESIGN.md sections 5 and 9)."""
+"""Names that others build against: store keys, clip and docking ids (DESIGN.md sections 5, 9)."""
 
 import hashlib
 from datetime import datetime

@@ -174,8 +174,8 @@ class Ledger(Protocol):
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
 
-    async def is_held(self, *, camera: str, docking: str) -> bool:
-        """Return whether a person has set this camera or this docking aside."""
+    async def set_aside(self) -> frozenset[str]:
+        """Return every camera and docking that a person has set aside, by its bare name."""
 
     async def problems(self) -> Sequence[Problem]:
         """Return the open problems of the record."""

@@ -5,7 +5,7 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -26,12 +26,12 @@ _REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPolicy:
-    """``parallel_clips`` at once to this store; ``idle_s`` at the most between looks at the queue."""
+    """``parallel_clips`` at once to this store, and how many seconds between looks and probes."""
 
     parallel_clips: int
     idle_s: float = 30.0
     probe_every_s: float = 24 * 3600.0
-    retry: Backoff = Backoff(base_s=1.0, cap_s=900.0)
+    retry: Backoff = field(default_factory=Backoff)
 
 
 class Upload:
@@ -145,7 +145,7 @@ class Upload:
         self._not_before_s[clip.number] = self._clock.monotonic_s() + wait_s
 
     async def _settle_refusal(self, clip: Clip, error: PermanentError) -> None:
-        """Hold what a person has to look at; what is wrong with the store is not the clip's fault."""
+        """Hold what a person has to look at; the store's own trouble is not the clip's fault."""
         if error.slug in _STATION_TROUBLE:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
             self._delay(clip)
@@ -191,16 +191,12 @@ class Upload:
         self._probe_at_s = now_s + self.policy.probe_every_s
         await self._problems.clear_all(_REACHING, subject=self._subject)
         await self._ledger.record(
-            facts.StoreProbed(
-                store=self._store.name, strength=probe.strength, detail=probe.detail
-            )
+            facts.StoreProbed(store=self._store.name, strength=probe.strength, detail=probe.detail)
         )
         if probe.strength == "digest":
             await self._problems.clear("store-unproven", subject=self._subject)
         else:
-            await self._problems.open(
-                "store-unproven", subject=self._subject, reason=probe.detail
-            )
+            await self._problems.open("store-unproven", subject=self._subject, reason=probe.detail)
 
     @property
     def _subject(self) -> str:
@@ -227,5 +223,3 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )
-
-

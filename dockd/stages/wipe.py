@@ -116,9 +116,7 @@ class Wipe:
             here = await self._footage(stay, await in_thread(stay.camera.listing))
         if here:
             return False
-        await self._ledger.record(
-            facts.DockingCleared(docking=stay.docking, clips=len(decided))
-        )
+        await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=len(decided)))
         return True
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
@@ -180,7 +178,7 @@ class Wipe:
     async def _decide(self, stay: Stay, listing: Listing) -> Sequence[_Cleared]:
         files = {file.path: file for file in listing.files}
         here = await self._footage(stay, listing)
-        held = await self._ledger.is_held(camera=stay.camera.serial, docking=stay.docking)
+        set_aside = await self._ledger.set_aside()
         media = clearance.Media(
             all_clips_verified=all(_is_verified(clip) for clip in here),
             all_clips_stored=all(len(clip.proven_by) >= self.policy.required for clip in here),
@@ -200,7 +198,8 @@ class Wipe:
                     size_bytes=files[clip.path].size_bytes, mtime_ns=files[clip.path].mtime_ns
                 ),
                 media=media,
-                camera_held=held,
+                set_aside=set_aside,
+                spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
                 clearable=stay.camera.is_clearable(clip.path),
                 confirmations=confirmations,
                 configured_stores=frozenset(self._stores),
@@ -215,6 +214,14 @@ class Wipe:
                 decided.append(_Cleared(clip=clip, file=files[clip.path], stores=stores))
         return decided
 
+    def _spool_copy_bytes(self, clip: Clip) -> int | None:
+        """Return how long the spool's file is now, None when it cannot be had."""
+        try:
+            with self._spool.open(clip) as content:
+                return os.fstat(content.fileno()).st_size
+        except (DockdError, OSError):
+            return None
+
     async def _spool_is_ours(self) -> bool:
         try:
             await in_thread(self._spool.space)
@@ -222,9 +229,7 @@ class Wipe:
             return False
         return True
 
-    async def _confirm(
-        self, clip: Clip, *, epoch: int
-    ) -> tuple[clearance.Confirmation, ...]:
+    async def _confirm(self, clip: Clip, *, epoch: int) -> tuple[clearance.Confirmation, ...]:
         """Ask every store that gave a receipt for that very version again, just now."""
         confirmations: list[clearance.Confirmation] = []
         for given in await self._ledger.receipts(clip.number):
@@ -239,9 +244,7 @@ class Wipe:
                 self._asking.discard((clip.number, store.name))
             if again is not None:
                 ago_s = self._clock.monotonic_s() - asked_s
-                confirmations.append(
-                    clearance.Confirmation(receipt=again, confirmed_ago_s=ago_s)
-                )
+                confirmations.append(clearance.Confirmation(receipt=again, confirmed_ago_s=ago_s))
         return tuple(confirmations)
 
     async def _ask(
@@ -270,10 +273,40 @@ class Wipe:
                 )
             )
             return None
-        again = accepted(clip, store=store.name, proven_version=proven.version,
-                         judgement=proven.judgement, epoch=epoch)
+        again = accepted(
+            clip,
+            store=store.name,
+            proven_version=proven.version,
+            judgement=proven.judgement,
+            epoch=epoch,
+        )
         await self._ledger.record(again)
         return again
+
+    async def _still_standing(
+        self, stay: Stay, decided: Sequence[_Cleared]
+    ) -> tuple[Sequence[FoundFile], dict[bytes, str]]:
+        """Ask once more, right before the deletion, whether anything changed since the intent."""
+        set_aside = await self._ledger.set_aside()
+        spool_is_ours = await self._spool_is_ours()
+        standing: list[FoundFile] = []
+        refused: dict[bytes, str] = {}
+        for item in decided:
+            intent = clearance.Intent(
+                clip=await self._ledger.clip(item.clip.number),
+                docking=None if stay.must_stop() else stay.docking,
+                set_aside=set_aside,
+                configured_stores=frozenset(self._stores),
+                required=self.policy.required,
+                spool_is_ours=spool_is_ours,
+                spool_copy_bytes=await in_thread(self._spool_copy_bytes, item.clip),
+            )
+            verdict = clearance.may_erase(intent)
+            if verdict.allowed:
+                standing.append(item.file)
+            else:
+                refused[item.file.path] = "; ".join(verdict.unmet)
+        return standing, refused
 
     async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> None:
         """State the intent, delete, flush, list again, and only then call it wiped."""
@@ -283,7 +316,8 @@ class Wipe:
                 for item in decided
             )
         )
-        refused = await in_thread(_delete, stay.camera, [item.file for item in decided])
+        standing, refused = await self._still_standing(stay, decided)
+        refused |= await in_thread(_delete, stay.camera, standing)
         listing = await in_thread(stay.camera.listing)
         left = {file.path for file in listing.files}
         await self._ledger.record(
@@ -323,7 +357,7 @@ def _is_verified(clip: Clip) -> bool:
     )
 
 
-def _delete(camera: Camera, files: Sequence[FoundFile]) -> Mapping[bytes, str]:
+def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
     """Delete files while the camera is writable; return why each that was refused was."""
     refused: dict[bytes, str] = {}
     with camera.writable() as eraser:
