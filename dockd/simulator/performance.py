@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import Progress
@@ -84,15 +84,16 @@ class Performance:
             self._store.make_bucket()
             self._script = Script(self._faults() if self._options.faults else [])
             complaints = self._play()
-            if self._options.sabotage is not None:
-                commit(
-                    self._options.sabotage,
-                    client=self._store.client(),
-                    bucket=BUCKET,
-                    footage=self._footage[-1],
-                    rack=self._rack,
-                )
-            complaints += self._judge()
+            with contextlib.closing(self._store.client()) as client:
+                if self._options.sabotage is not None:
+                    commit(
+                        self._options.sabotage,
+                        client=client,
+                        bucket=BUCKET,
+                        footage=self._footage[-1],
+                        rack=self._rack,
+                    )
+                complaints += self._judge(client)
             return complaints + self._end()
 
     def _record_footage(self) -> tuple[Footage, ...]:
@@ -145,7 +146,7 @@ class Performance:
             while not self._is_done():
                 for event in self._record.news():
                     self._take_in(event, shown)
-                if not self._station.program.is_running:
+                if not self._station.program.is_running():
                     last = self._station.program.last_words(lines=_LAST_WORDS)
                     return ["dockd ended by itself, saying:", *last]
                 if self._elapsed_s > self._options.limit_s:
@@ -212,9 +213,8 @@ class Performance:
             ),
         ]
 
-    def _judge(self) -> list[str]:
+    def _judge(self, client: Any) -> list[str]:  # noqa: ANN401 - a boto3 client
         """Look at spool, store and cameras, print what is there, and return the complaints."""
-        client = self._store.client()
         judgements = [
             judging.judge(
                 footage,

@@ -50,7 +50,6 @@ class Program:
             )
         self._sessions.append(self._process.pid)
 
-    @property
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None

@@ -95,12 +95,17 @@ class SeaweedFS:
             PermanentError: it does not answer.
         """
         self._await_ready()
-        client = self.client()
-        client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        with contextlib.closing(self.client()) as client:
+            client.create_bucket(Bucket=BUCKET)
+            client.put_bucket_versioning(
+                Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
+            )
 
     def client(self) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-        """Return a boto3 client: a judge that shares no line with dockd's own."""
+        """Return a boto3 client: a judge that shares no line with dockd's own.
+
+        It is to be closed: the store waits for idle connections before it ends.
+        """
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -135,7 +140,7 @@ class SeaweedFS:
     def _await_ready(self) -> None:
         deadline_s = time.monotonic() + _READY_S
         with httpx2.Client(trust_env=False) as client:
-            while self.program.is_running and time.monotonic() < deadline_s:
+            while self.program.is_running() and time.monotonic() < deadline_s:
                 with contextlib.suppress(httpx2.TransportError):
                     client.get(self.endpoint)
                     return
