@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, schedule
+from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
 from dockd.errors import DockdError, PermanentError, TransientError
@@ -219,7 +219,7 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         clip_id=str(clip.number),
         flagged=clip.flagged,
         size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, now.timestamp() - recorded_at_s),
+        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )
