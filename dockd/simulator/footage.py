@@ -26,7 +26,8 @@ _CHUNK_BYTES: Final = MIB
 _PHOTO_BYTES: Final = 380_000
 _SHARES: Final = (0.46, 0.24, 0.17, 0.09, 0.04)
 _LONG_SHARES: Final = (0.82, 0.12, 0.06)
-_PROTECTED: Final = 0o444
+_FLAGGED: Final = "LOCKED"
+"""The folder that cameras put a recording in whose button was pressed (cameras/tree.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,6 @@ class Shot:
     path: str
     size_bytes: int
     recorded_s: int
-    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def plan(cameras: int, *, size_bytes: int, seed: int) -> dict[str, tuple[Shot, .
 
     The first camera's first clip is one long recording of at least `LONG_CLIP_PARTS` parts; the
     others carry clips of several parts, of one part and of less, and a photo. One clip of each
-    second camera is protected, as by the button with which an officer marks an incident.
+    second camera is flagged, as by the button with which an officer marks an incident.
     """
     share = size_bytes // cameras
     long_share = max(share, LONG_CLIP_PARTS * PART_BYTES * 5 // 4)
@@ -87,7 +87,7 @@ def plan(cameras: int, *, size_bytes: int, seed: int) -> dict[str, tuple[Shot, .
                 long_share if index == 0 else other_share,
                 shares=_LONG_SHARES if index == 0 else _SHARES,
                 chance=random.Random(f"{seed}/{serial}"),  # noqa: S311 - repeatable, not secret
-                protected=2 if index % 2 else None,
+                flagged=2 if index % 2 else None,
             )
         )
         for index, serial in enumerate(serials(cameras))
@@ -99,18 +99,18 @@ def _shots(
     *,
     shares: tuple[float, ...],
     chance: random.Random,
-    protected: int | None,
+    flagged: int | None,
 ) -> Iterator[Shot]:
     folder = f"DCIM/{chance.randint(100, 999)}BWCAM"
     first = chance.randint(1, 8000)
     for index, share in enumerate(shares):
         # Recordings end when the button is pressed, not at a round number of bytes.
         ragged = chance.randint(1, 60_000)
+        place = f"{folder}/{_FLAGGED}" if index == flagged else folder
         yield Shot(
-            path=f"{folder}/BWC{first + index:05d}.MP4",
+            path=f"{place}/BWC{first + index:05d}.MP4",
             size_bytes=max(round(total_bytes * share) - ragged, ragged),
             recorded_s=_SHIFT_BEGAN_S + index * _CLIP_APART_S + chance.randint(0, 600),
-            protected=index == protected,
         )
     yield Shot(
         path=f"{folder}/IMG{first + len(shares):05d}.JPG",
@@ -149,7 +149,5 @@ def _record(shot: Shot, *, path: Path, seed: str, made: Callable[[int], object])
             file.write(chunk)
             left -= len(chunk)
             made(len(chunk))
-    if shot.protected:
-        path.chmod(_PROTECTED)
     os.utime(path, (shot.recorded_s, shot.recorded_s))
     return hasher.hexdigest()

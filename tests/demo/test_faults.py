@@ -7,6 +7,9 @@ from dockd.simulator.record import Event
 
 Told = tuple[str, Mapping[str, object]]
 
+STORED: Told = ("part-stored", {})
+SENDING: Told = ("part-sending", {})
+
 PART = 100
 CLIP = 10 * PART
 
@@ -108,15 +111,14 @@ def test_a_last_part_recorded_after_the_leaving_is_where_the_copy_goes_on() -> N
 def test_the_store_is_killed_with_a_part_on_its_way_and_started_once_that_is_noticed() -> None:
     """The outage begins while something is sent and ends when the station has said so."""
     fault = StoreOutage()
-    stored, sending = ("part-stored", {}), ("part-sending", {})
-    assert moves(Script([fault]), events(sending, stored, sending, stored)) == []
-    assert moves(Script([fault]), events(sending)) == [Move.KILL_STORE]
+    assert moves(Script([fault]), events(SENDING, STORED, SENDING, STORED)) == []
+    assert moves(Script([fault]), events(SENDING)) == [Move.KILL_STORE]
     other = ("problem-opened", {"slug": "spool-full"})
-    assert moves(Script([fault]), events(sending, stored, other)) == []
+    assert moves(Script([fault]), events(SENDING, STORED, other)) == []
     noticed = ("problem-opened", {"slug": "store-unreachable"})
     assert moves(Script([fault]), events(noticed, noticed)) == [Move.START_STORE]
     assert fault.complaint() == "nothing reached the store after it came back"
-    moves(Script([fault]), events(stored))
+    moves(Script([fault]), events(STORED))
     assert fault.is_over
     assert fault.complaint() is None
 
@@ -129,8 +131,7 @@ def test_dockd_is_killed_at_a_receipt_after_everything_else() -> None:
     receipt = ("receipt-accepted", {"clip": 4})
     assert moves(script, events(receipt, ("station-started", {}))) == []
     noticed = ("problem-opened", {"slug": "store-unreachable"})
-    stored, sending = ("part-stored", {}), ("part-sending", {})
-    moves(script, events(stored, stored, sending, noticed, stored))
+    moves(script, events(STORED, STORED, SENDING, noticed, STORED))
     assert moves(script, events(("receipt-accepted", {"clip": 5}))) == [Move.KILL_STATION]
     assert fault.complaint() == "dockd did not come back"
     assert moves(script, events(("station-started", {}), receipt)) == []

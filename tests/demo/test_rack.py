@@ -31,7 +31,7 @@ def test_the_plan_has_clips_of_many_parts_of_one_and_of_less() -> None:
     assert total == pytest.approx(1024 * MIB, rel=0.02)
     assert max(sizes[0]) > LONG_CLIP_PARTS * PART_BYTES
     assert all(max(of_camera) > PART_BYTES > min(of_camera) for of_camera in sizes)
-    assert any(shot.protected for of_camera in shots.values() for shot in of_camera)
+    assert sum("/LOCKED/" in shot.path for of_camera in shots.values() for shot in of_camera) == 4
 
 
 @pytest.mark.parametrize("cameras", [2, 3, 8, 64])
