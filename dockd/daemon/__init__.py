@@ -14,6 +14,7 @@ from dockd.daemon import opening
 from dockd.daemon.reloading import reload_on_request
 from dockd.daemon.signals import Signals
 from dockd.daemon.station import Station, Stopped
+from dockd.daemon.surfaces import Surfaces
 from dockd.errors import ConfigInvalid, DockdError
 from dockd.ports.journal import Journal
 from dockd.station.clock import SystemClock
@@ -64,12 +65,20 @@ async def _run(
     notifier = Notifier(clock=clock)
     opened = await opening.open_station(config, clock=clock, journal=journal, faults=faults)
     station = Station(config, opened=opened, clock=clock, journal=journal, notifier=notifier)
+    surfaces = Surfaces(station, clock=clock)
     try:
+        surfaces.bind()
         async with asyncio.TaskGroup() as group:
             group.create_task(_stop_in_time(signals), name="stop in time")
+            group.create_task(surfaces.run(), name="http")
             group.create_task(
                 reload_on_request(
-                    station, path=path, signals=signals, journal=journal, notifier=notifier
+                    station,
+                    path=path,
+                    signals=signals,
+                    journal=journal,
+                    notifier=notifier,
+                    reloaded=surfaces.reloaded,
                 ),
                 name="reload",
             )

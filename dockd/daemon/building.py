@@ -22,10 +22,11 @@ _MEGA: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLane:
-    """One configured store: as the stages use it, and its breaker for the reports."""
+    """One configured store as the stages use it, with what the reports ask of its wrappers."""
 
     store: Store
-    guard: GuardedStore
+    breaker: Callable[[], str]
+    sent_bytes: Callable[[], int]
 
 
 def family(group: str, name: str) -> Callable[..., Any]:
@@ -65,7 +66,9 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
     )
     limited = RateLimitedStore(plain, rate=rate)
     guard = GuardedStore(RetryingStore(limited, clock=clock), clock=clock)
-    return StoreLane(store=guard, guard=guard)
+    return StoreLane(
+        store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
+    )
 
 
 def camera_source(config: Config) -> CameraSource | None:

@@ -83,15 +83,19 @@ async def reload_on_request(
     signals: Signals,
     journal: Journal,
     notifier: Notifier,
-    load: Callable[[Path | None], Config] = configs.load,
+    reloaded: Callable[[], None],
 ) -> None:
-    """Reload whenever asked to, until cancelled; a configuration that is wrong changes nothing."""
+    """Reload whenever asked to, until cancelled; a configuration that is wrong changes nothing.
+
+    ``reloaded`` is called after each change that took place.
+    """
     while True:
         await signals.reload.wait()
         signals.reload.clear()
         notifier.reloading()
         try:
-            change = apply(station, load(path))
+            change = apply(station, configs.load(path))
+            reloaded()
         except ConfigInvalid as error:
             journal.say(
                 "reload-refused",

@@ -9,7 +9,7 @@ import dockd
 from dockd.config import Config
 from dockd.core import facts
 from dockd.daemon import building, opening
-from dockd.daemon.signals import Signals, feed_watchdog
+from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal, Level
 from dockd.stages.board import SlotBoard
@@ -53,6 +53,7 @@ class Station:
         self._clock = clock
         self._journal = journal
         self._notifier = notifier
+        self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
         self.lanes = building.stores(config, rate=self.rate, clock=clock)
         self.stores = {name: lane.store for name, lane in self.lanes.items()}
@@ -139,7 +140,7 @@ class Station:
     async def run(self, signals: Signals) -> None:
         """Run until told to stop; everything that is under way is parked."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(feed_watchdog(self._notifier), name="watchdog")
+            group.create_task(self.pulse.run(), name="watchdog")
             await self.prepare()
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")

@@ -114,8 +114,18 @@ class Wipe:
             here = await self._footage(stay, await in_thread(stay.camera.listing))
         if here:
             return False
-        await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=len(decided)))
+        await self._say_cleared(stay)
         return True
+
+    async def _say_cleared(self, stay: Stay) -> None:
+        """Record that a camera is clear, once for what was cleared since it was last said."""
+        wiped = sum(
+            clip.camera_copy is CameraCopy.WIPED
+            for clip in await self._ledger.in_docking(stay.docking)
+        )
+        if wiped != stay.cleared:
+            await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
+            stay.cleared = wiped
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
         """Return the clips of every file on the camera.

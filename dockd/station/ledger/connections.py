@@ -107,6 +107,14 @@ def as_write_error(error: sqlite3.Error) -> TransientError | PermanentError:
     return SpoolReadOnly(f"the ledger could not be written: {error}")
 
 
+def as_read_error(error: sqlite3.Error) -> TransientError | PermanentError:
+    """Return what a failed read means for whoever asked."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return damaged(str(error))
+    return SpoolReadOnly(f"the ledger could not be read: {error}")
+
+
 def damaged(reason: str) -> PermanentError:
     """Return the error for a ledger whose file is not what SQLite wrote."""
     return PermanentError(

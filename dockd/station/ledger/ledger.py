@@ -29,6 +29,7 @@ from dockd.ports.ledger import (
 from dockd.station.ledger import checkpoints, reading, recording, tallying
 from dockd.station.ledger.connections import (
     Lock,
+    as_read_error,
     as_write_error,
     open_for_reading,
     open_for_writing,
@@ -172,12 +173,15 @@ class SqliteLedger:
         """Answer ``question`` in a reader's thread, from one consistent view."""
 
         def answer() -> Answer:
-            connection = self._reader()
-            connection.execute("BEGIN")
             try:
-                return question(connection, *arguments, **named)
-            finally:
-                connection.execute("ROLLBACK")
+                connection = self._reader()
+                connection.execute("BEGIN")
+                try:
+                    return question(connection, *arguments, **named)
+                finally:
+                    connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                raise as_read_error(error) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, answer)
 

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Literal, Protocol
 
 from dockd.core.facts import Fact
-from dockd.errors import DockdError, SpoolReadOnly
+from dockd.errors import SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.station.ledger import recording
 from dockd.station.ledger.connections import as_write_error, open_for_writing
@@ -117,7 +117,7 @@ class Writer:
 
     def _write(self, batch: Sequence[Submission]) -> None:
         try:
-            self._commit(batch)
+            done = self._commit(batch)
         except sqlite3.Error as error:
             self._start_afresh()
             _fail(batch, as_write_error(error))
@@ -125,9 +125,11 @@ class Writer:
             self._start_afresh()
             _fail(batch, error)
         else:
+            self._announce(done)
             _resolve(batch)
 
-    def _commit(self, batch: Sequence[Submission]) -> None:
+    def _commit(self, batch: Sequence[Submission]) -> Sequence[Fact]:
+        """Write what can be written of ``batch`` in one transaction; return what is durable."""
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
         position = self._position
@@ -138,9 +140,17 @@ class Writer:
         connection.execute("COMMIT")
         self._position = position
         self.commits += 1
-        self._tell(done, moment="after")
-        for listener in self._listeners:
-            listener(done)
+        return done
+
+    def _announce(self, done: Sequence[Fact]) -> None:
+        """Tell of facts that are durable; those who listen can no longer change that."""
+        try:
+            self._tell(done, moment="after")
+            for listener in self._listeners:
+                listener(done)
+        except Exception as error:  # noqa: BLE001 - said aloud, as if it had ended the thread
+            told = (type(error), error, error.__traceback__, threading.current_thread())
+            threading.excepthook(threading.ExceptHookArgs(told))
 
     def _attempt(
         self, connection: sqlite3.Connection, submission: Submission, *, position: Position
@@ -149,7 +159,10 @@ class Writer:
         connection.execute("SAVEPOINT submission")
         try:
             reached = self._carry_out(connection, submission, position=position)
-        except DockdError as error:
+        except Exception as error:
+            # The file's trouble is everybody's; anything else is this submission's own.
+            if _is_of_the_file(error):
+                raise
             connection.execute("ROLLBACK TO submission")
             submission.problem = error
             reached = position
@@ -189,6 +202,13 @@ class Writer:
         if self._faults is not None:
             for fact in done:
                 self._faults(fact.kind, moment)
+
+
+def _is_of_the_file(error: Exception) -> bool:
+    """Whether SQLite failed at the file: full, read-only, unreadable, damaged."""
+    return isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or (
+        type(error) is sqlite3.DatabaseError
+    )
 
 
 def _resolve(batch: Sequence[Submission]) -> None:
