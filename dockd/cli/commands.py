@@ -15,7 +15,7 @@ from dockd.cli.asking import quoted
 from dockd.cli.exits import Exit, errors_shown
 from dockd.cli.options import AsJson, ConfigPath
 from dockd.core.clip import Place
-from dockd.errors import ConfigInvalid, DaemonUnreachable
+from dockd.errors import ConfigInvalid, DaemonUnreachable, NotFound
 from dockd.simulator.command import demo
 
 _WATCH_EVERY_S = 1.0
@@ -160,8 +160,11 @@ def clips(
         loaded = options.load(config)
         try:
             answer = options.daemon(config).get("/v1/clips", **query)
-        except DaemonUnreachable:
-            answer = offline.clips(loaded, query)
+        except DaemonUnreachable as unreachable:
+            try:
+                answer = offline.clips(loaded, query)
+            except NotFound:
+                raise unreachable from None
     if as_json:
         showing.as_json(answer)
         return

@@ -8,7 +8,6 @@ import asyncio
 import importlib.util
 import os
 import secrets
-import sqlite3
 import ssl
 import sys
 from collections.abc import Awaitable, Iterator, Sequence
@@ -41,7 +40,6 @@ _EXITS: Final[dict[Area, Exit]] = {
     "power": Exit.POWER,
 }
 _PYTHON: Final = (3, 11)
-_SQLITE: Final = (3, 35)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +99,6 @@ def _system() -> Iterator[Finding]:
         sys.version_info >= _PYTHON,
         f"Python {version}",
         "Install Python 3.11 or newer.",
-    )
-    yield _finding(
-        "system",
-        sqlite3.sqlite_version_info >= _SQLITE,
-        f"SQLite {sqlite3.sqlite_version}",
-        "Install SQLite 3.35 or newer.",
     )
     yield _finding(
         "system",

@@ -5,53 +5,25 @@
 
 import asyncio
 import hashlib
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from dockd.config import Config
 from dockd.core.clip import Clip, Place, SpoolCopy, place
 from dockd.core.explain import Situation, explain
 from dockd.daemon import building
-from dockd.errors import DaemonUnreachable, DockdError, NotFound
+from dockd.errors import DockdError, NotFound
 from dockd.ports.answers import ClipReport
 from dockd.ports.ledger import ClipFilter
 from dockd.stages import describe
 from dockd.station import ledger as ledgers
 from dockd.station.clock import SystemClock
-from dockd.station.ledger import reading, verify_chain
-from dockd.station.ledger.connections import open_for_reading
+from dockd.station.ledger import snapshot, verify_chain
 from dockd.station.spool.directory import DirectorySpool
 from dockd.stores.rate_limited import SharedRate
 
 LEDGER_NAME: Final = "ledger.sqlite3"
-_CLIPS_AT_ONCE: Final = 500
-
-
-@contextmanager
-def _ledger(config: Config) -> Iterator[sqlite3.Connection]:
-    """Open the station's ledger for reading.
-
-    Raises:
-        DaemonUnreachable: there is none that could be read instead of asking the daemon.
-    """
-    path = config.spool.path / LEDGER_NAME
-    try:
-        connection = open_for_reading(path)
-    except sqlite3.OperationalError as error:
-        raise _unreadable(path, error) from error
-    with closing(connection):
-        try:
-            yield connection
-        except sqlite3.OperationalError as error:
-            raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> DockdError:
-    return DaemonUnreachable(f"no daemon answers, and the ledger {path} cannot be read: {error}")
 
 
 def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,9 +36,9 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
         after=int(query["after"] or 0),
         limit=query["limit"],
     )
-    with _ledger(config) as connection:
-        found = reading.clips(connection, wanted)
-        reports = [_report(connection, clip, config=config) for clip in found]
+    with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
+        found = ledger.clips(wanted)
+        reports = [_report(ledger, clip, config=config) for clip in found]
     more = len(found) == wanted.limit and bool(found)
     return {
         "clips": [asdict(report) for report in reports],
@@ -74,30 +46,25 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _report(connection: sqlite3.Connection, clip: Clip, *, config: Config) -> ClipReport:
+def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipReport:
     stores = frozenset(store.name for store in config.store)
     at = place(clip, required=config.stores.required, stores=stores)
-    transfers = {
-        store: transfer
-        for store in clip.store_copies
-        if (transfer := reading.transfer(connection, clip.number, store)) is not None
-    }
-    set_aside = reading.set_aside(connection)
+    aside = {f"camera {clip.camera}", f"docking {clip.docking}"}
     situation = Situation(
         clip=clip,
         place=at,
         docked=False,
-        set_aside=not set_aside.isdisjoint({f"camera {clip.camera}", f"docking {clip.docking}"}),
+        set_aside=not ledger.set_aside().isdisjoint(aside),
         stores=stores,
-        transfers=transfers,
-        problems=reading.problems(connection),
+        transfers=ledger.transfers(clip),
+        problems=ledger.problems(),
         wiping=config.wipe.after == "receipt",
     )
     return describe.clip_report(
         clip,
         place=at,
-        receipts=reading.receipts(connection, clip.number),
-        receipt_times=reading.receipt_times(connection, clip.number),
+        receipts=ledger.receipts(clip),
+        receipt_times=ledger.receipt_times(clip),
         explanation=explain(situation),
     )
 
@@ -106,16 +73,15 @@ def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping
     """Hash every copy again, in the spool or in one store, and check the record's chain.
 
     Raises:
-        NotFound: no such store is configured.
-        DaemonUnreachable: there is no ledger to read.
+        NotFound: no such store is configured, or there is no ledger to read.
     """
-    with _ledger(config) as connection:
-        listed = list(_all_clips(connection, docking))
-        head = reading.head(connection)
+    with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
+        listed = list(ledger.all_clips(docking=docking))
+        head = ledger.head()
         versions = {
             clip.number: receipt.version
             for clip in listed
-            for receipt in reading.receipts(connection, clip.number)
+            for receipt in ledger.receipts(clip)
             if receipt.store == store
         }
     if docking is not None and not listed:
@@ -142,17 +108,6 @@ def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping
         "bad": bad,
         "chain": chain if chain == "intact" else {"broken_at": chain},
     }
-
-
-def _all_clips(connection: sqlite3.Connection, docking: str | None) -> Iterator[Clip]:
-    after = 0
-    while True:
-        wanted = ClipFilter(docking=docking, after=after, limit=_CLIPS_AT_ONCE)
-        found = reading.clips(connection, wanted)
-        yield from found
-        if len(found) < _CLIPS_AT_ONCE:
-            return
-        after = found[-1].number
 
 
 def _in_spool(spool: DirectorySpool, clip: Clip) -> str | None:
