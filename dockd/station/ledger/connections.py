@@ -9,6 +9,8 @@ from typing import Final
 from dockd.errors import PermanentError, Refused, SpoolFull, SpoolReadOnly, TransientError
 
 BUSY_TIMEOUT_S: Final = 10.0
+CACHED_STATEMENTS: Final = 256
+LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
 class Lock:
@@ -48,12 +50,18 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     The writer's thread uses it; it is opened elsewhere, so SQLite's own check is off.
     """
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+        path,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_S,
+        check_same_thread=False,
+        cached_statements=CACHED_STATEMENTS,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # One large change (a new policy) must not leave its write-ahead log behind at that size.
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT_BYTES:d}")
     return connection
 
 
@@ -69,7 +77,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         timeout=BUSY_TIMEOUT_S,
         check_same_thread=False,
-        cached_statements=256,
+        cached_statements=CACHED_STATEMENTS,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA query_only = ON")

@@ -16,6 +16,7 @@ from dockd.core.custody import Checkpoint, Standing
 from dockd.core.facts import FACTS, Fact, ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
+from dockd.errors import SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import (
     ClipFilter,
@@ -104,13 +105,17 @@ class SqliteLedger:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
 
     def close(self) -> None:
         """Commit what was handed in, then let go of the file; blocks until that is done."""
-        self._writer.close()
+        self._closed = True
         self._readers.shutdown()
         while self._open_readers:
             self._open_readers.pop().close()
+        # The writer goes last: only it can fold the write-ahead log into the file, which is then
+        # all there is to the ledger, and safe to copy.
+        self._writer.close()
         self._lock.release()
 
     # --- writing -----------------------------------------------------------------------------
@@ -183,6 +188,8 @@ class SqliteLedger:
             except sqlite3.Error as error:
                 raise as_read_error(error) from error
 
+        if self._closed:
+            raise SpoolReadOnly("the ledger is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, answer)
 
     def _reader(self) -> sqlite3.Connection:
