@@ -337,6 +337,22 @@ _STATION: Final = (
         next_step="Keep the station from use and compare its ledger with its checkpoints.",
     ),
     _found(
+        "ledger-damaged",
+        "fail",
+        "operations",
+        sentence="The ledger's file is not what was written to it.",
+        reason="The ledger is damaged: {detail}.",
+        next_step="Check the disk, then run `dockd rebuild`; the footage is untouched.",
+    ),
+    _found(
+        "ledger-too-new",
+        "fail",
+        "operations",
+        sentence="The ledger was written by a newer dockd.",
+        reason="The ledger has schema {present} and this dockd knows {newest} at most.",
+        next_step="Install the dockd that wrote it, or a newer one.",
+    ),
+    _found(
         "ledger-behind",
         "warn",
         "operations",

@@ -220,9 +220,13 @@ STORE_TRANSITIONS: Final[Mapping[tuple[StoreCopy, type[facts.Fact]], StoreCopy]]
 # a name, so that a test can take it away and see the machine of tests/core notice.
 Guards = Mapping[str, tuple[type[facts.Fact], Callable[[Clip, Any], bool]]]
 GUARDS: Final[Guards] = {
-    "a size changes only while nothing was read": (
+    "a size changes only to what is known of it": (
         facts.ClipSeenAgain,
-        lambda clip, fact: fact.size_bytes in {None, clip.size_bytes} or clip.is_unread,
+        lambda clip, fact: (
+            fact.size_bytes in {None, clip.size_bytes}
+            or clip.is_unread
+            or (clip.partial and fact.size_bytes == clip.stored_size_bytes)
+        ),
     ),
     "parts follow one another": (
         facts.PartSpooled,
@@ -381,6 +385,8 @@ def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
         slot=fact.slot,
         mtime_ns=fact.mtime_ns,
         size_bytes=clip.size_bytes if fact.size_bytes is None else fact.size_bytes,
+        # A camera that has exactly what a partial copy holds has the whole of it.
+        partial=clip.partial and fact.size_bytes != clip.stored_size_bytes,
         # What left the camera and came back, or was away for a while, may be another file.
         hashed_in=clip.hashed_in if unbroken else None,
         rehashed=clip.rehashed and unbroken,

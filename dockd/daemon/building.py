@@ -3,9 +3,11 @@
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
+from dockd.core import schedule
 from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
@@ -20,10 +22,11 @@ _MEGA: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLane:
-    """One configured store: as the stages use it, and its breaker for the reports."""
+    """One configured store as the stages use it, with what the reports ask of its wrappers."""
 
     store: Store
-    guard: GuardedStore
+    breaker: Callable[[], str]
+    sent_bytes: Callable[[], int]
 
 
 def family(group: str, name: str) -> Callable[..., Any]:
@@ -63,19 +66,35 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
     )
     limited = RateLimitedStore(plain, rate=rate)
     guard = GuardedStore(RetryingStore(limited, clock=clock), clock=clock)
-    return StoreLane(store=guard, guard=guard)
+    return StoreLane(
+        store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
+    )
 
 
-def camera_source(config: Config, *, clock: Clock) -> CameraSource | None:
+def camera_source(config: Config) -> CameraSource | None:
     """Return the directory rack, where one is configured."""
     if config.cameras.directory is None:
         return None
-    source: CameraSource = family("dockd.cameras", "directory")(
-        config.cameras.directory, clock=clock
-    )
+    source: CameraSource = family("dockd.cameras", "directory")().source(config.cameras.directory)
     return source
 
 
-def bytes_per_second(mbit_s: float) -> float | None:
-    """Return a rate limit of the configuration in bytes per second; 0 there is None here."""
-    return mbit_s * _MEGA / _BITS_PER_BYTE if mbit_s else None
+def rate_now(config: Config, *, now: datetime) -> float | None:
+    """Return the uplink's limit at this time of day in bytes per second, None for no limit."""
+    windows = [
+        schedule.RateWindow(
+            start=window.begins, end=window.ends, rate_bytes_s=_bytes_s(window.rate_limit_mbit_s)
+        )
+        for window in config.uplink.windows
+    ]
+    rate_bytes_s = schedule.rate_at(
+        windows,
+        default_bytes_s=_bytes_s(config.uplink.rate_limit_mbit_s),
+        when=now,
+        timezone=config.station.zone,
+    )
+    return rate_bytes_s or None
+
+
+def _bytes_s(mbit_s: float) -> float:
+    return mbit_s * _MEGA / _BITS_PER_BYTE

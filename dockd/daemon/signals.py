@@ -2,8 +2,12 @@
 
 import asyncio
 import signal
+from typing import Final
 
+from dockd.ports.clock import Clock
 from dockd.station.notify import Notifier
+
+_UNWATCHED_S: Final = 15.0
 
 
 class Signals:
@@ -19,11 +23,23 @@ class Signals:
         loop.add_signal_handler(signal.SIGHUP, self.reload.set)
 
 
-async def feed_watchdog(notifier: Notifier) -> None:
-    """Feed the watchdog for as long as the loop turns; that is just what it is to find out."""
-    period_s = notifier.watchdog_s
-    if not period_s:
-        return
-    while True:
-        notifier.feed_watchdog()
-        await asyncio.sleep(period_s / 3)
+class Pulse:
+    """Beats for as long as the loop turns; that is just what the watchdog is to find out.
+
+    Attributes:
+        beat_s: When it last did, on the monotonic clock.
+    """
+
+    def __init__(self, notifier: Notifier, *, clock: Clock) -> None:
+        """Begin with a first beat."""
+        self._notifier = notifier
+        self._clock = clock
+        self.beat_s = clock.monotonic_s()
+
+    async def run(self) -> None:
+        """Beat until cancelled, three times within what the watchdog allows."""
+        period_s = (self._notifier.watchdog_s or _UNWATCHED_S) / 3
+        while True:
+            self.beat_s = self._clock.monotonic_s()
+            self._notifier.feed_watchdog()
+            await asyncio.sleep(period_s)

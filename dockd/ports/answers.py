@@ -272,22 +272,3 @@ class ProblemPage:
 
     problems: tuple[ProblemReport, ...]
     next: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check of a health report (draft-inadarei-api-health-check)."""
-
-    status: HealthStatus
-    time: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthReport:
-    """Whether the station is well; each check stands in a list of one, as the draft has it."""
-
-    status: HealthStatus
-    version: str
-    description: str
-    checks: Mapping[str, tuple[Check, ...]]

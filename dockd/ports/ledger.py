@@ -152,8 +152,10 @@ class Ledger(Protocol):
         """Return one transfer."""
 
     async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
-        """Return proven, not held clips without a receipt of this store, in no special order
-        beyond flagged and oldest first; refused transfers are left out."""
+        """Return proven clips without a receipt of this store, flagged first, then oldest first.
+
+        Those that are held, or that this store refused, are left out.
+        """
 
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""

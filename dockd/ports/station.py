@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dockd.core.clip import Place
-from dockd.core.facts import HoldKind
+from dockd.core.facts import HoldKind, JsonValue
 from dockd.ports.answers import (
     CameraReport,
     ClipDetail,
     ClipPage,
     CompletenessReport,
     DockingPage,
-    HealthReport,
     ProblemPage,
     SlotPage,
     StatusReport,
 )
 
+HealthDocument = Mapping[str, JsonValue]
+"""An `application/health+json` document (core/health.document)."""
 SubjectKind = Literal["clips", "dockings", "cameras"]
 Verb = Literal["retry", "hold", "release"]
 
@@ -123,10 +124,10 @@ class StationView(Protocol):
     async def problems(self) -> ProblemPage:
         """Return the open problems."""
 
-    async def healthz(self) -> HealthReport:
+    async def healthz(self) -> HealthDocument:
         """Return whether the daemon is alive."""
 
-    async def readyz(self) -> HealthReport:
+    async def readyz(self) -> HealthDocument:
         """Return whether the station can do its work."""
 
     async def measurements(self) -> Measurements:

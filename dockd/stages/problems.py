@@ -1,5 +1,6 @@
 """What is wrong now: each problem once, in the catalogue's words, until its cause is gone."""
 
+import traceback
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -62,6 +63,17 @@ class ProblemBoard:
                 next_step=problem.next_step,
             )
         )
+
+    async def mistake(self, slug: str, *, subject: str, error: Exception) -> None:
+        """Say that dockd itself did something wrong; the journal has where, for its makers."""
+        self._journal.say(
+            slug,
+            "Something happened that dockd did not expect.",
+            level="error",
+            subject=subject,
+            traceback="".join(traceback.format_exception(error)),
+        )
+        await self.open(slug, subject=subject, reason=f"{type(error).__name__}: {error}")
 
     async def clear(self, slug: str, *, subject: str) -> None:
         """Say that a condition holds no longer, and how long it did."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, schedule
+from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
 from dockd.errors import DockdError, PermanentError, TransientError
@@ -135,7 +135,8 @@ class Upload:
         self._delay(clip, retry_after_s=error.retry_after_s)
 
     def _delay(self, clip: Clip, *, retry_after_s: float | None = None) -> None:
-        attempt = self._attempts[clip.number] = self._attempts.get(clip.number, 0) + 1
+        attempt = self._attempts.get(clip.number, 0)
+        self._attempts[clip.number] = attempt + 1
         wait_s = backoff.delay_s(
             self.policy.retry,
             attempt=attempt,
@@ -178,13 +179,13 @@ class Upload:
             probe = await self._store.probe()
         except DockdError as error:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
-            self._probe_failures += 1
             self._probe_at_s = now_s + backoff.delay_s(
                 self.policy.retry,
                 attempt=self._probe_failures,
                 retry_after_s=getattr(error, "retry_after_s", None),
                 random_unit=self._clock.random(),
             )
+            self._probe_failures += 1
             return
         self._probe_failures = 0
         self._probed_at_s = now_s
@@ -219,7 +220,7 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         clip_id=str(clip.number),
         flagged=clip.flagged,
         size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, now.timestamp() - recorded_at_s),
+        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )

@@ -10,7 +10,7 @@ from typing import Literal
 from dockd.core import clearance, facts, receipt
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.errors import CameraGone, ClipChangedWhileRead, DockdError, StoreLostObject
-from dockd.ports.camera import Camera, FoundFile, Listing, ReadPacer
+from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -56,7 +56,6 @@ class Wipe:
         ledger: Ledger,
         spool: Spool,
         stores: Mapping[str, Store],
-        pacer: ReadPacer,
         problems: ProblemBoard,
         clock: Clock,
         policy: WipePolicy,
@@ -65,7 +64,6 @@ class Wipe:
         self._ledger = ledger
         self._spool = spool
         self._stores = stores
-        self._pacer = pacer
         self._problems = problems
         self._clock = clock
         self.policy = policy
@@ -116,8 +114,18 @@ class Wipe:
             here = await self._footage(stay, await in_thread(stay.camera.listing))
         if here:
             return False
-        await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=len(decided)))
+        await self._say_cleared(stay)
         return True
+
+    async def _say_cleared(self, stay: Stay) -> None:
+        """Record that a camera is clear, once for what was cleared since it was last said."""
+        wiped = sum(
+            clip.camera_copy is CameraCopy.WIPED
+            for clip in await self._ledger.in_docking(stay.docking)
+        )
+        if wiped != stay.cleared:
+            await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
+            stay.cleared = wiped
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
         """Return the clips of every file on the camera.
@@ -163,7 +171,7 @@ class Wipe:
             while True:
                 if stay.must_stop():
                     raise CameraGone(f"{stay.camera.serial} left while it was read")
-                self._pacer.before_read(_HASH_READ_BYTES)
+                stay.camera.pacer.before_read(_HASH_READ_BYTES)
                 count = os.readv(source, [buffer])
                 if not count:
                     break

@@ -51,7 +51,12 @@ DESIGNED = [
     "clock-unsynchronised",
     "port-not-switchable",
 ]
-ANSWERS = {errors.NotFound, errors.Refused, errors.DaemonUnreachable}
+ANSWERS = {
+    errors.NotFound,
+    errors.Refused,
+    errors.RequestInvalid,
+    errors.DaemonUnreachable,
+}
 """Errors that answer a command; they end with it and are never an open condition."""
 RAISED = [
     error

@@ -34,7 +34,6 @@ class Buffers:
 
     def _give_back(self, pages: mmap.mmap) -> None:
         with self._lock:
+            # Not closed beyond that: the last slice of it to be let go unmaps the memory.
             if len(self._free) < self._spare:
                 self._free.append(pages)
-                return
-        pages.close()
