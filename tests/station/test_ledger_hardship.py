@@ -2,23 +2,26 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
 from dockd.core.custody import Checkpoint
-from dockd.errors import PermanentError, SpoolFull, SpoolReadOnly
+from dockd.errors import NotFound, PermanentError, SpoolFull, SpoolReadOnly
 from dockd.station.ledger import SqliteLedger, verify_chain
 from dockd.station.ledger.checkpoints import FILE_NAME, read_checkpoint
 from tests.station import ledger_parts as parts
 
+MEBIBYTE = 1024 * 1024
 ROOT = Path(__file__).parents[2]
 
 
@@ -235,6 +238,51 @@ async def test_a_missing_event_is_found(path: Path) -> None:
         connection.execute("DROP TRIGGER events_no_delete")
         connection.execute("DELETE FROM events WHERE sequence = 2")
     assert verify_chain(path) == 2
+
+
+@pytest.mark.asyncio
+async def test_a_missing_end_is_found_by_a_checkpoint(path: Path) -> None:
+    """A record that lost its end, or has another one, is found out by its checkpoint alone."""
+    with parts.ledger_at(path) as ledger:
+        empty = await ledger.checkpoint()
+        await ledger.record(parts.docked(), parts.seen(1))
+        checkpoint = await ledger.checkpoint()
+        await ledger.record(parts.seen(2))
+    for known in (empty, checkpoint, replace(checkpoint, ledger_id="other", sequence=99)):
+        assert verify_chain(path, checkpoint=known) == "intact"
+    assert verify_chain(path, checkpoint=replace(checkpoint, root="0" * 64)) == 2
+    with parts.writable(path) as connection:
+        connection.execute("DROP TRIGGER events_no_delete")
+        connection.execute("DELETE FROM events WHERE sequence >= 2")
+    assert verify_chain(path) == "intact"
+    assert verify_chain(path, checkpoint=checkpoint) == 2
+
+
+def test_a_ledger_that_is_not_there_is_not_made(path: Path) -> None:
+    """Verifying never makes a ledger where there is none."""
+    with pytest.raises(NotFound):
+        verify_chain(path)
+    assert not path.exists()
+
+
+@pytest.mark.asyncio
+async def test_a_disk_that_fails_a_write_is_said(path: Path) -> None:
+    """A write that the system refuses is reported to whoever waits, and tried afresh after."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MEBIBYTE, hard))
+        try:
+            with pytest.raises(SpoolReadOnly, match="could not be written"):
+                await ledger.record(facts.StationStopped(reason="x" * 2 * MEBIBYTE))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await ledger.record(parts.seen(1))
+        assert [event.kind for event in await ledger.events_after(0, limit=9)] == [
+            "docked",
+            "clip-seen",
+        ]
+    assert verify_chain(path) == "intact"
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,6 @@
 """Connections to the ledger's file: who may open it, how, and what SQLite's errors mean."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -21,13 +22,14 @@ class Lock:
 
         Raises:
             Refused: another process has the ledger open for writing.
-            SpoolReadOnly: there is nowhere to put the lock.
+            SpoolReadOnly, SpoolFull: the lock's file could not be made.
         """
         lock_path = path.with_name(f"{path.name}.lock")
         try:
             self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
-            raise SpoolReadOnly(f"the ledger's lock {lock_path}: {error.strerror}") from error
+            kind = SpoolFull if error.errno == errno.ENOSPC else SpoolReadOnly
+            raise kind(f"the ledger's lock {lock_path}: {error.strerror}") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -55,26 +55,21 @@ def open_ledger(path: Path, *, clock: Clock, faults: FaultPoint | None = None) -
         PermanentError: it is damaged, or a newer dockd wrote it.
         SpoolReadOnly, SpoolFull: it cannot be written.
     """
-    lock = Lock(path)
-    try:
-        connection = _opened(path, ledger_id=clock.random_bytes(LEDGER_ID_BYTES).hex())
-        return SqliteLedger(path, connection=connection, lock=lock, clock=clock, faults=faults)
-    except sqlite3.Error as error:
-        lock.release()
-        raise as_write_error(error) from error
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _opened(path: Path, *, ledger_id: str) -> sqlite3.Connection:
-    connection = open_for_writing(path)
-    try:
-        migrate(connection, path=path, ledger_id=ledger_id)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    with ExitStack() as unless_open:
+        lock = Lock(path)
+        unless_open.callback(lock.release)
+        try:
+            connection = open_for_writing(path)
+            unless_open.callback(connection.close)
+            ledger_id = clock.random_bytes(LEDGER_ID_BYTES).hex()
+            migrate(connection, path=path, ledger_id=ledger_id)
+            ledger = SqliteLedger(
+                path, connection=connection, lock=lock, clock=clock, faults=faults
+            )
+        except sqlite3.Error as error:
+            raise as_write_error(error) from error
+        unless_open.pop_all()
+    return ledger
 
 
 def fault_points() -> list[str]:
