@@ -163,7 +163,9 @@ class Offload:
             self._release_soon(target)
             raise
         group.create_task(
-            self._prove(stay, clip, target=replace_name(target, part_name), xxh128=xxh128, troubles=troubles)
+            self._prove(
+                stay, clip, target=replace_name(target, part_name), xxh128=xxh128, troubles=troubles
+            )
         )
 
     async def _claim(self, clip: Clip) -> CopyTarget:
@@ -254,9 +256,7 @@ class Offload:
         """Record that what was copied of a clip is of no use, if anything was recorded of it."""
         now = await self._ledger.clip(clip.number)
         if now.spool_copy is SpoolCopy.PARTIAL:
-            await self._ledger.record(
-                facts.CopyDiscarded(clip=clip.number, reason=error.reason)
-            )
+            await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=error.reason))
         await in_thread(self._spool.discard, clip)
 
     async def _note(self, clip: Clip, error: DockdError) -> None:

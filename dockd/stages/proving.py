@@ -122,9 +122,7 @@ class Prover:
         await self.turn()
         target = await in_thread(self._spool.claim, clip)
         try:
-            return await self.prove(
-                clip, part_name=target.part_name, xxh128="", stop=lambda: False
-            )
+            return await self.prove(clip, part_name=target.part_name, xxh128="", stop=lambda: False)
         finally:
             await in_thread(self._spool.release, target)
 
@@ -173,5 +171,3 @@ def recorded_at(mtime_ns: int) -> str:
     """Return a camera's mtime as RFC 3339 UTC, to the second."""
     seconds = mtime_ns // 1_000_000_000
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-

@@ -241,9 +241,7 @@ class _Carriage:
         if not await self._owner.spool_copy_holds(self._clip):
             await self._restart(current, "the spool's copy is no longer the clip")
             raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
-        raise StoreConflict(
-            f"{self._store.name} holds other content at {self._sent.expected.key}"
-        )
+        raise StoreConflict(f"{self._store.name} holds other content at {self._sent.expected.key}")
 
     async def _mismatch(self, kind: type[facts.PartUnsent], *, index: int) -> None:
         await self._record(kind, index=index)

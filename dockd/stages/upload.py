@@ -191,16 +191,12 @@ class Upload:
         self._probe_at_s = now_s + self.policy.probe_every_s
         await self._problems.clear_all(_REACHING, subject=self._subject)
         await self._ledger.record(
-            facts.StoreProbed(
-                store=self._store.name, strength=probe.strength, detail=probe.detail
-            )
+            facts.StoreProbed(store=self._store.name, strength=probe.strength, detail=probe.detail)
         )
         if probe.strength == "digest":
             await self._problems.clear("store-unproven", subject=self._subject)
         else:
-            await self._problems.open(
-                "store-unproven", subject=self._subject, reason=probe.detail
-            )
+            await self._problems.open("store-unproven", subject=self._subject, reason=probe.detail)
 
     @property
     def _subject(self) -> str:
@@ -227,5 +223,3 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )
-
-

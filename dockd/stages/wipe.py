@@ -116,9 +116,7 @@ class Wipe:
             here = await self._footage(stay, await in_thread(stay.camera.listing))
         if here:
             return False
-        await self._ledger.record(
-            facts.DockingCleared(docking=stay.docking, clips=len(decided))
-        )
+        await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=len(decided)))
         return True
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
@@ -222,9 +220,7 @@ class Wipe:
             return False
         return True
 
-    async def _confirm(
-        self, clip: Clip, *, epoch: int
-    ) -> tuple[clearance.Confirmation, ...]:
+    async def _confirm(self, clip: Clip, *, epoch: int) -> tuple[clearance.Confirmation, ...]:
         """Ask every store that gave a receipt for that very version again, just now."""
         confirmations: list[clearance.Confirmation] = []
         for given in await self._ledger.receipts(clip.number):
@@ -239,9 +235,7 @@ class Wipe:
                 self._asking.discard((clip.number, store.name))
             if again is not None:
                 ago_s = self._clock.monotonic_s() - asked_s
-                confirmations.append(
-                    clearance.Confirmation(receipt=again, confirmed_ago_s=ago_s)
-                )
+                confirmations.append(clearance.Confirmation(receipt=again, confirmed_ago_s=ago_s))
         return tuple(confirmations)
 
     async def _ask(
@@ -270,8 +264,13 @@ class Wipe:
                 )
             )
             return None
-        again = accepted(clip, store=store.name, proven_version=proven.version,
-                         judgement=proven.judgement, epoch=epoch)
+        again = accepted(
+            clip,
+            store=store.name,
+            proven_version=proven.version,
+            judgement=proven.judgement,
+            epoch=epoch,
+        )
         await self._ledger.record(again)
         return again
 
