@@ -5,12 +5,23 @@ Every method may raise TransientError (StoreUnreachable, StoreBusy with ``retry_
 PermanentError (StoreRefusedCredentials, StoreBucketMissing, StoreRejected). None of them retries.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
 from dockd.core.facts import Strength
 from dockd.core.receipt import Expected, Judgement
+
+
+class Pace(Protocol):
+    """The rate at which bytes may leave, shared by whoever sends."""
+
+    @property
+    def portion_bytes(self) -> int:
+        """How many bytes may be asked for at once, now: few while there is a limit."""
+
+    async def wait(self, size_bytes: int) -> None:
+        """Return when ``size_bytes``, one portion at most, may go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +30,13 @@ class Outgoing:
 
     ``metadata`` values are ASCII. ``open`` gives the spool's proven copy; the caller of a store
     closes it. A store reads it with ``os.pread`` on its descriptor, in a thread. ``pace``, where
-    there is one, is awaited with the number of bytes before they are sent, 64 KiB at most.
+    there is one, is kept to.
     """
 
     expected: Expected
     metadata: Mapping[str, str]
     content: BinaryIO
-    pace: Callable[[int], Awaitable[None]] | None = None
+    pace: Pace | None = None
 
     def extent(self, index: int) -> tuple[int, int]:
         """Return the offset and the size in bytes of one part."""

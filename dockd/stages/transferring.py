@@ -27,12 +27,12 @@ _RESTARTS_BEFORE_A_PERSON: Final = 20
 
 
 class Window(Protocol):
-    """How many parts may be in flight at a store now (additive increase, multiplicative decrease)."""
+    """How many parts may be in flight at a store now."""
 
     async def enter(self) -> None:
         """Wait for room for one more part."""
 
-    def leave(self, *, well: bool) -> None:
+    async def leave(self, *, well: bool) -> None:
         """Give the room back; ``well`` says whether the part arrived."""
 
 
@@ -188,7 +188,6 @@ class _Carriage:
                     group.create_task(self._send_part(current, index))
         except* (TransientError, StoreChecksumMismatch) as raised:
             raise _one_of(raised) from None
-        await self._record(facts.ObjectFinalizing)
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         well = False
@@ -202,9 +201,11 @@ class _Carriage:
             await self._mismatch(facts.PartUnsent, index=index)
             raise
         finally:
-            self._owner.window.leave(well=well)
+            await self._owner.window.leave(well=well)
 
     async def _complete(self, current: Transfer) -> None:
+        if current.state is not State.FINALIZING:
+            await self._record(facts.ObjectFinalizing)
         version = await self._store.complete(
             self._sent, upload_id=current.upload_id or "", etags=current.etags
         )
@@ -265,7 +266,7 @@ class _Carriage:
         raise StoreLostObject(f"{self._store.name}: {reason}")
 
     def _fact(self, kind: type[facts.TransferFact], **fields: object) -> facts.TransferFact:
-        return kind(clip=self._clip.number, store=self._store.name, **fields)  # type: ignore[arg-type]
+        return kind(clip=self._clip.number, store=self._store.name, **fields)
 
     async def _record(self, kind: type[facts.TransferFact], **fields: object) -> None:
         await self._owner.record(self._fact(kind, **fields))

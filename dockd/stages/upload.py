@@ -5,11 +5,11 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, schedule
+from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
 from dockd.errors import DockdError, PermanentError, TransientError
@@ -26,12 +26,12 @@ _REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPolicy:
-    """``parallel_clips`` at once to this store; ``idle_s`` at the most between looks at the queue."""
+    """``parallel_clips`` at once to this store, and how many seconds between looks and probes."""
 
     parallel_clips: int
     idle_s: float = 30.0
     probe_every_s: float = 24 * 3600.0
-    retry: Backoff = Backoff(base_s=1.0, cap_s=900.0)
+    retry: Backoff = field(default_factory=Backoff)
 
 
 class Upload:
@@ -135,7 +135,8 @@ class Upload:
         self._delay(clip, retry_after_s=error.retry_after_s)
 
     def _delay(self, clip: Clip, *, retry_after_s: float | None = None) -> None:
-        attempt = self._attempts[clip.number] = self._attempts.get(clip.number, 0) + 1
+        attempt = self._attempts.get(clip.number, 0)
+        self._attempts[clip.number] = attempt + 1
         wait_s = backoff.delay_s(
             self.policy.retry,
             attempt=attempt,
@@ -145,7 +146,7 @@ class Upload:
         self._not_before_s[clip.number] = self._clock.monotonic_s() + wait_s
 
     async def _settle_refusal(self, clip: Clip, error: PermanentError) -> None:
-        """Hold what a person has to look at; what is wrong with the store is not the clip's fault."""
+        """Hold what a person has to look at; the store's own trouble is not the clip's fault."""
         if error.slug in _STATION_TROUBLE:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
             self._delay(clip)
@@ -178,13 +179,13 @@ class Upload:
             probe = await self._store.probe()
         except DockdError as error:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
-            self._probe_failures += 1
             self._probe_at_s = now_s + backoff.delay_s(
                 self.policy.retry,
                 attempt=self._probe_failures,
                 retry_after_s=getattr(error, "retry_after_s", None),
                 random_unit=self._clock.random(),
             )
+            self._probe_failures += 1
             return
         self._probe_failures = 0
         self._probed_at_s = now_s
@@ -219,7 +220,7 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         clip_id=str(clip.number),
         flagged=clip.flagged,
         size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, now.timestamp() - recorded_at_s),
+        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )

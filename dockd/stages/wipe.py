@@ -10,7 +10,7 @@ from typing import Literal
 from dockd.core import clearance, facts, receipt
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.errors import CameraGone, ClipChangedWhileRead, DockdError, StoreLostObject
-from dockd.ports.camera import Camera, FoundFile, Listing, ReadPacer
+from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -56,7 +56,6 @@ class Wipe:
         ledger: Ledger,
         spool: Spool,
         stores: Mapping[str, Store],
-        pacer: ReadPacer,
         problems: ProblemBoard,
         clock: Clock,
         policy: WipePolicy,
@@ -65,7 +64,6 @@ class Wipe:
         self._ledger = ledger
         self._spool = spool
         self._stores = stores
-        self._pacer = pacer
         self._problems = problems
         self._clock = clock
         self.policy = policy
@@ -116,8 +114,18 @@ class Wipe:
             here = await self._footage(stay, await in_thread(stay.camera.listing))
         if here:
             return False
-        await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=len(decided)))
+        await self._say_cleared(stay)
         return True
+
+    async def _say_cleared(self, stay: Stay) -> None:
+        """Record that a camera is clear, once for what was cleared since it was last said."""
+        wiped = sum(
+            clip.camera_copy is CameraCopy.WIPED
+            for clip in await self._ledger.in_docking(stay.docking)
+        )
+        if wiped != stay.cleared:
+            await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
+            stay.cleared = wiped
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
         """Return the clips of every file on the camera.
@@ -163,7 +171,7 @@ class Wipe:
             while True:
                 if stay.must_stop():
                     raise CameraGone(f"{stay.camera.serial} left while it was read")
-                self._pacer.before_read(_HASH_READ_BYTES)
+                stay.camera.pacer.before_read(_HASH_READ_BYTES)
                 count = os.readv(source, [buffer])
                 if not count:
                     break
@@ -178,7 +186,7 @@ class Wipe:
     async def _decide(self, stay: Stay, listing: Listing) -> Sequence[_Cleared]:
         files = {file.path: file for file in listing.files}
         here = await self._footage(stay, listing)
-        held = await self._ledger.is_held(camera=stay.camera.serial, docking=stay.docking)
+        set_aside = await self._ledger.set_aside()
         media = clearance.Media(
             all_clips_verified=all(_is_verified(clip) for clip in here),
             all_clips_stored=all(len(clip.proven_by) >= self.policy.required for clip in here),
@@ -198,7 +206,8 @@ class Wipe:
                     size_bytes=files[clip.path].size_bytes, mtime_ns=files[clip.path].mtime_ns
                 ),
                 media=media,
-                camera_held=held,
+                set_aside=set_aside,
+                spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
                 clearable=stay.camera.is_clearable(clip.path),
                 confirmations=confirmations,
                 configured_stores=frozenset(self._stores),
@@ -212,6 +221,14 @@ class Wipe:
                 stores = tuple(sorted(clearance.binding_stores(evidence)))
                 decided.append(_Cleared(clip=clip, file=files[clip.path], stores=stores))
         return decided
+
+    def _spool_copy_bytes(self, clip: Clip) -> int | None:
+        """Return how long the spool's file is now, None when it cannot be had."""
+        try:
+            with self._spool.open(clip) as content:
+                return os.fstat(content.fileno()).st_size
+        except (DockdError, OSError):
+            return None
 
     async def _spool_is_ours(self) -> bool:
         try:
@@ -274,6 +291,31 @@ class Wipe:
         await self._ledger.record(again)
         return again
 
+    async def _still_standing(
+        self, stay: Stay, decided: Sequence[_Cleared]
+    ) -> tuple[Sequence[FoundFile], dict[bytes, str]]:
+        """Ask once more, right before the deletion, whether anything changed since the intent."""
+        set_aside = await self._ledger.set_aside()
+        spool_is_ours = await self._spool_is_ours()
+        standing: list[FoundFile] = []
+        refused: dict[bytes, str] = {}
+        for item in decided:
+            intent = clearance.Intent(
+                clip=await self._ledger.clip(item.clip.number),
+                docking=None if stay.must_stop() else stay.docking,
+                set_aside=set_aside,
+                configured_stores=frozenset(self._stores),
+                required=self.policy.required,
+                spool_is_ours=spool_is_ours,
+                spool_copy_bytes=await in_thread(self._spool_copy_bytes, item.clip),
+            )
+            verdict = clearance.may_erase(intent)
+            if verdict.allowed:
+                standing.append(item.file)
+            else:
+                refused[item.file.path] = "; ".join(verdict.unmet)
+        return standing, refused
+
     async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> None:
         """State the intent, delete, flush, list again, and only then call it wiped."""
         await self._ledger.record(
@@ -282,7 +324,8 @@ class Wipe:
                 for item in decided
             )
         )
-        refused = await in_thread(_delete, stay.camera, [item.file for item in decided])
+        standing, refused = await self._still_standing(stay, decided)
+        refused |= await in_thread(_delete, stay.camera, standing)
         listing = await in_thread(stay.camera.listing)
         left = {file.path for file in listing.files}
         await self._ledger.record(
@@ -322,7 +365,7 @@ def _is_verified(clip: Clip) -> bool:
     )
 
 
-def _delete(camera: Camera, files: Sequence[FoundFile]) -> Mapping[bytes, str]:
+def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
     """Delete files while the camera is writable; return why each that was refused was."""
     refused: dict[bytes, str] = {}
     with camera.writable() as eraser:

@@ -36,12 +36,13 @@ class SpoolRange(httpx2.AsyncByteStream):
         fd = self._outgoing.content.fileno()
         pace = self._outgoing.pace
         os.posix_fadvise(fd, self._offset, self.size_bytes, os.POSIX_FADV_WILLNEED)
-        chunk_bytes = CHUNK_BYTES if pace is None else SLOW_CHUNK_BYTES
+        chunk_bytes = CHUNK_BYTES
         while self.taken_bytes < self.size_bytes:
-            wanted = min(chunk_bytes, self.size_bytes - self.taken_bytes)
+            portion_bytes = chunk_bytes if pace is None else min(chunk_bytes, pace.portion_bytes)
+            wanted = min(portion_bytes, self.size_bytes - self.taken_bytes)
             chunk = await _read(fd, size_bytes=wanted, offset=self._offset + self.taken_bytes)
             if pace is not None:
-                await pace(len(chunk))
+                await pace.wait(len(chunk))
             began_s = self._clock.monotonic_s()
             self.taken_bytes += len(chunk)
             yield chunk

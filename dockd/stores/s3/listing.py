@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from dockd.errors import StoreUnreachable
+from dockd.errors import StoreUnreachable, UploadVanished
 from dockd.stores.s3.client import Ask, S3Client
 from dockd.stores.s3.replies import error_of
 from dockd.stores.s3.xml import Element
@@ -46,10 +46,14 @@ async def uploads(client: S3Client, *, key: str) -> list[str]:
     """
     found: list[str] = []
     ask = Ask(method="GET", query={"uploads": "", "prefix": key})
-    async for page in _pages(
-        client, ask, root="ListMultipartUploadsResult", markers=_UPLOAD_MARKERS
-    ):
-        found += [_text(u, "UploadId") for u in page.all("Upload") if u.value("Key") == key]
+    try:
+        async for page in _pages(
+            client, ask, root="ListMultipartUploadsResult", markers=_UPLOAD_MARKERS
+        ):
+            found += [_text(u, "UploadId") for u in page.all("Upload") if u.value("Key") == key]
+    except UploadVanished:
+        # `rclone serve s3` says so where there is none at all.
+        return []
     return found
 
 

@@ -49,6 +49,7 @@ _BY_CODE: Final[Mapping[str, type[DockdError]]] = {
 # 408 timed out, 423 locked, 425 too early, 429 too many.
 _PATIENCE: Final = frozenset({408, 423, 425, 429})
 _NO: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_MOST_SAID: Final = 200
 _SUCCESS: Final = 2
 _REDIRECTION: Final = 3
 _CLIENT_ERROR: Final = 4
@@ -83,6 +84,15 @@ class Reply:
         return root.value("Code") or "without a code"
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The error's code and what the store says about it, for a person to read."""
+        root = self._root()
+        if root is None or root.name != "Error":
+            return ()
+        said = "".join(c if c.isprintable() else " " for c in root.value("Message") or "")
+        return tuple(filter(None, (root.value("Code"), said[:_MOST_SAID])))
+
+    @property
     def version(self) -> str:
         """The object's version, or "" where the bucket has none."""
         return self.headers.get("x-amz-version-id", "")
@@ -108,7 +118,8 @@ class Reply:
             raise StoreUnreachable(
                 f"the store's {name} cannot be read: {error}", status=self.status
             ) from error
-        if root.name != name:
+        # `rclone serve s3` leaves the "Result" out.
+        if root.name not in {name, name.removesuffix("Result")}:
             raise StoreUnreachable(
                 f"the store answered {root.name} where {name} was due", status=self.status
             )
@@ -137,7 +148,7 @@ class Reply:
 def error_of(reply: Reply, *, request: str, now: datetime) -> DockdError:
     """Return the error that a reply is; ``request`` says what was asked, for the reason."""
     code = reply.code
-    said = f"{request}: the store answered {reply.status}{f' {code}' if code else ''}"
+    said = f"{request}: the store answered {' '.join((str(reply.status), *reply.words))}"
     kind = _BY_CODE.get(code or "") or _by_status(reply.status)
     if kind is StoreBusy:
         after_s = retry_after_s(reply, now=now)

@@ -97,8 +97,12 @@ class S3Store:
         """Return an upload for this key without any parts, or None."""
         key = outgoing.expected.key
         for upload_id in await listing.uploads(self._client, key=key):
-            if not await listing.parts(self._client, key=key, upload_id=upload_id):
-                return upload_id
+            try:
+                if not await listing.parts(self._client, key=key, upload_id=upload_id):
+                    return upload_id
+            except UploadVanished:
+                # Aborted or completed between the two lists, by another station perhaps.
+                continue
         return None
 
     async def arrived_parts(self, outgoing: Outgoing, *, upload_id: str) -> Mapping[int, str]:

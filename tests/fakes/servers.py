@@ -1,0 +1,153 @@
+"""Real stores for tests, on loopback, each in a process of its own that ends with its user."""
+
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_START_S = 60.0
+_STOP_S = 10.0
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 endpoint and the keys that it knows."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    process: "subprocess.Popen[bytes]"
+
+    def credentials_file(self, folder: Path) -> Path:
+        """Write the keys as a shared-credentials file and return its path."""
+        path = folder / "credentials"
+        path.write_text(
+            f"[default]\naws_access_key_id = {self.access_key}\n"
+            f"aws_secret_access_key = {self.secret_key}\n"
+        )
+        return path
+
+
+@contextmanager
+def seaweedfs(folder: Path) -> Iterator[S3Server]:
+    """Run SeaweedFS with everything but its S3 and filer ports kept to itself (FACTS.md 2)."""
+    access_key, secret_key = "dockd-test", secrets.token_hex(16)
+    config = folder / "s3.json"
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    keys = [{"accessKey": access_key, "secretKey": secret_key}]
+    config.write_text(
+        json.dumps({"identities": [{"name": "dockd", "credentials": keys, "actions": actions}]})
+    )
+    data = folder / "weed"
+    data.mkdir()
+    s3, filer, master, volume = _free_ports(4)
+    command = [
+        _script("weed"),
+        "-v=0",
+        "mini",
+        f"-dir={data}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        f"-s3.config={config}",
+        f"-s3.port={s3}",
+        f"-filer.port={filer}",
+        f"-master.port={master}",
+        f"-volume.port={volume}",
+    ]
+    with _running(command, folder=folder, port=s3) as process:
+        yield S3Server(f"http://127.0.0.1:{s3}", access_key, secret_key, process)
+
+
+@contextmanager
+def rclone_s3(folder: Path) -> Iterator[S3Server]:
+    """Run `rclone serve s3`: the store that takes any checksum; its buckets are directories."""
+    access_key, secret_key = "dockd-test", secrets.token_hex(16)
+    data = folder / "rclone"
+    data.mkdir()
+    (port,) = _free_ports(1)
+    command = [
+        _script("rclone"),
+        "serve",
+        "s3",
+        str(data),
+        f"--addr=127.0.0.1:{port}",
+        f"--auth-key={access_key},{secret_key}",
+        f"--config={folder / 'rclone.conf'}",
+        "--vfs-cache-mode=writes",
+        f"--cache-dir={folder / 'rclone-cache'}",
+    ]
+    with _running(command, folder=folder, port=port) as process:
+        yield S3Server(f"http://127.0.0.1:{port}", access_key, secret_key, process)
+
+
+@contextmanager
+def _running(command: list[str], *, folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder
+        )
+    try:
+        _wait_until_it_answers(process, port=port, log=log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_it_answers(process: "subprocess.Popen[bytes]", *, port: int, log: Path) -> None:
+    deadline_s = time.monotonic() + _START_S
+    while time.monotonic() < deadline_s and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            # Any answer but "not ready yet" will do.
+            error.close()
+            if error.code < 500:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not come up: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    # SeaweedFS also takes each port + 10000 for gRPC: ask for low ones.
+    with ExitStack() as stack:
+        ports: list[int] = []
+        while len(ports) < count:
+            port = 15000 + secrets.randbelow(15000)
+            if _bindable(stack, port) and _bindable(stack, port + 10000):
+                ports.append(port)
+        return ports
+
+
+def _bindable(stack: ExitStack, port: int) -> bool:
+    listener = stack.enter_context(socket.socket())
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def _script(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
