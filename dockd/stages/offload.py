@@ -190,15 +190,7 @@ class Offload:
         except BaseException:
             self._spool.release(target)
             raise
-<<<<<<< HEAD
-        group.create_task(
-            self._prove(
-                stay, clip, target=replace_name(target, part_name), xxh128=xxh128, troubles=troubles
-            )
-        )
-=======
         group.create_task(self._prove(stay, clip, target=target, xxh128=xxh128, troubles=troubles))
->>>>>>> main
 
     async def _claim(self, clip: Clip) -> CopyTarget:
         """Return the ``.part`` to write; while the spool is full, wait and say so."""

@@ -150,17 +150,6 @@ class Prover:
         await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=reason))
         raise DigestMismatch(f"{clip.id}: {reason}")
 
-<<<<<<< HEAD
-    async def recover(self, clip: Clip) -> Clip:
-        """Prove a copy that an earlier run of the daemon left whole but not read back."""
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        try:
-            return await self.prove(clip, part_name=target.part_name, xxh128="", stop=lambda: False)
-        finally:
-            await in_thread(self._spool.release, target)
-=======
->>>>>>> main
 
 def _never() -> bool:
     return False
