@@ -67,6 +67,12 @@ class Listing:
         """Folders that could not be read: the rest is believed, but is never all there is."""
         return tuple(name for name in self.refused if name.slug == ClipUnreadable.slug)
 
+    def may_hide(self, path: bytes) -> bool:
+        """Return whether a file at ``path`` may be there though it is not listed."""
+        return any(
+            folder.path == b"" or path.startswith(folder.path + b"/") for folder in self.unreadable
+        )
+
 
 class Eraser(Protocol):
     """The camera while it can be written to."""
