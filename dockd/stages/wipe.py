@@ -9,7 +9,13 @@ from typing import Literal
 
 from dockd.core import clearance, facts, receipt
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import CameraGone, ClipChangedWhileRead, DockdError, StoreLostObject
+from dockd.errors import (
+    CameraGone,
+    ClipChangedWhileRead,
+    ClipUnreadable,
+    DockdError,
+    StoreLostObject,
+)
 from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -100,6 +106,9 @@ class Wipe:
         """
         listing = await in_thread(stay.camera.listing)
         here = await self._footage(stay, listing)
+        if listing.unreadable:
+            # What is in there was never offloaded, and every deletion writes to the medium.
+            return False
         if self.policy.after == "never" or not self.policy.required:
             return not here
         stored = [clip for clip in here if len(clip.proven_by) >= self.policy.required]
@@ -327,6 +336,9 @@ class Wipe:
         standing, refused = await self._still_standing(stay, decided)
         refused |= await in_thread(_delete, stay.camera, standing)
         listing = await in_thread(stay.camera.listing)
+        if listing.unreadable:
+            # A file that cannot be seen is not known to be gone; the next listing settles it.
+            raise ClipUnreadable(listing.unreadable[0].reason)
         left = {file.path for file in listing.files}
         await self._ledger.record(
             *(
