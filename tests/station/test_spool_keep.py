@@ -282,6 +282,23 @@ def test_two_cameras_are_not_promised_the_same_space(tmp_path: Path) -> None:
             spool.claim(clip_of(content, number=2))
 
 
+def test_a_full_spool_finishes_what_it_began(tmp_path: Path) -> None:
+    """A copy that has its space already is resumed and proven, however little else is free."""
+    content = content_of(4 * MIB)
+    with mounted("-t", "tmpfs", "-o", "size=8m", "tmpfs", at=tmp_path / "mnt") as mount:
+        spool = spool_at(mount / "spool", reserve_bytes=2 * MIB)
+        source = source_of(tmp_path, content)
+        first = Attempt(spool, clip_of(content), source, stop=stop_after(40))
+        with pytest.raises(CameraGone):
+            first.run()
+        (mount / "filling").write_bytes(content_of(3 * MIB))
+        assert not spool.space().accepting
+        clip = replace(first.clip, spool_parts=tuple(first.durable))
+        copied = Attempt(spool, clip, source).run()
+        assert (copied.sha256, copied.spliced) == (sha256(content), True)
+        assert spool.claim(replace(clip, copied=True)).part_name == copied.part_name
+
+
 def test_accepting_does_not_flicker_at_the_reserve(tmp_path: Path) -> None:
     """A full spool accepts again only when somewhat more than the reserve is free."""
     with mounted("-t", "tmpfs", "-o", "size=100m", "tmpfs", at=tmp_path / "mnt") as mount:
