@@ -87,12 +87,18 @@ class Offload:
         trouble = await self._bring_over(stay, tasks)
         if trouble is not None:
             raise trouble
+        if listing.unreadable:
+            raise ClipUnreadable(listing.unreadable[0].reason)
         return len(listing.files)
 
     async def _plan(self, stay: Stay, listing: Listing) -> Sequence[_Task]:
         """Record what the listing says and return the clips to copy, flagged ones first."""
         files = {file.path: file for file in listing.files}
-        known = await self._ledger.on_camera(stay.camera.serial)
+        known = [
+            clip
+            for clip in await self._ledger.on_camera(stay.camera.serial)
+            if not listing.may_hide(clip.path)
+        ]
         decisions = redock.plan(stay.docking, map(_found, listing.files), known)
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
         stay.news = stay.news or bool(recorded)
