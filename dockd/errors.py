@@ -372,6 +372,14 @@ class Refused(PermanentError):
     next_step = "Read the reason; `dockd explain` shows what would have to change first."
 
 
+class RequestInvalid(PermanentError):
+    """A question or an order that cannot be understood as it stands."""
+
+    slug = "request-invalid"
+    owner: Owner = "operations"
+    next_step = "Correct what the reason names; /openapi.json lists what is understood."
+
+
 class DaemonUnreachable(TransientError):
     """The command could not reach the running daemon over its socket."""
 

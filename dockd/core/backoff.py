@@ -15,7 +15,7 @@ _LARGEST_EXPONENT: Final = 1023
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BackoffPolicy:
+class Backoff:
     """How patient one kind of attempt is.
 
     Attributes:
@@ -38,7 +38,7 @@ class BackoffPolicy:
             raise ValueError(message)
 
 
-def ceiling_s(policy: BackoffPolicy, *, attempt: int) -> float:
+def ceiling_s(policy: Backoff, *, attempt: int) -> float:
     """Return the longest jitter, in seconds, after `attempt` earlier failures in a row.
 
     Raises:
@@ -51,7 +51,7 @@ def ceiling_s(policy: BackoffPolicy, *, attempt: int) -> float:
 
 
 def delay_s(
-    policy: BackoffPolicy,
+    policy: Backoff,
     *,
     attempt: int,
     random_unit: float,

@@ -44,21 +44,23 @@ class Evidence:
     """Everything that the decision about one clip rests on.
 
     ``docking`` is the present, unbroken docking, or None when it ended. ``epoch`` is the ledger's.
-    ``camera_file`` is None when the file is not in the listing. ``camera_held`` is true when a
-    person has set the docking or the camera aside.
+    ``camera_file`` is None when the file is not in the listing. ``set_aside`` holds every camera
+    and docking that a person has set aside. ``spool_copy_bytes`` is the size of the spool's file as
+    it is now, None when it is missing.
     """
 
     clip: Clip
     docking: str | None
     camera_file: CameraFile | None
     media: Media
-    camera_held: bool
+    set_aside: frozenset[str]
     clearable: bool
     confirmations: tuple[Confirmation, ...]
     configured_stores: frozenset[str]
     required: int
     epoch: int
     spool_is_ours: bool
+    spool_copy_bytes: int | None
     wipe_after: Literal["receipt", "never"]
     rehash: Literal["after-break", "always"]
 
@@ -75,16 +77,13 @@ class Verdict:
         return not self.unmet
 
 
-def binding_stores(evidence: Evidence) -> frozenset[str]:
-    """Return the stores whose receipts count: configured, digest, this clip, this epoch, fresh."""
-    return frozenset(
-        confirmation.receipt.store
-        for confirmation in evidence.confirmations
-        if all(counts(evidence, confirmation) for counts in RECEIPT_CONDITIONS.values())
-    )
+def is_set_aside(clip: Clip, subjects: frozenset[str]) -> bool:
+    """Return whether the clip's camera, or any docking it was ever seen in, is set aside."""
+    return not subjects.isdisjoint({clip.camera, clip.docking, *clip.seen_in})
 
 
-RECEIPT_CONDITIONS: Final[Mapping[str, Callable[[Evidence, Confirmation], bool]]] = {
+ReceiptConditions = Mapping[str, Callable[[Evidence, Confirmation], bool]]
+RECEIPT_CONDITIONS: Final[ReceiptConditions] = {
     "the receipt is from a store configured now": lambda evidence, confirmation: (
         confirmation.receipt.store in evidence.configured_stores
     ),
@@ -113,7 +112,20 @@ RECEIPT_CONDITIONS: Final[Mapping[str, Callable[[Evidence, Confirmation], bool]]
     ),
 }
 
-CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
+
+def binding_stores(
+    evidence: Evidence, *, conditions: ReceiptConditions = RECEIPT_CONDITIONS
+) -> frozenset[str]:
+    """Return the stores of whose receipts one meets every condition."""
+    return frozenset(
+        confirmation.receipt.store
+        for confirmation in evidence.confirmations
+        if all(counts(evidence, confirmation) for counts in conditions.values())
+    )
+
+
+Conditions = Mapping[str, Callable[[Evidence], bool]]
+CONDITIONS: Final[Conditions] = {
     "wiping is switched on": lambda evidence: evidence.wipe_after == "receipt",
     "the spool's copy is proven": lambda evidence: (
         evidence.clip.spool_copy is SpoolCopy.PROVEN and evidence.clip.sha256 is not None
@@ -121,11 +133,16 @@ CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
     "the copy is of the whole file": lambda evidence: not evidence.clip.partial,
     "the spool is the one it was": lambda evidence: evidence.spool_is_ours,
     "at least one store is required": lambda evidence: evidence.required >= 1,
+    "the spool's copy is there": lambda evidence: (
+        evidence.spool_copy_bytes == evidence.clip.size_bytes
+    ),
     "enough stores have proven that they hold it": lambda evidence: (
         len(binding_stores(evidence)) >= evidence.required
     ),
     "the clip is not held": lambda evidence: not evidence.clip.holds,
-    "its docking and camera are not held": lambda evidence: not evidence.camera_held,
+    "its camera and no docking it was seen in are held": lambda evidence: (
+        not is_set_aside(evidence.clip, evidence.set_aside)
+    ),
     "the clip is on its camera": lambda evidence: evidence.clip.camera_copy is CameraCopy.PRESENT,
     "the docking is unbroken": lambda evidence: (
         evidence.docking is not None and evidence.docking == evidence.clip.docking
@@ -151,6 +168,52 @@ CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
 }
 
 
-def may_wipe(evidence: Evidence) -> Verdict:
-    """Return whether both keys have turned for one clip, and everything that says no."""
-    return Verdict(tuple(name for name, holds in CONDITIONS.items() if not holds(evidence)))
+def may_wipe(evidence: Evidence, *, conditions: Conditions = CONDITIONS) -> Verdict:
+    """Return whether both keys have turned for one clip, and everything that says no.
+
+    Only the proof of the core passes other ``conditions``.
+    """
+    return Verdict(tuple(name for name, holds in conditions.items() if not holds(evidence)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is looked at between the intent and each single deletion, which may be a while later."""
+
+    clip: Clip
+    docking: str | None
+    set_aside: frozenset[str]
+    configured_stores: frozenset[str]
+    required: int
+    spool_is_ours: bool
+    spool_copy_bytes: int | None
+
+
+INTENT_CONDITIONS: Final[Mapping[str, Callable[[Intent], bool]]] = {
+    "the intent stands": lambda intent: intent.clip.camera_copy is CameraCopy.WIPING,
+    "the docking is unbroken": lambda intent: (
+        intent.docking is not None and intent.docking == intent.clip.docking
+    ),
+    "the clip is not held": lambda intent: not intent.clip.holds,
+    "its camera and no docking it was seen in are held": lambda intent: (
+        not is_set_aside(intent.clip, intent.set_aside)
+    ),
+    "the spool's copy is proven": lambda intent: intent.clip.spool_copy is SpoolCopy.PROVEN,
+    "the spool is the one it was": lambda intent: intent.spool_is_ours,
+    "the spool's copy is there": lambda intent: intent.spool_copy_bytes == intent.clip.size_bytes,
+    "no store has lost it meanwhile": lambda intent: (
+        len(intent.configured_stores.intersection(intent.clip.proven_by)) >= intent.required
+    ),
+}
+
+
+def may_erase(
+    intent: Intent,
+    *,
+    conditions: Mapping[str, Callable[[Intent], bool]] = INTENT_CONDITIONS,
+) -> Verdict:
+    """Return whether an intent still holds at the moment of the deletion (else ``WipeFailed``).
+
+    A person may have set the clip aside, or a store or the spool lost it, since both keys turned.
+    """
+    return Verdict(tuple(name for name, holds in conditions.items() if not holds(intent)))

@@ -81,13 +81,14 @@ class Part:
 class Clip:
     """One file on a camera, wherever its copies are now.
 
-    ``docking`` is the stay in which the clip was last seen on its camera. ``copied_in`` are the
-    stays in which the bytes of the spool's copy were read; ``hashed_in`` is the stay in which the
-    camera's whole file was last read in one go and found to have ``sha256``, and ``rehashed`` is
-    true when that reading was a second one, made after the copy. ``copied_sha256`` is what was
-    read from the camera, ``sha256`` what was also read back. ``spool_parts`` are the parts a
-    resumed copy may rely on; ``part_sha256`` the parts an upload sends. A ``partial`` clip ends
-    before its camera's file did: it is kept and stored as far as it goes, and never clears one.
+    ``docking`` is the stay in which the clip was last seen on its camera; ``seen_in`` are all in
+    which it was, and setting any of them aside sets it aside. ``copied_in`` are the stays in which
+    the bytes of the spool's copy were read; ``hashed_in`` is the stay in which the camera's whole
+    file was last read in one go and found to have ``sha256``, and ``rehashed`` is true when that
+    reading was a second one, made after the copy. ``copied_sha256`` is what was read from the
+    camera, ``sha256`` what was also read back. ``spool_parts`` are the parts a resumed copy may
+    rely on; ``part_sha256`` the parts an upload sends. A ``partial`` clip ends before its camera's
+    file did: it is kept and stored as far as it goes, and never clears one.
     ``proven_by`` names the stores whose receipt is of strength ``digest``.
     """
 
@@ -100,6 +101,7 @@ class Clip:
     mtime_ns: int
     flagged: bool = False
     birth_docking: str
+    seen_in: tuple[str, ...] = ()
     camera_copy: CameraCopy = CameraCopy.PRESENT
     spool_copy: SpoolCopy = SpoolCopy.NONE
     spool_parts: tuple[Part, ...] = ()
@@ -210,12 +212,33 @@ STORE_TRANSITIONS: Final[Mapping[tuple[StoreCopy, type[facts.Fact]], StoreCopy]]
     (StoreCopy.RECEIPTED, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
     (StoreCopy.RECEIPTED, facts.ReceiptLost): StoreCopy.LOST,
     (StoreCopy.LOST, facts.TransferQueued): StoreCopy.SENDING,
+    # It is there after all: the store was restored, or another station sent it.
+    (StoreCopy.LOST, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
 }
 
 # What must be true of a clip, beyond its copies' states, before a fact may happen to it. Each has
 # a name, so that a test can take it away and see the machine of tests/core notice.
-Guard = Callable[[Clip, Any], bool]
-GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
+Guards = Mapping[str, tuple[type[facts.Fact], Callable[[Clip, Any], bool]]]
+GUARDS: Final[Guards] = {
+    "a size changes only to what is known of it": (
+        facts.ClipSeenAgain,
+        lambda clip, fact: (
+            fact.size_bytes in {None, clip.size_bytes}
+            or clip.is_unread
+            or (clip.partial and fact.size_bytes == clip.stored_size_bytes)
+        ),
+    ),
+    "parts follow one another": (
+        facts.PartSpooled,
+        lambda clip, fact: (
+            fact.index <= len(clip.spool_parts)
+            and fact.offset == sum(part.size_bytes for part in clip.spool_parts[: fact.index])
+        ),
+    ),
+    "a copy made again is the clip": (
+        facts.ClipCopied,
+        lambda clip, fact: clip.sha256 in {None, fact.sha256},
+    ),
     "a copy is what was read": (
         facts.ClipVerified,
         lambda clip, fact: fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256),
@@ -250,31 +273,44 @@ GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
     ),
     "nothing without a receipt makes room": (
         facts.SpoolPurged,
-        lambda clip, _: bool(clip.proven_by) and not clip.holds,
+        lambda clip, _: bool(clip.proven_by),
+    ),
+    "nothing that is held makes room": (
+        facts.SpoolPurged,
+        lambda clip, _: not clip.holds,
+    ),
+    "nothing makes room while it is being wiped": (
+        facts.SpoolPurged,
+        lambda clip, _: clip.camera_copy is not CameraCopy.WIPING,
     ),
     "a copy that is evidence is not merged away": (
         facts.ClipMerged,
         lambda clip, fact: clip.sha256 is None and fact.into != clip.number,
     ),
+    # Its holds go over first (redock.merge): a merge must not release what a person set aside.
+    "nothing that is held is merged away": (
+        facts.ClipMerged,
+        lambda clip, _: not clip.holds,
+    ),
 }
 
 
-def apply(clip: Clip, fact: facts.ClipFact) -> Clip:
-    """Return ``clip`` after ``fact``.
+def apply(clip: Clip, fact: facts.ClipFact, *, guards: Guards = GUARDS) -> Clip:
+    """Return ``clip`` after ``fact``; only the proof of the core passes other ``guards``.
 
     Raises:
         IllegalFact: the clip's state, or a guard, does not permit the fact; nothing changed.
     """
-    refuse_unless_permitted(clip, fact)
+    refuse_unless_permitted(clip, fact, guards=guards)
     # The effects see the copies where they were: what a fact means may depend on that.
     return _moved(_EFFECTS.get(type(fact), _unchanged)(clip, fact), fact)
 
 
-def refuse_unless_permitted(clip: Clip, fact: facts.ClipFact) -> None:
+def refuse_unless_permitted(clip: Clip, fact: facts.ClipFact, *, guards: Guards = GUARDS) -> None:
     """Raise IllegalFact when a guard forbids ``fact``, or when ``clip`` was merged away."""
     if clip.merged_into is not None:
         raise IllegalFact(reason=f"{fact.kind}: the clip was merged into {clip.merged_into}")
-    for name, (kind, guard) in GUARDS.items():
+    for name, (kind, guard) in guards.items():
         if type(fact) is kind and not guard(clip, fact):
             raise IllegalFact(reason=f"{fact.kind}: {name}")
 
@@ -324,15 +360,16 @@ def born(fact: facts.ClipSeen) -> Clip:
         mtime_ns=fact.mtime_ns,
         flagged=fact.flagged,
         birth_docking=fact.docking,
+        seen_in=(fact.docking,),
     )
 
 
-def _unchanged(clip: Clip, _: Any) -> Clip:
+def _unchanged(clip: Clip, _: facts.Fact) -> Clip:
     return clip
 
 
-def _with_docking(clip: Clip, docking: str) -> tuple[str, ...]:
-    return clip.copied_in if docking in clip.copied_in else (*clip.copied_in, docking)
+def _with(dockings: tuple[str, ...], docking: str) -> tuple[str, ...]:
+    return dockings if docking in dockings else (*dockings, docking)
 
 
 def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
@@ -344,9 +381,12 @@ def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
     return replace(
         clip,
         docking=fact.docking,
+        seen_in=_with(clip.seen_in, fact.docking),
         slot=fact.slot,
         mtime_ns=fact.mtime_ns,
         size_bytes=clip.size_bytes if fact.size_bytes is None else fact.size_bytes,
+        # A camera that has exactly what a partial copy holds has the whole of it.
+        partial=clip.partial and fact.size_bytes != clip.stored_size_bytes,
         # What left the camera and came back, or was away for a while, may be another file.
         hashed_in=clip.hashed_in if unbroken else None,
         rehashed=clip.rehashed and unbroken,
@@ -364,13 +404,13 @@ def _part_spooled(clip: Clip, fact: facts.PartSpooled) -> Clip:
     return replace(
         clip,
         spool_parts=(*kept, part),
-        copied_in=_with_docking(clip, fact.docking),
+        copied_in=_with(clip.copied_in, fact.docking),
         copied=False,
     )
 
 
 def _copied(clip: Clip, fact: facts.ClipCopied) -> Clip:
-    copied_in = _with_docking(clip, fact.docking)
+    copied_in = _with(clip.copied_in, fact.docking)
     whole_in_one = len(copied_in) == 1 and not fact.spliced
     return replace(
         clip,
@@ -448,6 +488,8 @@ _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Clip, Any], Clip]]] = {
     facts.SpoolPurged: _copy_forgotten,
     facts.SpoolCopyLost: _copy_forgotten,
     facts.ClipMerged: lambda clip, fact: replace(clip, merged_into=fact.into),
+    # Why it failed may be that the file is another one now: it is read once more before a wipe.
+    facts.WipeFailed: lambda clip, _: replace(clip, hashed_in=None, rehashed=False),
     facts.ClipTroubled: _troubled,
     facts.ClipRetried: lambda clip, _: replace(clip, trouble=None),
     facts.ClipHeld: _held,

@@ -1,7 +1,7 @@
-"""Names that others build against: store keys, clip ids, docking ids (DESIGN.md sections 5 and 9)."""
+"""Names that others build against: store keys, clip and docking ids (DESIGN.md sections 5, 9)."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -65,3 +65,8 @@ def provisional_id(camera: str, *, docking: str, path: bytes) -> str:
 def docking_id(when: datetime, *, random_bytes: bytes) -> str:
     """Return the id of a docking, ``YYYYMMDDTHHMMSSZ-xxxxxxxx``; ``when`` is in UTC."""
     return f"{when:%Y%m%dT%H%M%SZ}-{random_bytes[:4].hex()}"
+
+
+def docked_at(docking: str) -> datetime:
+    """Return when a docking began, by the station's clock, from its id; in UTC."""
+    return datetime.strptime(docking.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

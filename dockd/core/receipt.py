@@ -13,7 +13,7 @@ How = Literal["checksum", "read-back", "size", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a store is to hold: the clip's key, its size, its SHA-256 in hex and its parts' SHA-256."""
+    """What a store is to hold: the clip's key, size, SHA-256 in hex and its parts' SHA-256."""
 
     key: str
     size_bytes: int
@@ -59,7 +59,7 @@ class Judgement:
 
 
 def composite_sha256(part_sha256: Sequence[str]) -> str:
-    """Return S3's composite checksum: base64 SHA-256 of the parts' digests, ``-`` and their count."""
+    """Return S3's composite: base64 SHA-256 of the parts' digests, ``-`` and their count."""
     joined = b"".join(bytes.fromhex(digest) for digest in part_sha256)
     return f"{base64.b64encode(hashlib.sha256(joined).digest()).decode()}-{len(part_sha256)}"
 

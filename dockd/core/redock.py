@@ -12,7 +12,7 @@ of which is an identity. The rules (DESIGN.md sections 2 and 4):
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dockd.core import facts
@@ -196,15 +196,21 @@ def merge(clip: Clip, *, into: Clip, verified: facts.ClipVerified) -> Merge:
     hand_over = into.spool_copy is not SpoolCopy.PROVEN
     recorded = [*_holds_moved(clip, into)]
     # A partial copy says nothing about whether the whole file is that other clip.
-    on_camera = clip.camera_copy is CameraCopy.PRESENT and (into.partial or not verified.partial)
+    on_camera = clip.camera_copy is CameraCopy.PRESENT and not verified.partial
+    size_bytes = clip.size_bytes if on_camera else into.size_bytes
     if on_camera:
         recorded.append(
             facts.ClipSeenAgain(
-                clip=into.number, docking=clip.docking, slot=clip.slot, mtime_ns=clip.mtime_ns
+                clip=into.number,
+                docking=clip.docking,
+                slot=clip.slot,
+                mtime_ns=clip.mtime_ns,
+                size_bytes=size_bytes,
             )
         )
     if hand_over:
-        recorded.extend(_copy_handed_over(clip, into, verified))
+        whole = replace(verified, clip=into.number, partial=verified.size_bytes < size_bytes)
+        recorded.extend(_copy_handed_over(clip, into, whole))
     if on_camera and clip.hashed_in == clip.docking:
         recorded.append(
             facts.ClipRehashed(clip=into.number, docking=clip.docking, sha256=verified.sha256)
@@ -233,14 +239,4 @@ def _copy_handed_over(
         xxh128=verified.xxh128,
         spliced=clip.spliced or clip.hashed_in is None,
     )
-    yield facts.ClipVerified(
-        clip=into.number,
-        sha256=verified.sha256,
-        xxh128=verified.xxh128,
-        size_bytes=verified.size_bytes,
-        key=verified.key,
-        part_size_bytes=verified.part_size_bytes,
-        part_sha256=verified.part_sha256,
-        proof=verified.proof,
-        partial=verified.size_bytes < into.size_bytes,
-    )
+    yield verified

@@ -111,8 +111,8 @@ TRANSITIONS: Final[Mapping[tuple[State, type[facts.Fact]], State]] = {
 }
 
 # What must be true of a transfer, beyond its state, before a fact may happen to it.
-Guard = Callable[[Transfer, Any], bool]
-GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
+Guards = Mapping[str, tuple[type[facts.Fact], Callable[[Transfer, Any], bool]]]
+GUARDS: Final[Guards] = {
     "only a pending part is sent": (
         facts.PartSending,
         lambda transfer, fact: fact.index in transfer.indices(None),
@@ -147,8 +147,8 @@ GUARDS: Final[Mapping[str, tuple[type[facts.Fact], Guard]]] = {
 }
 
 
-def apply(transfer: Transfer, fact: facts.TransferFact) -> Transfer:
-    """Return ``transfer`` after ``fact``.
+def apply(transfer: Transfer, fact: facts.TransferFact, *, guards: Guards = GUARDS) -> Transfer:
+    """Return ``transfer`` after ``fact``; only the proof of the core passes other ``guards``.
 
     Raises:
         IllegalFact: the state, or a guard, does not permit the fact; nothing changed.
@@ -157,13 +157,13 @@ def apply(transfer: Transfer, fact: facts.TransferFact) -> Transfer:
     state = TRANSITIONS.get((transfer.state, kind))
     if state is None:
         raise IllegalFact(reason=f"{fact.kind}: not while the transfer is {transfer.state}")
-    for name, (guarded, guard) in GUARDS.items():
+    for name, (guarded, guard) in guards.items():
         if kind is guarded and not guard(transfer, fact):
             raise IllegalFact(reason=f"{fact.kind}: {name}")
     return replace(_EFFECTS.get(kind, _unchanged)(transfer, fact), state=state)
 
 
-def _unchanged(transfer: Transfer, _: Any) -> Transfer:
+def _unchanged(transfer: Transfer, _: facts.Fact) -> Transfer:
     return transfer
 
 
@@ -209,7 +209,11 @@ _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Transfer, Any], Transfer]]] 
 
 
 class Step(StrEnum):
-    """What a transfer needs next from the world."""
+    """What a transfer needs next from the world.
+
+    Before it puts or completes an object, the stage commits ``ObjectFinalizing`` where the
+    transfer is not finalizing yet.
+    """
 
     LOOK_FOR_OBJECT = "look for the object"
     CREATE = "create an upload"
@@ -228,27 +232,40 @@ def next_step(transfer: Transfer, *, certain: bool) -> Step:
     ``certain`` is false at the first step after a start or after a lost reply: whatever was on
     its way may have happened, so the store is asked before it is told.
     """
-    match transfer.state:
-        case State.QUEUED:
-            # Content-addressed keys: whoever was first, the object is proved, not sent again.
-            return Step.LOOK_FOR_OBJECT
-        case State.CREATING:
-            return Step.CREATE if certain else Step.FIND_UPLOAD
-        case State.OPEN:
-            return Step.SEND
-        case State.SENDING:
-            return _next_while_sending(transfer, certain=certain)
-        case State.FINALIZING:
-            if not certain:
-                return Step.LOOK_FOR_OBJECT
-            return Step.PUT_WHOLE if transfer.upload_id is None else Step.COMPLETE
-        case State.CONFIRMING:
-            return Step.CONFIRM
-        case State.RECEIPTED | State.REFUSED:
-            return Step.NOTHING
+    if transfer.state is State.SENDING:
+        return _next_while_sending(transfer, certain=certain)
+    if transfer.state is State.FINALIZING and certain:
+        return Step.PUT_WHOLE if transfer.upload_id is None else Step.COMPLETE
+    if transfer.state is State.CREATING and certain:
+        return Step.CREATE
+    return _NEXT[transfer.state]
+
+
+# What is next in the other cases; while creating or finalizing, what is next when nothing is sure.
+_NEXT: Final[Mapping[State, Step]] = {
+    # Content-addressed keys: whoever was first, the object is proved, not sent again.
+    State.QUEUED: Step.LOOK_FOR_OBJECT,
+    State.CREATING: Step.FIND_UPLOAD,
+    State.OPEN: Step.SEND,
+    State.FINALIZING: Step.LOOK_FOR_OBJECT,
+    State.CONFIRMING: Step.CONFIRM,
+    State.RECEIPTED: Step.NOTHING,
+    State.REFUSED: Step.NOTHING,
+}
+
+
+def wants_confirming(transfer: Transfer, *, epoch: int) -> bool:
+    """Return whether a receipt is worth asking for again although the transfer is done.
+
+    A receipt by size may become a digest once the store can prove more, and one of an earlier epoch
+    counts for nothing until the store has repeated it.
+    """
+    receipt = transfer.receipt
+    return receipt is not None and (receipt.strength != "digest" or receipt.epoch != epoch)
 
 
 def _next_while_sending(transfer: Transfer, *, certain: bool) -> Step:
-    if transfer.indices(PartState.IN_FLIGHT) and not certain:
+    in_flight = transfer.indices(PartState.IN_FLIGHT)
+    if in_flight and not certain:
         return Step.SETTLE
-    return Step.SEND
+    return Step.SEND if in_flight or transfer.indices(None) else Step.COMPLETE

@@ -73,6 +73,17 @@ class Eraser(Protocol):
         """
 
 
+StopFlag = Callable[[], bool]
+"""Asked between two reads; true stops the work. A thread cannot be cancelled any other way."""
+
+
+class ReadPacer(Protocol):
+    """What slows reading down to what the port can do or the station's read budget allows."""
+
+    def before_read(self, size_bytes: int) -> None:
+        """Block until ``size_bytes`` more may be read."""
+
+
 class Camera(Protocol):
     """One camera during one docking. Every method that touches it may raise CameraGone."""
 
@@ -83,6 +94,10 @@ class Camera(Protocol):
     @property
     def slot(self) -> str:
         """Where it is."""
+
+    @property
+    def pacer(self) -> "ReadPacer":
+        """What every read from it goes through: what its port can do."""
 
     def is_present(self) -> bool:
         """Return whether this very camera is still in its slot."""
@@ -123,14 +138,3 @@ class CameraSource(Protocol):
 
     def open(self, sighting: Sighting) -> Camera:
         """Return the camera of a sighting. Blocks. Raises CameraGone when it left meanwhile."""
-
-
-StopFlag = Callable[[], bool]
-"""Asked between two reads; true stops the work. A thread cannot be cancelled any other way."""
-
-
-class ReadPacer(Protocol):
-    """What slows reading down to what the port can do or the station's read budget allows."""
-
-    def before_read(self, size_bytes: int) -> None:
-        """Block until ``size_bytes`` more may be read."""

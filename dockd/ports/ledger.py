@@ -152,8 +152,10 @@ class Ledger(Protocol):
         """Return one transfer."""
 
     async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
-        """Return proven, not held clips without a receipt of this store, in no special order
-        beyond flagged and oldest first; refused transfers are left out."""
+        """Return proven clips without a receipt of this store, flagged first, then oldest first.
+
+        Those that are held, or that this store refused, are left out.
+        """
 
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
@@ -174,8 +176,8 @@ class Ledger(Protocol):
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
 
-    async def is_held(self, *, camera: str, docking: str) -> bool:
-        """Return whether a person has set this camera or this docking aside."""
+    async def set_aside(self) -> frozenset[str]:
+        """Return every camera and docking that a person has set aside, by its bare name."""
 
     async def problems(self) -> Sequence[Problem]:
         """Return the open problems of the record."""

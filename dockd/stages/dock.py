@@ -42,11 +42,8 @@ class Dock:
             refusal.slug, subject=f"slot {refusal.slot}", reason=refusal.reason
         )
 
-
     async def _mistake(self, sighting: Sighting, error: Exception) -> None:
-        await self._problems.open(
-            "slot-fault", subject=f"slot {sighting.slot}", reason=f"{type(error).__name__}: {error}"
-        )
+        await self._problems.mistake("slot-fault", subject=f"slot {sighting.slot}", error=error)
 
 
 class SlotWorker:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
@@ -31,7 +31,7 @@ class DockingPolicy:
 
     look_again_s: float = 60.0
     gather_s: float = 1.0
-    retry: Backoff = Backoff(base_s=1.0, cap_s=60.0)
+    retry: Backoff = field(default_factory=lambda: Backoff(base_s=1.0, cap_s=60.0))
 
 
 class Docking:

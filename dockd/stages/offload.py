@@ -3,12 +3,11 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
-from dockd.core.backoff import Backoff
-from dockd.core.clip import Clip, SpoolCopy
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.errors import (
     CameraGone,
     ClipChangedWhileRead,
@@ -17,12 +16,11 @@ from dockd.errors import (
     DockdError,
     FsyncFailed,
     SpoolFull,
-    SpoolReadOnly,
 )
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import Copied, CopyTarget, Proof, Spool
+from dockd.ports.spool import Copied, CopyTarget, Spool
 from dockd.stages.board import SlotBoard
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -32,11 +30,14 @@ from dockd.stages.threads import in_thread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffloadPolicy:
-    """``read_backs`` at once in the whole station; ``full_poll_s`` between looks at a full spool."""
+    """``full_poll_s`` is how many seconds pass between two looks at a full spool.
 
-    read_backs: int = 2
+    ``copies`` at once are the station's budget for reading: more threads would copy no faster
+    (measured: eight streams are as fast as two) and each holds a buffer.
+    """
+
+    copies: int = 8
     full_poll_s: float = 5.0
-    retry: Backoff = Backoff(base_s=1.0, cap_s=60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,6 @@ class Offload:
         ledger: Ledger,
         spool: Spool,
         prover: Prover,
-        pacer: ReadPacer,
         board: SlotBoard,
         problems: ProblemBoard,
         clock: Clock,
@@ -66,8 +66,8 @@ class Offload:
         self._ledger = ledger
         self._spool = spool
         self._prover = prover
-        self._pacer = pacer
         self._board = board
+        self._lanes = asyncio.Semaphore(policy.copies)
         self._problems = problems
         self._clock = clock
         self._policy = policy
@@ -91,39 +91,68 @@ class Offload:
 
     async def _plan(self, stay: Stay, listing: Listing) -> Sequence[_Task]:
         """Record what the listing says and return the clips to copy, flagged ones first."""
-        by_path = {file.path: file for file in listing.files}
+        files = {file.path: file for file in listing.files}
         known = await self._ledger.on_camera(stay.camera.serial)
-        found = [
-            redock.Found(
-                path=file.path,
-                size_bytes=file.size_bytes,
-                mtime_ns=file.mtime_ns,
-                flagged=file.flagged,
+        decisions = redock.plan(stay.docking, map(_found, listing.files), known)
+        recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
+        stay.news = stay.news or bool(recorded)
+        if stay.news:
+            await self._ledger.record(
+                *recorded,
+                facts.Listed(
+                    docking=stay.docking,
+                    files=len(listing.files),
+                    size_bytes=sum(file.size_bytes for file in listing.files),
+                    refused=len(listing.refused),
+                ),
             )
-            for file in listing.files
+        await self._name_refused(stay, listing)
+        tasks = [
+            _Task(clip=clip, file=files[clip.path])
+            for clip in await self._ledger.on_camera(stay.camera.serial)
+            if clip.path in files
+            and clip.camera_copy is CameraCopy.PRESENT
+            and clip.docking == stay.docking
+            and clip.spool_copy is not SpoolCopy.PROVEN
         ]
-        decisions = redock.plan(found, known)
-        recorded, numbers = self._as_facts(stay, decisions)
+        return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
+
+    async def _name_refused(self, stay: Stay, listing: Listing) -> None:
         for name in listing.refused:
             await self._problems.open(
                 name.slug,
-                subject=f"camera {stay.camera.serial} {naming.safe_path(name.path)}",
+                subject=f"camera {stay.camera.serial} file {naming.safe_path(name.path)}",
                 reason=name.reason,
             )
-        await self._ledger.record(
-            *recorded,
-            facts.Listed(
-                docking=stay.docking,
-                files=len(listing.files),
-                size_bytes=sum(file.size_bytes for file in listing.files),
-                refused=len(listing.refused),
-            ),
+
+    def _as_facts(self, stay: Stay, decision: redock.Decision) -> Sequence[facts.ClipFact]:
+        """Return how one decision about one file is recorded."""
+        match decision:
+            case redock.Adopt(clip=clip, found=found):
+                return (_seen_again(stay, clip, found),)
+            case redock.Resume(clip=clip, found=found) | redock.CopyAgain(clip=clip, found=found):
+                return (_seen_again(stay, clip, found),) if decision.seen_again else ()
+            case redock.CopyNew(found=found, overwritten=displaced):
+                return (
+                    *(_overwritten(stay, clip) for clip in displaced),
+                    self._seen(stay, found),
+                )
+            case redock.Gone(clip=clip):
+                return (facts.ClipGone(clip=clip.number, docking=stay.docking),)
+            case redock.Wiped(clip=clip):
+                return (facts.ClipWiped(clip=clip.number, docking=stay.docking),)
+
+    def _seen(self, stay: Stay, found: redock.Found) -> facts.ClipSeen:
+        return facts.ClipSeen(
+            clip=self._ledger.next_clip_number(),
+            camera=stay.camera.serial,
+            docking=stay.docking,
+            slot=stay.camera.slot,
+            path=found.path,
+            size_bytes=found.size_bytes,
+            mtime_ns=found.mtime_ns,
+            flagged=found.flagged,
         )
-        tasks = [
-            _Task(clip=await self._ledger.clip(number), file=by_path[path])
-            for number, path in numbers
-        ]
-        return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
 
     async def _bring_over(self, stay: Stay, tasks: Sequence[_Task]) -> DockdError | None:
         """Copy one clip after another, reading each back beside the next one's copy.
@@ -143,28 +172,25 @@ class Offload:
     async def _bring_over_one(
         self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
     ) -> None:
-        clip = task.clip
-        target = await self._claim(clip)
+        """Copy one clip and leave its reading back to a task of its own."""
+        target = await self._claim(task.clip)
+        xxh128 = ""
         try:
-            if clip.copied:
-                # Whole and durable since before a crash or a yank; only its proof is missing.
-                part_name, xxh128 = target.part_name, ""
-            else:
-                copied = await self._copy(stay, task, target)
-                part_name, xxh128 = copied.part_name, copied.xxh128
-            clip = await self._ledger.clip(clip.number)
+            # A copy may be whole and durable since before a crash or a yank: then only its proof
+            # is missing.
+            if not task.clip.copied:
+                xxh128 = (await self._copy(stay, task, target)).xxh128
+            clip = await self._ledger.clip(task.clip.number)
             await self._prover.turn()
         except (ClipUnreadable, ClipChangedWhileRead) as error:
-            await in_thread(self._spool.release, target)
-            await self._note(clip, error)
+            self._spool.release(target)
+            await self._note(task.clip, error)
             troubles.append(error)
             return
         except BaseException:
-            self._release_soon(target)
+            self._spool.release(target)
             raise
-        group.create_task(
-            self._prove(stay, clip, target=replace_name(target, part_name), xxh128=xxh128, troubles=troubles)
-        )
+        group.create_task(self._prove(stay, clip, target=target, xxh128=xxh128, troubles=troubles))
 
     async def _claim(self, clip: Clip) -> CopyTarget:
         """Return the ``.part`` to write; while the spool is full, wait and say so."""
@@ -199,20 +225,21 @@ class Offload:
                     clip=task.clip,
                     target=target,
                     stop=stay.must_stop,
-                    pacer=_Counting(self._pacer, self._board, slot=stay.camera.slot),
+                    pacer=_Counting(stay.camera.pacer, self._board, slot=stay.camera.slot),
                     durable=durable,
                 )
             finally:
                 os.close(source)
 
         try:
-            copied = await in_thread(copy)
+            async with self._lanes:
+                copied = await in_thread(copy)
         except (ClipUnreadable, ClipChangedWhileRead) as error:
             if not await in_thread(stay.camera.is_present):
                 raise CameraGone(f"{stay.camera.serial} left while it was read") from error
             await self._forget(task.clip, error)
             raise
-        except (FsyncFailed, SpoolFull, SpoolReadOnly) as error:
+        except FsyncFailed as error:
             await self._forget(task.clip, error)
             raise
         await self._ledger.record(
@@ -236,27 +263,16 @@ class Offload:
         troubles: list[DockdError],
     ) -> None:
         try:
-            proven = await self._prover.prove(
-                clip, part_name=target.part_name, xxh128=xxh128, stop=stay.must_stop
-            )
-            self._board.verified(stay.camera.slot, size_bytes=proven.size_bytes)
-        except DigestMismatch as error:
+            await self._prover.prove(clip, target=target, xxh128=xxh128, stop=stay.must_stop)
+        except (DigestMismatch, ClipChangedWhileRead) as error:
             await self._note(clip, error)
             troubles.append(error)
-        finally:
-            self._release_soon(target)
-
-    def _release_soon(self, target: CopyTarget) -> None:
-        """Give a ``.part`` up without waiting: this also runs while being cancelled."""
-        self._spool.release(target)
 
     async def _forget(self, clip: Clip, error: DockdError) -> None:
         """Record that what was copied of a clip is of no use, if anything was recorded of it."""
         now = await self._ledger.clip(clip.number)
         if now.spool_copy is SpoolCopy.PARTIAL:
-            await self._ledger.record(
-                facts.CopyDiscarded(clip=clip.number, reason=error.reason)
-            )
+            await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=error.reason))
         await in_thread(self._spool.discard, clip)
 
     async def _note(self, clip: Clip, error: DockdError) -> None:
@@ -285,9 +301,31 @@ class _Counting:
         self._board.read(self._slot, size_bytes=size_bytes)
 
 
-def replace_name(target: CopyTarget, part_name: str) -> CopyTarget:
-    """Return ``target`` under the name that the copy ended up with."""
-    return replace(target, part_name=part_name)
+def _found(file: FoundFile) -> redock.Found:
+    return redock.Found(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        flagged=file.flagged,
+    )
+
+
+def _seen_again(stay: Stay, clip: Clip, found: redock.Found) -> facts.ClipSeenAgain:
+    return facts.ClipSeenAgain(
+        clip=clip.number,
+        docking=stay.docking,
+        slot=stay.camera.slot,
+        mtime_ns=found.mtime_ns,
+        size_bytes=found.size_bytes if found.size_bytes != clip.size_bytes else None,
+    )
+
+
+def _overwritten(stay: Stay, clip: Clip) -> facts.ClipOverwritten:
+    return facts.ClipOverwritten(
+        clip=clip.number,
+        docking=stay.docking,
+        reason="another file stands under its name on the camera",
+    )
 
 
 def _part_spooled(stay: Stay, clip: Clip, part: clips.Part) -> facts.PartSpooled:
@@ -303,7 +341,5 @@ def _part_spooled(stay: Stay, clip: Clip, part: clips.Part) -> facts.PartSpooled
 
 def _first(raised: BaseExceptionGroup[DockdError]) -> DockdError:
     gone, others = raised.split(CameraGone)
-    chosen = gone or others
-    assert chosen is not None
-    error = chosen.exceptions[0]
+    error = (gone or others or raised).exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

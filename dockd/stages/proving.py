@@ -5,16 +5,19 @@ may be waiting whose camera has long left.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
 from dockd.core.clip import Clip
+from dockd.core.sidecar import Sidecar
 from dockd.errors import ClipChangedWhileRead, DigestMismatch
 from dockd.ports.camera import StopFlag
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import Proof, Sidecar, Spool
+from dockd.ports.spool import CopyTarget, Proof, Spool
 from dockd.stages.threads import in_thread
 
 
@@ -32,30 +35,64 @@ class Prover:
         """Wait until one more read-back may begin; `prove` gives the turn back."""
         await self._turns.acquire()
 
-    async def prove(self, clip: Clip, *, part_name: str, xxh128: str, stop: StopFlag) -> Clip:
+    async def prove(self, clip: Clip, *, target: CopyTarget, xxh128: str, stop: StopFlag) -> Clip:
         """Read back a copy that is recorded as copied; return the clip that it turned out to be.
 
-        A turn must have been taken.
+        A turn must have been taken; it and the ``.part`` are given back, whatever happens.
 
         Raises:
             DigestMismatch: the copy is not what was read from the camera; it was discarded.
+            ClipChangedWhileRead: copied again, the file turned out to be another clip.
             CameraGone: ``stop`` said so; the copy stays and is proven later.
         """
-        try:
-            proof = await in_thread(
-                self._spool.prove,
-                clip,
-                part_name=part_name,
-                size_bytes=clip.spooled_bytes,
-                stop=stop,
-            )
+        async with self._giving_back(clip, target):
+            proof = await self._read_back(clip, target, stop=stop)
             if proof.sha256 != clip.copied_sha256 or (xxh128 and proof.xxh128 != xxh128):
                 await self._discard(clip, "read back, the copy is not what the camera gave")
-            return await self.accept(clip, part_name=part_name, proof=proof, partial=False)
+            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=False)
+
+    async def recover(self, clip: Clip) -> Clip:
+        """Prove a copy that an earlier run of the daemon left whole but not read back."""
+        await self.turn()
+        target = await in_thread(self._spool.claim, clip)
+        return await self.prove(clip, target=target, xxh128="", stop=_never)
+
+    async def accept_partial(self, clip: Clip) -> Clip:
+        """Keep what is proven of a clip whose camera did not come back, marked partial.
+
+        Raises:
+            DigestMismatch: what was recorded as durable no longer reads as it did.
+        """
+        await self.turn()
+        target = await in_thread(self._spool.claim, clip)
+        async with self._giving_back(clip, target):
+            proof = await self._read_back(clip, target, stop=_never)
+            if proof.part_sha256 != tuple(part.sha256 for part in clip.spool_parts):
+                await self._discard(clip, "read back, the partial copy is not what was recorded")
+            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=True)
+
+    async def _read_back(self, clip: Clip, target: CopyTarget, *, stop: StopFlag) -> Proof:
+        return await in_thread(
+            self._spool.prove,
+            clip,
+            part_name=target.part_name,
+            size_bytes=clip.spooled_bytes,
+            stop=stop,
+        )
+
+    @asynccontextmanager
+    async def _giving_back(self, clip: Clip, target: CopyTarget) -> AsyncGenerator[None, None]:
+        """Give the turn and the ``.part`` back, and remove a copy that was discarded or merged."""
+        try:
+            yield
         finally:
             self._turns.release()
+            self._spool.release(target)
+        now = await self._ledger.clip(clip.number)
+        if now.merged_into is not None:
+            await in_thread(self._spool.discard, clip)
 
-    async def accept(self, clip: Clip, *, part_name: str, proof: Proof, partial: bool) -> Clip:
+    async def _accept(self, clip: Clip, *, part_name: str, proof: Proof, partial: bool) -> Clip:
         """Give a proven copy its name and record it, as this clip or as the one it really is."""
         key = naming.store_key(clip.camera, sha256=proof.sha256, path=clip.path)
         verified = facts.ClipVerified(
@@ -85,7 +122,6 @@ class Prover:
             facts.CopyDiscarded(clip=clip.number, reason=reason),
             *another_clip(clip, number=self._ledger.next_clip_number(), reason=reason),
         )
-        await in_thread(self._spool.discard, clip)
         raise ClipChangedWhileRead(f"{clip.id}: {reason}")
 
     async def _merge(
@@ -100,8 +136,6 @@ class Prover:
                     kept = clips.apply(kept, fact)
             await self._keep(kept, part_name=part_name)
         await self._ledger.record(*merge.recorded)
-        if not merge.hand_over:
-            await in_thread(self._spool.discard, clip)
         return await self._ledger.clip(same.number)
 
     async def _keep(self, clip: Clip, *, part_name: str) -> None:
@@ -114,42 +148,11 @@ class Prover:
 
     async def _discard(self, clip: Clip, reason: str) -> None:
         await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=reason))
-        await in_thread(self._spool.discard, clip)
         raise DigestMismatch(f"{clip.id}: {reason}")
 
-    async def recover(self, clip: Clip) -> Clip:
-        """Prove a copy that an earlier run of the daemon left whole but not read back."""
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        try:
-            return await self.prove(
-                clip, part_name=target.part_name, xxh128="", stop=lambda: False
-            )
-        finally:
-            await in_thread(self._spool.release, target)
 
-    async def accept_partial(self, clip: Clip) -> Clip:
-        """Keep what is proven of a clip whose camera did not come back, marked partial.
-
-        Raises:
-            DigestMismatch: what was recorded as durable no longer reads as it did.
-        """
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        try:
-            proof = await in_thread(
-                self._spool.prove,
-                clip,
-                part_name=target.part_name,
-                size_bytes=clip.spooled_bytes,
-                stop=lambda: False,
-            )
-            if proof.part_sha256 != tuple(part.sha256 for part in clip.spool_parts):
-                await self._discard(clip, "read back, the partial copy is not what was recorded")
-            return await self.accept(clip, part_name=target.part_name, proof=proof, partial=True)
-        finally:
-            self._turns.release()
-            await in_thread(self._spool.release, target)
+def _never() -> bool:
+    return False
 
 
 def another_clip(clip: Clip, *, number: int, reason: str) -> tuple[facts.ClipFact, ...]:
@@ -173,5 +176,3 @@ def recorded_at(mtime_ns: int) -> str:
     """Return a camera's mtime as RFC 3339 UTC, to the second."""
     seconds = mtime_ns // 1_000_000_000
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-

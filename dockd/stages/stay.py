@@ -10,12 +10,14 @@ from dockd.ports.camera import Camera
 class Stay:
     """One camera in one slot from dock to undock.
 
-    ``news`` is true until what the last listing brought was recorded as offloaded.
+    ``news`` is true until what the last listing brought was recorded as offloaded; ``cleared`` is
+    how many clips it was said of that they were cleared.
     """
 
     docking: str
     camera: Camera
     news: bool = True
+    cleared: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:

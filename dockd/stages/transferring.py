@@ -19,20 +19,20 @@ from dockd.errors import (
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Outgoing, Proven, Store
+from dockd.stages.confirming import accepted
 from dockd.stages.outgoing import outgoing
 from dockd.stages.threads import in_thread
-from dockd.stages.wipe import accepted
 
 _RESTARTS_BEFORE_A_PERSON: Final = 20
 
 
 class Window(Protocol):
-    """How many parts may be in flight at a store now (additive increase, multiplicative decrease)."""
+    """How many parts may be in flight at a store now."""
 
     async def enter(self) -> None:
         """Wait for room for one more part."""
 
-    def leave(self, *, well: bool) -> None:
+    async def leave(self, *, well: bool) -> None:
         """Give the room back; ``well`` says whether the part arrived."""
 
 
@@ -188,7 +188,6 @@ class _Carriage:
                     group.create_task(self._send_part(current, index))
         except* (TransientError, StoreChecksumMismatch) as raised:
             raise _one_of(raised) from None
-        await self._record(facts.ObjectFinalizing)
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         well = False
@@ -202,9 +201,11 @@ class _Carriage:
             await self._mismatch(facts.PartUnsent, index=index)
             raise
         finally:
-            self._owner.window.leave(well=well)
+            await self._owner.window.leave(well=well)
 
     async def _complete(self, current: Transfer) -> None:
+        if current.state is not State.FINALIZING:
+            await self._record(facts.ObjectFinalizing)
         version = await self._store.complete(
             self._sent, upload_id=current.upload_id or "", etags=current.etags
         )
@@ -241,9 +242,7 @@ class _Carriage:
         if not await self._owner.spool_copy_holds(self._clip):
             await self._restart(current, "the spool's copy is no longer the clip")
             raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
-        raise StoreConflict(
-            f"{self._store.name} holds other content at {self._sent.expected.key}"
-        )
+        raise StoreConflict(f"{self._store.name} holds other content at {self._sent.expected.key}")
 
     async def _mismatch(self, kind: type[facts.PartUnsent], *, index: int) -> None:
         await self._record(kind, index=index)
@@ -267,7 +266,7 @@ class _Carriage:
         raise StoreLostObject(f"{self._store.name}: {reason}")
 
     def _fact(self, kind: type[facts.TransferFact], **fields: object) -> facts.TransferFact:
-        return kind(clip=self._clip.number, store=self._store.name, **fields)  # type: ignore[arg-type]
+        return kind(clip=self._clip.number, store=self._store.name, **fields)
 
     async def _record(self, kind: type[facts.TransferFact], **fields: object) -> None:
         await self._owner.record(self._fact(kind, **fields))

@@ -5,11 +5,11 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, schedule
+from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
 from dockd.errors import DockdError, PermanentError, TransientError
@@ -21,17 +21,24 @@ from dockd.stages.transferring import Transferring
 
 _CANDIDATES: Final = 256
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
+_CLIP_TROUBLE: Final = (
+    "store-conflict",
+    "store-checksum-mismatch",
+    "store-rejected-clip",
+    "transfer-stuck",
+    "spool-changed",
+)
 _REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPolicy:
-    """``parallel_clips`` at once to this store; ``idle_s`` at the most between looks at the queue."""
+    """``parallel_clips`` at once to this store, and how many seconds between looks and probes."""
 
     parallel_clips: int
     idle_s: float = 30.0
     probe_every_s: float = 24 * 3600.0
-    retry: Backoff = Backoff(base_s=1.0, cap_s=900.0)
+    retry: Backoff = field(default_factory=Backoff)
 
 
 class Upload:
@@ -115,6 +122,20 @@ class Upload:
     async def _carry(self, clip: Clip) -> None:
         """Carry one clip as far as it goes; whatever happens, the lane is free afterwards."""
         try:
+            await self._attempt(clip)
+        except DockdError as error:
+            # The ledger itself could not take what happened: it is found out again next time.
+            await self._problems.open(error.slug, subject="ledger", reason=error.reason)
+            self._delay(clip)
+        except Exception as error:  # noqa: BLE001 - one clip's mistake must not stop the others
+            await self._problems.mistake("transfer-stuck", subject=f"clip {clip.id}", error=error)
+            self._delay(clip)
+        finally:
+            self._under_way.discard(clip.number)
+            self._wake.set()
+
+    async def _attempt(self, clip: Clip) -> None:
+        try:
             await self._transferring.carry(clip, self._store)
         except TransientError as error:
             await self._try_later(clip, error)
@@ -124,9 +145,7 @@ class Upload:
             self._attempts.pop(clip.number, None)
             self._not_before_s.pop(clip.number, None)
             await self._problems.clear_all(_REACHING, subject=self._subject)
-        finally:
-            self._under_way.discard(clip.number)
-            self._wake.set()
+            await self._problems.clear_all(_CLIP_TROUBLE, subject=f"clip {clip.id}")
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""
@@ -135,7 +154,8 @@ class Upload:
         self._delay(clip, retry_after_s=error.retry_after_s)
 
     def _delay(self, clip: Clip, *, retry_after_s: float | None = None) -> None:
-        attempt = self._attempts[clip.number] = self._attempts.get(clip.number, 0) + 1
+        attempt = self._attempts.get(clip.number, 0)
+        self._attempts[clip.number] = attempt + 1
         wait_s = backoff.delay_s(
             self.policy.retry,
             attempt=attempt,
@@ -145,7 +165,7 @@ class Upload:
         self._not_before_s[clip.number] = self._clock.monotonic_s() + wait_s
 
     async def _settle_refusal(self, clip: Clip, error: PermanentError) -> None:
-        """Hold what a person has to look at; what is wrong with the store is not the clip's fault."""
+        """Hold what a person has to look at; the store's own trouble is not the clip's fault."""
         if error.slug in _STATION_TROUBLE:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
             self._delay(clip)
@@ -178,29 +198,25 @@ class Upload:
             probe = await self._store.probe()
         except DockdError as error:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
-            self._probe_failures += 1
             self._probe_at_s = now_s + backoff.delay_s(
                 self.policy.retry,
                 attempt=self._probe_failures,
                 retry_after_s=getattr(error, "retry_after_s", None),
                 random_unit=self._clock.random(),
             )
+            self._probe_failures += 1
             return
         self._probe_failures = 0
         self._probed_at_s = now_s
         self._probe_at_s = now_s + self.policy.probe_every_s
         await self._problems.clear_all(_REACHING, subject=self._subject)
         await self._ledger.record(
-            facts.StoreProbed(
-                store=self._store.name, strength=probe.strength, detail=probe.detail
-            )
+            facts.StoreProbed(store=self._store.name, strength=probe.strength, detail=probe.detail)
         )
         if probe.strength == "digest":
             await self._problems.clear("store-unproven", subject=self._subject)
         else:
-            await self._problems.open(
-                "store-unproven", subject=self._subject, reason=probe.detail
-            )
+            await self._problems.open("store-unproven", subject=self._subject, reason=probe.detail)
 
     @property
     def _subject(self) -> str:
@@ -223,9 +239,7 @@ def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
         clip_id=str(clip.number),
         flagged=clip.flagged,
         size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, now.timestamp() - recorded_at_s),
+        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
         camera_fill_fraction=None,
         recorded_at_s=recorded_at_s,
     )
-
-

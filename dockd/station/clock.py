@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import os
 import random
+import struct
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,24 +20,12 @@ from dockd.ports.clock import Synchronisation
 
 _TIMESYNC_MARK: Final = Path("/run/systemd/timesync/synchronized")
 _ASKED_EVERY_S: Final = 10.0
-# linux/timex.h
+# struct timex of linux/timex.h begins with: modes, offset, freq, maxerror, esterror, status.
+_TIMEX: Final = struct.Struct("@Illlli")
+_TIMEX_BYTES: Final = 512
 _TIME_ERROR: Final = 5
 _STA_UNSYNC: Final = 0x0040
 _STA_NANO: Final = 0x2000
-
-
-class _Timex(ctypes.Structure):
-    """The beginning of ``struct timex`` (linux/timex.h), with room for the rest of it."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_byte * 256),
-    )
 
 
 def kernel_synchronisation() -> Synchronisation:
@@ -47,19 +36,20 @@ def kernel_synchronisation() -> Synchronisation:
     Raises:
         OSError: the call is denied here.
     """
-    timex = _Timex()
-    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
     if state < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), "adjtimex")
-    if state == _TIME_ERROR or timex.status & _STA_UNSYNC:
+    _, offset, _, _, _, status = _TIMEX.unpack_from(timex)
+    if state == _TIME_ERROR or status & _STA_UNSYNC:
         return Synchronisation(synchronised=False, offset_s=None)
-    unit = 1_000_000_000 if timex.status & _STA_NANO else 1_000_000
-    return Synchronisation(synchronised=True, offset_s=timex.offset / unit)
+    unit = 1_000_000_000 if status & _STA_NANO else 1_000_000
+    return Synchronisation(synchronised=True, offset_s=offset / unit)
 
 
 def system_synchronisation() -> Synchronisation:
-    """Return what the kernel says, or systemd-timesyncd's mark where the kernel may not be asked."""
+    """Return what the kernel says, or systemd-timesyncd's mark where it may not be asked."""
     try:
         return kernel_synchronisation()
     except OSError:

@@ -8,13 +8,14 @@ import os
 import re
 import sys
 import uuid
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
+from dockd.core.printable import printable
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal, Level
 
 _NAMESPACE: Final = uuid.UUID("8d3c9f6e-6f0b-4c52-9a55-0d0cd0c5a9e1")
-# syslog(3)
+# The numbers of syslog(3).
 PRIORITIES: Final[dict[Level, int]] = {
     "error": 3,
     "warning": 4,
@@ -30,36 +31,18 @@ def message_id(event: str) -> str:
     return uuid.uuid5(_NAMESPACE, event).hex
 
 
-def escaped(value: object) -> str:
-    """Return `value` as printable text on one line; different values stay different.
-
-    Bytes are taken for UTF-8. A backslash is doubled, everything unprintable or undecodable
-    becomes ``\\xNN`` or ``\\uNNNN``.
-    """
-    text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
-    return "".join(_character(character) for character in text)
-
-
-def _character(character: str) -> str:
-    if character == "\\":
-        return "\\\\"
-    if character.isprintable():
-        return character
-    point = ord(character)
-    if 0xDC80 <= point <= 0xDCFF:  # noqa: PLR2004 - surrogateescape (PEP 383)
-        point -= 0xDC00
-    width = 2 if point <= 0xFF else 4 if point <= 0xFFFF else 8  # noqa: PLR2004 - hex digits
-    return f"\\{'xuU'[width // 4]}{point:0{width}x}"
-
-
 def line(sentence: str, fields: dict[str, object]) -> str:
     """Return the sentence with its fields as ``key=value``, quoted where they need it."""
     pairs = (f"{name}={_quoted(value)}" for name, value in fields.items() if value is not None)
     return " ".join((sentence, *pairs))
 
 
+def _text(value: object) -> bytes | str:
+    return value if isinstance(value, bytes) else str(value)
+
+
 def _quoted(value: object) -> str:
-    text = escaped(value)
+    text = printable(_text(value))
     if not _NEEDS_QUOTES.search(text):
         return text
     quoted = text.replace('"', '\\"')
@@ -106,22 +89,23 @@ class SystemdJournal:
     def say(self, event: str, sentence: str, *, level: Level = "info", **fields: object) -> None:
         """Write one entry: the line as MESSAGE, and each field as DOCKD_<NAME>."""
         present = {name: value for name, value in fields.items() if value is not None}
+        entry: dict[str, Any] = {
+            f"DOCKD_{name.upper()}": printable(_text(value)) for name, value in present.items()
+        }
+        entry |= {
+            "PRIORITY": PRIORITIES[level],
+            "SYSLOG_IDENTIFIER": "dockd",
+            "DOCKD_EVENT": event,
+        }
         try:
-            self._send(
-                line(sentence, present),
-                MESSAGE_ID=message_id(event),
-                PRIORITY=PRIORITIES[level],
-                SYSLOG_IDENTIFIER="dockd",
-                DOCKD_EVENT=event,
-                **{f"DOCKD_{name.upper()}": escaped(value) for name, value in present.items()},
-            )
+            self._send(line(sentence, present), MESSAGE_ID=message_id(event), **entry)
         except OSError:
             # A journal that is restarting must not stop the station; the ledger has the facts.
             return
 
 
 def stderr_is_the_journal() -> bool:
-    """Return whether stderr is the stream that systemd connected (systemd.exec(5), JOURNAL_STREAM)."""
+    """Return whether stderr is the stream that systemd connected (systemd.exec(5))."""
     named = os.environ.get("JOURNAL_STREAM", "")
     try:
         status = os.fstat(sys.stderr.fileno())

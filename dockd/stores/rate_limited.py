@@ -13,14 +13,9 @@ FREE_PORTION_BYTES: Final = 1024 * 1024
 
 
 class SharedRate:
-    """The one limit that every rate-limited store waits at; it can be changed while they wait.
-
-    Attributes:
-        sent_bytes: What was let through since the start, for the uplink's figures.
-    """
+    """The one limit that every rate-limited store waits at; it can be changed while they wait."""
 
     def __init__(self, *, clock: Clock, rate_bytes_s: float | None = None) -> None:
-        self.sent_bytes = 0
         self._clock = clock
         self._bucket = Bucket(
             rate_bytes_s=rate_bytes_s,
@@ -46,7 +41,6 @@ class SharedRate:
 
     async def wait(self, size_bytes: int) -> None:
         """Return when ``size_bytes``, one portion at most, may go."""
-        self.sent_bytes += size_bytes
         while self.rate_bytes_s and size_bytes:
             # More than one when the limit came after the portion was measured.
             portion_bytes = min(size_bytes, PORTION_BYTES)
@@ -59,11 +53,26 @@ class SharedRate:
 
 
 class RateLimitedStore(StoreWrapper):
-    """Sends clips at the shared rate."""
+    """Sends clips at the shared rate.
+
+    Attributes:
+        sent_bytes: What was let through to this store since the start.
+    """
 
     def __init__(self, inner: Store, *, rate: SharedRate) -> None:
         super().__init__(inner)
         self._rate = rate
+        self.sent_bytes = 0
+
+    @property
+    def portion_bytes(self) -> int:
+        """How many bytes may be asked for at once."""
+        return self._rate.portion_bytes
+
+    async def wait(self, size_bytes: int) -> None:
+        """Wait at the shared rate, and count what goes to this store."""
+        self.sent_bytes += size_bytes
+        await self._rate.wait(size_bytes)
 
     def _prepared(self, outgoing: Outgoing) -> Outgoing:
-        return replace(outgoing, pace=self._rate)
+        return replace(outgoing, pace=self)

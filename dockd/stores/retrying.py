@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from dockd.core.backoff import BackoffPolicy, delay_s
+from dockd.core.backoff import Backoff, delay_s
 from dockd.errors import StoreBusy, StoreUnreachable
 from dockd.ports.clock import Clock
 from dockd.ports.store import Store
@@ -29,13 +29,13 @@ class RetryingStore(StoreWrapper):
         inner: Store,
         *,
         clock: Clock,
-        policy: BackoffPolicy | None = None,
+        policy: Backoff | None = None,
         tries: int = TRIES,
         patience_s: float = 30.0,
     ) -> None:
         super().__init__(inner)
         self._clock = clock
-        self._policy = policy or BackoffPolicy(base_s=1.0, cap_s=10.0)
+        self._policy = policy or Backoff(base_s=1.0, cap_s=10.0)
         self._tries = tries
         self._patience_s = patience_s
 

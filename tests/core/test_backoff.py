@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core.backoff import BackoffPolicy, ceiling_s, delay_s, next_attempt
+from dockd.core.backoff import Backoff, ceiling_s, delay_s, next_attempt
 
 POLICIES = st.builds(
-    lambda base_s, factor: BackoffPolicy(base_s=base_s, cap_s=base_s * factor),
+    lambda base_s, factor: Backoff(base_s=base_s, cap_s=base_s * factor),
     st.floats(min_value=1e-3, max_value=1e3),
     st.floats(min_value=1, max_value=1e6),
 )
@@ -19,7 +19,7 @@ UNITS = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 @given(policy=POLICIES, attempt=ATTEMPTS, random_unit=UNITS)
 def test_a_wait_stays_between_nothing_and_the_cap(
-    policy: BackoffPolicy, attempt: int, random_unit: float
+    policy: Backoff, attempt: int, random_unit: float
 ) -> None:
     """However often something failed, the wait is finite and never beyond the cap."""
     assert 0 <= delay_s(policy, attempt=attempt, random_unit=random_unit) <= policy.cap_s
@@ -32,7 +32,7 @@ def test_a_wait_stays_between_nothing_and_the_cap(
     retry_after_s=st.floats(min_value=0, max_value=1e7),
 )
 def test_a_wait_is_never_shorter_than_the_other_side_asked(
-    policy: BackoffPolicy, attempt: int, random_unit: float, retry_after_s: float
+    policy: Backoff, attempt: int, random_unit: float, retry_after_s: float
 ) -> None:
     """Retry-After is a floor, and the jitter above it is at most the policy's ceiling."""
     wait_s = delay_s(policy, attempt=attempt, random_unit=random_unit, retry_after_s=retry_after_s)
@@ -40,27 +40,27 @@ def test_a_wait_is_never_shorter_than_the_other_side_asked(
 
 
 @given(policy=POLICIES, attempt=ATTEMPTS)
-def test_patience_never_shrinks_while_failures_go_on(policy: BackoffPolicy, attempt: int) -> None:
+def test_patience_never_shrinks_while_failures_go_on(policy: Backoff, attempt: int) -> None:
     """One more failure in a row never makes the longest wait shorter."""
     assert ceiling_s(policy, attempt=attempt) <= ceiling_s(policy, attempt=attempt + 1)
 
 
 def test_the_defaults_double_from_one_second_to_fifteen_minutes() -> None:
     """The longest waits are 1, 2, 4 ... 512 and then 900 seconds for ever."""
-    ceilings = [ceiling_s(BackoffPolicy(), attempt=attempt) for attempt in range(12)]
+    ceilings = [ceiling_s(Backoff(), attempt=attempt) for attempt in range(12)]
     assert ceilings == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
 
 
 def test_the_jitter_covers_the_whole_interval() -> None:
     """Half the dice gives half the ceiling: the jitter is full, not a trimming."""
-    assert delay_s(BackoffPolicy(), attempt=3, random_unit=0.0) == 0
-    assert delay_s(BackoffPolicy(), attempt=3, random_unit=0.5) == 4
-    assert delay_s(BackoffPolicy(), attempt=3, random_unit=0.5, retry_after_s=30) == 34
+    assert delay_s(Backoff(), attempt=3, random_unit=0.0) == 0
+    assert delay_s(Backoff(), attempt=3, random_unit=0.5) == 4
+    assert delay_s(Backoff(), attempt=3, random_unit=0.5, retry_after_s=30) == 34
 
 
 def test_nothing_overflows() -> None:
     """The largest base and the largest count that exist still give the cap."""
-    policy = BackoffPolicy(base_s=1e308, cap_s=1.5e308)
+    policy = Backoff(base_s=1e308, cap_s=1.5e308)
     assert ceiling_s(policy, attempt=10**400) == 1.5e308
 
 
@@ -76,7 +76,7 @@ def test_progress_resets_the_count() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(base_s: float, cap_s: float) -> None:
     """A policy without a first wait, or with a cap below it, cannot be built."""
     with pytest.raises(ValueError, match="base_s"):
-        BackoffPolicy(base_s=base_s, cap_s=cap_s)
+        Backoff(base_s=base_s, cap_s=cap_s)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_impossible_question_is_refused(
     """Negative counts, dice outside the unit and absurd Retry-After values are errors."""
     with pytest.raises(ValueError, match=r"attempt|random_unit|retry_after_s"):
         delay_s(
-            BackoffPolicy(),
+            Backoff(),
             attempt=attempt,
             random_unit=random_unit,
             retry_after_s=retry_after_s,

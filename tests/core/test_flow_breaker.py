@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dockd.core.backoff import BackoffPolicy
+from dockd.core.backoff import Backoff
 from dockd.core.flow import (
     TRANSITIONS,
     Breaker,
@@ -18,7 +18,7 @@ from dockd.core.flow import (
     time_to_probe_s,
 )
 
-POLICY = BreakerPolicy(failures_to_open=3, backoff=BackoffPolicy(base_s=1, cap_s=8))
+POLICY = BreakerPolicy(failures_to_open=3, backoff=Backoff(base_s=1, cap_s=8))
 
 
 def settled(

@@ -20,6 +20,7 @@ def kept(**changes: object) -> Clip:
         "camera": "BWC-000123",
         "docking": DOCKING,
         "birth_docking": DOCKING,
+        "seen_in": (DOCKING,),
         "slot": "A1",
         "path": b"DCIM/\xff\n.mp4",
         "size_bytes": 3,

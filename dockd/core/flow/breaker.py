@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from dockd.core.backoff import BackoffPolicy, delay_s
+from dockd.core.backoff import Backoff, delay_s
 
 
 class BreakerState(StrEnum):
@@ -70,7 +70,7 @@ class BreakerPolicy:
     """
 
     failures_to_open: int = 5
-    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    backoff: Backoff = field(default_factory=Backoff)
 
     def __post_init__(self) -> None:
         """Refuse a breaker that opens without a failure.

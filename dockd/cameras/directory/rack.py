@@ -1,0 +1,188 @@
+"""The rack: a folder whose subfolders are slots, watched for cameras that come and go.
+
+The kernel's own word (inotify) makes an arrival quick and shows an absence that is shorter than
+a look; looking every ``poll_s`` seconds finds what it does not tell, as on a network share.
+"""
+
+import asyncio
+import os
+import select
+import threading
+from collections.abc import AsyncIterator, Callable, Container, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from dockd.cameras.directory import slots
+from dockd.cameras.directory.camera import DirectoryCamera
+from dockd.cameras.directory.slots import Content, Docked
+from dockd.cameras.inotify import Watcher
+from dockd.cameras.pacing import Pacer
+from dockd.errors import CameraGone
+from dockd.ports.camera import Refusal, Sighting
+
+FAMILY: Final = "directory"
+_BYTES_OF_MB: Final = 1_000_000
+
+
+class DirectoryRack:
+    """Implements ``dockd.ports.camera.CameraSource`` for RACK/SLOT/SERIAL/.
+
+    ``limit_mb_s`` (10^6 bytes a second; 0 is none) is what each camera is read at.
+    """
+
+    def __init__(self, path: Path, *, poll_s: float = 0.25, limit_mb_s: float = 0) -> None:
+        self._path: Final = path
+        self._poll_s: Final = poll_s
+        self._limit_bytes_s: Final = limit_mb_s * _BYTES_OF_MB
+        self._stays: Final = Stays()
+
+    async def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+        """Yield every change of every slot, beginning with what is docked now."""
+        loop = asyncio.get_running_loop()
+        seen: asyncio.Queue[Sighting | Refusal] = asyncio.Queue()
+
+        def tell(change: Sighting | Refusal) -> None:
+            # A loop that closed meanwhile has nobody left who would want to know.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(seen.put_nowait, change)
+
+        watch = _Watch(self._path, poll_s=self._poll_s, stays=self._stays, tell=tell)
+        watch.start()
+        try:
+            while True:
+                yield await seen.get()
+        finally:
+            watch.stop()
+
+    def open(self, sighting: Sighting) -> DirectoryCamera:
+        """Return the camera of a sighting.
+
+        Raises:
+            CameraGone: it left meanwhile, or another is in its place.
+        """
+        if sighting.serial is None:
+            raise CameraGone(f"no camera is in slot {sighting.slot}", slot=sighting.slot)
+        camera = DirectoryCamera(
+            self._path / sighting.slot / sighting.serial,
+            slot=sighting.slot,
+            pacer=Pacer(self._limit_bytes_s),
+            has_left=lambda: not self._stays.lasts(sighting.slot, token=sighting.token),
+        )
+        if not sighting.token.startswith(_place(*camera.identity)):
+            camera.close()
+            raise CameraGone(f"another directory is in slot {sighting.slot}", slot=sighting.slot)
+        return camera
+
+
+def _place(device: int, inode: int) -> str:
+    return f"{device}:{inode}:"
+
+
+class Stays:
+    """Who is in which slot, and since which arrival: one token for one unbroken stay."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, Content] = {}
+        self._tokens: dict[str, str] = {}
+        self._arrivals = 0
+
+    def lasts(self, slot: str, *, token: str) -> bool:
+        """Return whether the stay that began with ``token`` was not seen to end."""
+        return self._tokens.get(slot) == token
+
+    def changes(
+        self, contents: Mapping[str, Content], *, left: Container[tuple[str, str]]
+    ) -> list[Sighting | Refusal]:
+        """Take in what the slots hold now, and return what is new.
+
+        ``left`` are the slot and serial of cameras that were seen to leave since the last look:
+        one that is there all the same came back, and begins a new stay.
+        """
+        news = []
+        for slot in sorted(self._contents.keys() | contents.keys()):
+            known = slot in self._contents
+            content = contents.get(slot)
+            before = self._contents.get(slot)
+            broken = isinstance(content, Docked) and (slot, content.serial) in left
+            if not known or content != before or broken:
+                news.append(self._seen(slot, content))
+        self._contents = dict(contents)
+        return news
+
+    def _seen(self, slot: str, content: Content) -> Sighting | Refusal:
+        self._tokens.pop(slot, None)
+        if isinstance(content, Refusal):
+            return content
+        if content is None:
+            return Sighting(slot=slot, port=None, family=FAMILY, serial=None, token="")
+        self._arrivals += 1
+        token = f"{_place(content.device, content.inode)}{self._arrivals}"
+        self._tokens[slot] = token
+        return Sighting(slot=slot, port=None, family=FAMILY, serial=content.serial, token=token)
+
+
+class _Watch(threading.Thread):
+    """Looks at the rack whenever the kernel says so, and every ``poll_s`` seconds.
+
+    A thread of its own: a share that hangs must hold up neither the event loop nor a shutdown.
+    """
+
+    def __init__(
+        self,
+        rack: Path,
+        *,
+        poll_s: float,
+        stays: Stays,
+        tell: Callable[[Sighting | Refusal], None],
+    ) -> None:
+        super().__init__(name="rack", daemon=True)
+        self._rack: Final = rack
+        self._poll_ms: Final = poll_s * 1000
+        self._stays: Final = stays
+        self._tell: Final = tell
+        self._stopping: Final = threading.Event()
+        self._wake: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def stop(self) -> None:
+        """End the thread soon; it is not waited for."""
+        self._stopping.set()
+        # Closed already when the thread ended first.
+        with suppress(OSError):
+            os.eventfd_write(self._wake, 1)
+
+    def run(self) -> None:
+        """Look, tell, wait; until stopped."""
+        watcher = Watcher()
+        poll = select.poll()
+        poll.register(watcher.descriptor, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        try:
+            while not self._stopping.is_set():
+                self._take_in(watcher)
+                poll.poll(self._poll_ms)
+        finally:
+            watcher.close()
+            os.close(self._wake)
+
+    def _take_in(self, watcher: Watcher) -> None:
+        """Look once and tell what changed."""
+        left = self._left(watcher)
+        # Watch first, look second: what comes in between is seen twice, never missed.
+        watcher.watch(self._rack)
+        contents = slots.look(self._rack)
+        if [slot for slot in contents if watcher.watch(self._rack / slot)]:
+            contents = slots.look(self._rack)
+        for news in self._stays.changes(contents, left=left):
+            self._tell(news)
+
+    def _left(self, watcher: Watcher) -> set[tuple[str, str]]:
+        """Return the slot and serial of every camera that left since the last look."""
+        left = set()
+        for change in watcher.changes():
+            if change.left and change.folder == self._rack:
+                # The whole slot went; what is called so now is another folder.
+                watcher.forget(self._rack / change.name)
+            elif change.left and change.folder is not None:
+                left.add((change.folder.name, change.name))
+        return left

@@ -1,0 +1,211 @@
+"""A camera's files below one descriptor: listed, opened and deleted, and never through a link.
+
+A camera is hostile input. Every step is taken from a folder's descriptor with O_NOFOLLOW, one
+component at a time, so that no name, link or race leads out of the camera's root, and no path is
+too long. Only regular files on the root's own file system are footage.
+
+Names that are not footage, compared without regard to case and left alone:
+
+- at the root: ``System Volume Information``, ``$RECYCLE.BIN``, ``.Trashes``, ``.fseventsd``,
+  ``.Spotlight-V100`` (what Windows and macOS write on any medium);
+- anywhere: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``.
+
+A file is flagged when a folder on its path is called ``FLAGGED`` or ``LOCKED``, in any case.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from dockd.errors import ClipChangedWhileRead, ClipUnreadable
+from dockd.ports.camera import FoundFile, Listing, RefusedName
+
+SYSTEM_ROOT_FOLDERS: Final = frozenset(
+    {
+        b"system volume information",
+        b"$recycle.bin",
+        b".trashes",
+        b".fseventsd",
+        b".spotlight-v100",
+    }
+)
+SYSTEM_FILES: Final = frozenset({b".ds_store", b"thumbs.db", b"desktop.ini"})
+FLAG_FOLDERS: Final = frozenset({b"flagged", b"locked"})
+
+DEEPEST: Final = 256
+"""Folders within folders beyond this are refused: no camera makes them, an attacker does."""
+
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a fifo put in the file's place must not hold the thread up.
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+_KINDS: Final = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+}
+
+
+@dataclass(slots=True)
+class _Found:
+    files: list[FoundFile] = field(default_factory=list)
+    refused: list[RefusedName] = field(default_factory=list)
+    folders: list[bytes] = field(default_factory=list)
+
+
+def listing(root: int) -> Listing:
+    """Return every file below ``root``, and everything that cannot be footage.
+
+    A folder that cannot be read is among the refused (``clip-unreadable``), so that the rest is
+    offloaded all the same; the listing then never counts as all that is on the camera.
+    """
+    device = os.fstat(root).st_dev
+    found = _Found(folders=[b""])
+    while found.folders:
+        path = found.folders.pop()
+        try:
+            with folder(root, path) as descriptor:
+                _look_into(descriptor, path, device=device, found=found)
+        except OSError as error:
+            found.refused.append(_unreadable(path, error))
+    # Sorted: a directory's own order is the file system's accident.
+    return Listing(
+        files=tuple(sorted(found.files, key=lambda file: file.path)),
+        refused=tuple(sorted(found.refused, key=lambda name: name.path)),
+    )
+
+
+def _unreadable(path: bytes, error: OSError) -> RefusedName:
+    return RefusedName(
+        path=path,
+        slug=ClipUnreadable.slug,
+        reason=f"the folder cannot be read: {error.strerror}",
+    )
+
+
+def _look_into(descriptor: int, path: bytes, *, device: int, found: _Found) -> None:
+    """Sort the entries of one folder into files, folders and what is refused."""
+    if os.fstat(descriptor).st_dev != device:
+        found.refused.append(_refused(path, "another file system is mounted there"))
+        return
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            name = os.fsencode(entry.name)
+            if _is_system_name(name, at_root=not path):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                # Deleted since: the camera itself is at work. The next listing shows what is.
+                continue
+            _sort(f"{os.fsdecode(path)}/{entry.name}".lstrip("/"), status, found=found)
+
+
+def _is_system_name(name: bytes, *, at_root: bool) -> bool:
+    lowered = name.lower()
+    return lowered in SYSTEM_FILES or (at_root and lowered in SYSTEM_ROOT_FOLDERS)
+
+
+def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
+    path = os.fsencode(name)
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFREG:
+        found.files.append(
+            FoundFile(
+                path=path,
+                size_bytes=status.st_size,
+                mtime_ns=status.st_mtime_ns,
+                flagged=is_flagged(path),
+            )
+        )
+    elif kind != stat.S_IFDIR:
+        said = _KINDS.get(kind, "neither a file nor a folder")
+        found.refused.append(_refused(path, f"it is {said}"))
+    elif path.count(b"/") + 1 >= DEEPEST:
+        found.refused.append(_refused(path, f"it lies {DEEPEST} folders deep"))
+    else:
+        found.folders.append(path)
+
+
+def _refused(path: bytes, reason: str) -> RefusedName:
+    return RefusedName(path=path, slug="name-unsupported", reason=reason)
+
+
+def is_flagged(path: bytes) -> bool:
+    """Return whether a folder on the path marks its files as urgent."""
+    return any(name.lower() in FLAG_FOLDERS for name in path.split(b"/")[:-1])
+
+
+@contextmanager
+def folder(root: int, path: bytes) -> Iterator[int]:
+    """Lend the descriptor of the folder at ``path`` ("" is the root's), one component at a time."""
+    descriptor = os.open(".", _FOLDER_FLAGS, dir_fd=root)
+    try:
+        for name in path.split(b"/") if path else ():
+            refuse_to_walk(name)
+            below = os.open(name, _FOLDER_FLAGS, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def refuse_to_walk(name: bytes) -> None:
+    """Raise OSError for a component that would lead elsewhere; no listing has one."""
+    if name in {b"", b".", b".."}:
+        raise OSError(errno.EINVAL, "the path leads elsewhere")
+
+
+def open_file(root: int, file: FoundFile) -> int:
+    """Return a read-only descriptor of a file that is still the one that was listed.
+
+    Raises:
+        ClipChangedWhileRead: it is another file, or none, or no file at all.
+        ClipUnreadable: the media, or a permission, refuses it.
+    """
+    parent, _, name = file.path.rpartition(b"/")
+    try:
+        with folder(root, parent) as descriptor:
+            refuse_to_walk(name)
+            opened = os.open(name, _FILE_FLAGS, dir_fd=descriptor)
+    except OSError as error:
+        raise meaning_of(error, file=file) from error
+    try:
+        refuse_another(os.fstat(opened), file=file)
+    except ClipChangedWhileRead:
+        os.close(opened)
+        raise
+    return opened
+
+
+def meaning_of(error: OSError, *, file: FoundFile) -> ClipChangedWhileRead | ClipUnreadable:
+    """Return what it means that a listed file cannot be opened."""
+    number = error.errno or 0
+    shown = file.path.decode(errors="backslashreplace")
+    # Gone, or a link, a folder, a socket or a device in its place.
+    if number in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}:
+        return ClipChangedWhileRead(f"{shown!r} is no longer the file that was listed")
+    return ClipUnreadable(
+        f"{shown!r} cannot be opened: {error.strerror}",
+        errno=number,
+        error=errno.errorcode.get(number, str(number)),
+    )
+
+
+def refuse_another(status: os.stat_result, *, file: FoundFile) -> None:
+    """Raise ClipChangedWhileRead unless ``status`` is a regular file as it was listed."""
+    same = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+    if not stat.S_ISREG(status.st_mode) or not same:
+        shown = file.path.decode(errors="backslashreplace")
+        raise ClipChangedWhileRead(
+            f"{shown!r} is no longer the file that was listed",
+            listed_bytes=file.size_bytes,
+            found_bytes=status.st_size,
+        )

@@ -1,0 +1,383 @@
+"""Every problem that dockd can report: the one table behind health, journal and docs.
+
+A kind that an error can also raise takes its slug, owner and next step from that error's
+class, so that the words cannot part. The reason is a template over named fields; whoever
+reports the problem fills them, or gives a reason of their own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from dockd import errors
+from dockd.errors import DockdError, Owner
+
+Severity = Literal["warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemKind:
+    """What is the same about every problem of one slug.
+
+    Attributes:
+        slug: The stable name, lower case with hyphens.
+        severity: `warn`: late, or a person is needed; `fail`: footage at risk, or none taken.
+        owner: Who acts next.
+        sentence: What it means, constant, for the journal's message and its catalogue.
+        reason: What is the matter this time: a template over `{fields}`.
+        next_step: What the owner does, one sentence.
+    """
+
+    slug: str
+    severity: Severity
+    owner: Owner
+    sentence: str
+    reason: str
+    next_step: str
+
+
+def _raised(error: type[DockdError], severity: Severity, sentence: str, reason: str) -> ProblemKind:
+    return ProblemKind(
+        slug=error.slug,
+        severity=severity,
+        owner=error.owner,
+        sentence=sentence,
+        reason=reason,
+        next_step=error.next_step,
+    )
+
+
+def _found(
+    slug: str, severity: Severity, owner: Owner, *, sentence: str, reason: str, next_step: str
+) -> ProblemKind:
+    return ProblemKind(
+        slug=slug,
+        severity=severity,
+        owner=owner,
+        sentence=sentence,
+        reason=reason,
+        next_step=next_step,
+    )
+
+
+_STORES: Final = (
+    _raised(
+        errors.StoreUnreachable,
+        "warn",
+        "A store cannot be reached; footage waits in the spool.",
+        "No answer from {endpoint}: {detail}.",
+    ),
+    _raised(
+        errors.StoreBusy,
+        "warn",
+        "A store asks for patience; footage waits in the spool.",
+        "The store answered {status}: {detail}.",
+    ),
+    _raised(
+        errors.StoreRefusedCredentials,
+        "fail",
+        "A store refuses the station's credentials.",
+        "The store answered {status}: {detail}.",
+    ),
+    _raised(
+        errors.StoreBucketMissing,
+        "fail",
+        "The bucket that the station is configured for does not exist.",
+        "There is no {bucket} at {endpoint}.",
+    ),
+    _raised(
+        errors.StoreConflict,
+        "warn",
+        "Other content already stands in the store at a clip's key.",
+        "The object at {key} is not this clip: {detail}.",
+    ),
+    _raised(
+        errors.StoreChecksumMismatch,
+        "warn",
+        "A store holds something else than what was sent.",
+        "The store reports {theirs} where the spool has {ours}.",
+    ),
+    _raised(
+        errors.StoreUnproven,
+        "warn",
+        "A store cannot prove what it holds, so no camera is cleared for it.",
+        "The store gives receipts of strength size only: {detail}.",
+    ),
+    _raised(
+        errors.StoreLostObject,
+        "fail",
+        "A store no longer holds what it gave a receipt for.",
+        "The object at {key} is gone: {detail}.",
+    ),
+    _raised(
+        errors.StoreRejected,
+        "warn",
+        "A store will not take a clip as it is.",
+        "The store answered {status}: {detail}.",
+    ),
+    _raised(
+        errors.UploadVanished,
+        "warn",
+        "A store forgot an upload that was begun there.",
+        "The upload of {key} is no longer known to the store.",
+    ),
+    _found(
+        "store-not-configured",
+        "warn",
+        "operations",
+        sentence="No central store is configured: the station copies, proves and holds.",
+        reason="The configuration has no [[store]].",
+        next_step="Add a [[store]] to the configuration and reload.",
+    ),
+    _found(
+        "upload-stalled",
+        "warn",
+        "network",
+        sentence="An upload makes no progress although the store can be reached.",
+        reason="No byte of {key} was taken for {stalled_s} s.",
+        next_step="Check the link's loss and load; dockd goes on trying.",
+    ),
+    _found(
+        "transfer-stuck",
+        "warn",
+        "operations",
+        sentence="A clip is verified and does not reach the store, attempt after attempt.",
+        reason="{attempts} attempts have failed since {first}; the last: {detail}.",
+        next_step="Read `dockd explain` for the clip, settle what it names, then `dockd retry`.",
+    ),
+)
+
+_CLIPS: Final = (
+    _raised(
+        errors.ClipChangedWhileRead,
+        "warn",
+        "A file changed while it was being read.",
+        "{path} was {before} and became {after} during the copy.",
+    ),
+    _raised(
+        errors.ClipUnreadable,
+        "fail",
+        "A file on a camera cannot be read, so there may be no copy of it.",
+        "Reading {path} failed at byte {offset_bytes}: {detail}.",
+    ),
+    _raised(
+        errors.NameUnsupported,
+        "warn",
+        "Something on a camera cannot be taken as footage because of its name or its kind.",
+        "{path}: {detail}.",
+    ),
+    _raised(
+        errors.DigestMismatch,
+        "warn",
+        "A copy read back from the disk is not the camera's file.",
+        "{path} read back as {copy_sha256}, the camera's file is {camera_sha256}.",
+    ),
+    _found(
+        "clip-gone",
+        "fail",
+        "evidence",
+        sentence="A file vanished from a camera without dockd having cleared it.",
+        reason="{path} was on the camera in docking {docking} and is no longer.",
+        next_step="Find out who had the camera since; the clip's record says which copies exist.",
+    ),
+    _found(
+        "no-known-copy",
+        "fail",
+        "evidence",
+        sentence="No proven copy of an original is known anywhere.",
+        reason="{path}: camera {camera_copy}, spool {spool_copy}, stores {store_copies}.",
+        next_step="Keep the camera and the spool from use, and have both searched.",
+    ),
+    _found(
+        "clip-partial",
+        "warn",
+        "evidence",
+        sentence="Only the beginning of a clip is here, and its camera has not come back.",
+        reason="{have_bytes} of {size_bytes} bytes of {path} are proven since {since_h} h.",
+        next_step="Find the camera and dock it; until then the partial copy is sent as such.",
+    ),
+)
+
+_CAMERAS: Final = (
+    _raised(
+        errors.CameraGone,
+        "warn",
+        "A camera left before its footage was copied.",
+        "The camera left slot {slot} with {clips} clips not copied.",
+    ),
+    _found(
+        "camera-duplicate-serial",
+        "warn",
+        "station",
+        sentence="Two cameras show the same serial number; neither is believed.",
+        reason="Serial {serial} is in slots {slots} at once.",
+        next_step="Undock both and dock them one after the other; have one renumbered.",
+    ),
+    _found(
+        "camera-without-serial",
+        "warn",
+        "station",
+        sentence="A camera shows no serial number and is refused.",
+        reason="The device in slot {slot} has no serial number.",
+        next_step="Have the camera repaired or renumbered, and its footage taken off by hand.",
+    ),
+    _found(
+        "camera-not-allowed",
+        "warn",
+        "operations",
+        sentence="A device that no rule accepts was docked and is left alone.",
+        reason="The device in slot {slot} matches no rule; to accept it add: {rule}",
+        next_step="If it is one of yours, add the rule that the reason names and reload.",
+    ),
+    _found(
+        "camera-dirty",
+        "warn",
+        "station",
+        sentence="A camera's file system was not closed properly.",
+        reason="The file system of the camera in slot {slot} is {detail}.",
+        next_step="Nothing: dockd clears it only once every clip is stored; watch for repeats.",
+    ),
+    _found(
+        "wipe-failed",
+        "warn",
+        "station",
+        sentence="A stored clip could not be cleared from its camera.",
+        reason="Clearing {path} failed: {detail}.",
+        next_step="Dock the camera again; if it repeats, have its media checked.",
+    ),
+    _found(
+        "slot-silent",
+        "warn",
+        "station",
+        sentence="A slot shows no device although one should be there.",
+        reason="Slot {slot} has shown nothing since {last_seen}.",
+        next_step="Reseat the camera, clean the contacts, and try another camera in the slot.",
+    ),
+    _found(
+        "slot-fault",
+        "warn",
+        "station",
+        sentence="A slot cannot work with what is in it.",
+        reason="Slot {slot}: {detail}.",
+        next_step="Undock and dock again; if it repeats in other slots, it is the camera.",
+    ),
+    _found(
+        "port-not-switchable",
+        "warn",
+        "station",
+        sentence="A slot's power cannot be switched.",
+        reason="The port of slot {slot} did not follow: {detail}.",
+        next_step="Use a hub with switchable ports, or set the power driver to none.",
+    ),
+)
+
+_STATION: Final = (
+    _raised(
+        errors.SpoolFull,
+        "fail",
+        "The spool is full: no new clip is accepted, what is there goes on.",
+        "{free_bytes} bytes are free and {reserve_bytes} are kept in reserve.",
+    ),
+    _raised(
+        errors.SpoolReadOnly,
+        "fail",
+        "The spool takes no more writes.",
+        "Writing to {path} failed: {detail}.",
+    ),
+    _raised(
+        errors.SpoolChanged,
+        "fail",
+        "The spool is not the one that the ledger knows; nothing is accepted or wiped.",
+        "The spool is {found} and the ledger belongs to {expected}.",
+    ),
+    _raised(
+        errors.FsyncFailed,
+        "fail",
+        "The disk did not confirm a write; that copy was discarded.",
+        "Flushing {path} failed: {detail}.",
+    ),
+    _raised(
+        errors.LedgerRestored,
+        "warn",
+        "The ledger was restored; every receipt is confirmed again before any wipe.",
+        "The ledger ends at {sequence} and its checkpoint stands at {checkpoint}.",
+    ),
+    _raised(
+        errors.ConfigInvalid,
+        "warn",
+        "The configuration cannot be used; the one in force stays.",
+        "{detail}",
+    ),
+    _raised(
+        errors.IllegalFact,
+        "fail",
+        "A rule of dockd's own was contradicted; nothing was recorded or done.",
+        "{detail}",
+    ),
+    _raised(
+        DockdError,
+        "fail",
+        "Something happened that dockd has no name for.",
+        "{detail}",
+    ),
+    _found(
+        "spool-unproven",
+        "warn",
+        "operations",
+        sentence="The spool's file system cannot be read back past the cache.",
+        reason="{path} is on {file_system}: {detail}.",
+        next_step="Put the spool on ext4 or xfs on a local disk.",
+    ),
+    _found(
+        "ledger-broken",
+        "fail",
+        "evidence",
+        sentence="The record does not verify: an event was changed, removed or moved.",
+        reason="The record cannot be believed from event {sequence} on: {detail}.",
+        next_step="Keep the station from use and compare its ledger with its checkpoints.",
+    ),
+    _found(
+        "ledger-damaged",
+        "fail",
+        "operations",
+        sentence="The ledger's file is not what was written to it.",
+        reason="The ledger is damaged: {detail}.",
+        next_step="Check the disk, then run `dockd rebuild`; the footage is untouched.",
+    ),
+    _found(
+        "ledger-too-new",
+        "fail",
+        "operations",
+        sentence="The ledger was written by a newer dockd.",
+        reason="The ledger has schema {present} and this dockd knows {newest} at most.",
+        next_step="Install the dockd that wrote it, or a newer one.",
+    ),
+    _found(
+        "ledger-behind",
+        "warn",
+        "operations",
+        sentence="The ledger commits more slowly than things happen.",
+        reason="{waiting} facts wait and the oldest for {waiting_s} s.",
+        next_step="Check the disk of the spool for errors and for other load.",
+    ),
+    _found(
+        "detection-failed",
+        "fail",
+        "operations",
+        sentence="Arriving cameras cannot be seen.",
+        reason="{detail}",
+        next_step="Check the rack's folder or hub, then `dockd doctor`.",
+    ),
+    _found(
+        "clock-unsynchronised",
+        "warn",
+        "network",
+        sentence="The station's clock is not synchronised; its times are marked so.",
+        reason="The clock has not been synchronised for {unsynchronised_s} s.",
+        next_step="Make a time server reachable for the station.",
+    ),
+)
+
+CATALOGUE: Final[Mapping[str, ProblemKind]] = {
+    kind.slug: kind for kind in (*_STORES, *_CLIPS, *_CAMERAS, *_STATION)
+}

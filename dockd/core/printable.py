@@ -1,0 +1,30 @@
+"""Names from cameras and stores as text for people: printable, on one line, never ambiguous."""
+
+_LAST_BYTE = 0xFF
+_LAST_OF_FOUR_DIGITS = 0xFFFF
+_SURROGATES = range(0xDC80, 0xDD00)
+
+
+def printable(value: bytes | str) -> str:
+    r"""Return `value` as printable text on one line; different values stay different.
+
+    Bytes are taken for UTF-8. A backslash is doubled; what is unprintable or undecodable becomes
+    ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``.
+    """
+    # A byte that is not UTF-8 becomes a surrogate here (PEP 383) and is shown as the byte it was.
+    text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+    return "".join(_character(character) for character in text)
+
+
+def _character(character: str) -> str:
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    point = ord(character)
+    if point in _SURROGATES:
+        return f"\\x{point - 0xDC00:02x}"
+    if point <= _LAST_BYTE:
+        # What is one byte in Latin-1 is two in UTF-8: written as a character, not as a byte.
+        return f"\\x{point:02x}" if character.isascii() else f"\\u{point:04x}"
+    return f"\\u{point:04x}" if point <= _LAST_OF_FOUR_DIGITS else f"\\U{point:08x}"

@@ -1,0 +1,100 @@
+"""From configuration to parts: families by their entry points, each wrapped and given its lane."""
+
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dockd.config import Config, StoreConfig
+from dockd.core import schedule
+from dockd.errors import ConfigInvalid, ConfigProblem
+from dockd.ports.camera import CameraSource
+from dockd.ports.clock import Clock
+from dockd.ports.store import Store
+from dockd.stores.guarded import GuardedStore
+from dockd.stores.rate_limited import RateLimitedStore, SharedRate
+from dockd.stores.retrying import RetryingStore
+
+_BITS_PER_BYTE: Final = 8
+_MEGA: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLane:
+    """One configured store as the stages use it, with what the reports ask of its wrappers."""
+
+    store: Store
+    breaker: Callable[[], str]
+    sent_bytes: Callable[[], int]
+
+
+def family(group: str, name: str) -> Callable[..., Any]:
+    """Return a family's factory, from whichever installed package provides it.
+
+    Raises:
+        ConfigInvalid: no installed package provides it.
+    """
+    for entry in importlib.metadata.entry_points(group=group, name=name):
+        factory: Callable[..., Any] = entry.load()
+        return factory
+    raise ConfigInvalid(
+        [
+            ConfigProblem(
+                key_path=group.removeprefix("dockd."),
+                reason=f"no family {name!r} is installed",
+                would_be_right="one of "
+                + ", ".join(sorted(e.name for e in importlib.metadata.entry_points(group=group))),
+            )
+        ]
+    )
+
+
+def stores(config: Config, *, rate: SharedRate, clock: Clock) -> Mapping[str, StoreLane]:
+    """Return every configured store by its name, wrapped from the inside out.
+
+    The rate is innermost, for it concerns bytes; then the retries, each of which is paced; then
+    the breaker, which sees a call as failed only when its retries are used up.
+    """
+    return {entry.name: _lane(entry, config, rate=rate, clock=clock) for entry in config.store}
+
+
+def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock) -> StoreLane:
+    make = family("dockd.stores", entry.kind)
+    plain: Store = make(
+        entry, station=config.station.name, spool_path=config.spool.path, clock=clock
+    )
+    limited = RateLimitedStore(plain, rate=rate)
+    guard = GuardedStore(RetryingStore(limited, clock=clock), clock=clock)
+    return StoreLane(
+        store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
+    )
+
+
+def camera_source(config: Config) -> CameraSource | None:
+    """Return the directory rack, where one is configured."""
+    if config.cameras.directory is None:
+        return None
+    source: CameraSource = family("dockd.cameras", "directory")().source(config.cameras.directory)
+    return source
+
+
+def rate_now(config: Config, *, now: datetime) -> float | None:
+    """Return the uplink's limit at this time of day in bytes per second, None for no limit."""
+    windows = [
+        schedule.RateWindow(
+            start=window.begins, end=window.ends, rate_bytes_s=_bytes_s(window.rate_limit_mbit_s)
+        )
+        for window in config.uplink.windows
+    ]
+    rate_bytes_s = schedule.rate_at(
+        windows,
+        default_bytes_s=_bytes_s(config.uplink.rate_limit_mbit_s),
+        when=now,
+        timezone=config.station.zone,
+    )
+    return rate_bytes_s or None
+
+
+def _bytes_s(mbit_s: float) -> float:
+    return mbit_s * _MEGA / _BITS_PER_BYTE

@@ -1,0 +1,147 @@
+"""Opening the ledger and the spool, and finding out whether they are the ones they were.
+
+What can have happened while the daemon was away: a crash in the middle of anything; the ledger
+lost, or restored from an earlier day; the spool's disk swapped, or not mounted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockd.config import Config
+from dockd.core import custody, facts, naming
+from dockd.core.custody import Checkpoint
+from dockd.errors import DockdError, SpoolChanged
+from dockd.ports.clock import Clock
+from dockd.ports.journal import Journal
+from dockd.ports.ledger import Ledger
+from dockd.ports.store import Store
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.threads import in_thread
+from dockd.station.faults import Faults
+from dockd.station.ledger import SqliteLedger, open_ledger, rebuild
+from dockd.station.ledger.checkpoints import read_checkpoint
+from dockd.station.spool.directory import DirectorySpool
+
+LEDGER_NAME = "ledger.sqlite3"
+_BEHIND = frozenset({"behind", "forked"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The station's memory; ``rebuilt`` tells that the ledger was lost."""
+
+    ledger: SqliteLedger
+    spool: DirectorySpool
+    rebuilt: bool
+
+
+async def open_station(
+    config: Config, *, clock: Clock, journal: Journal, faults: Faults | None
+) -> Opened:
+    """Open both. A ledger that is missing beside footage is rebuilt from the sidecars.
+
+    Raises:
+        Refused: another dockd has the ledger open.
+        PermanentError: the ledger is damaged, or a newer dockd wrote it.
+        SpoolReadOnly, SpoolFull: it cannot be written.
+    """
+    folder = config.spool.path
+    folder.mkdir(parents=True, exist_ok=True)
+    lost = not (folder / LEDGER_NAME).exists() and (folder / "spool.json").exists()
+    if lost:
+        journal.say(
+            "ledger-lost",
+            "The ledger is missing beside footage; it is rebuilt from the sidecars.",
+            level="warning",
+        )
+        await in_thread(rebuild, folder, clock=clock)
+    ledger = await in_thread(open_ledger, folder / LEDGER_NAME, clock=clock, faults=faults)
+    head = await ledger.head()
+    spool = DirectorySpool(
+        folder, reserve_bytes=config.spool.reserve, expected_spool_id=head.spool_id or None
+    )
+    return Opened(ledger=ledger, spool=spool, rebuilt=lost)
+
+
+async def settle_spool(opened: Opened, *, problems: ProblemBoard) -> None:
+    """Adopt a spool that is new to a new ledger, and say so when it is another than it was."""
+    head = await opened.ledger.head()
+    try:
+        spool_id = await in_thread(opened.spool.adopt)
+    except SpoolChanged as error:
+        await problems.open(error.slug, subject="spool", reason=error.reason)
+        return
+    await problems.clear("spool-changed", subject="spool")
+    if head.spool_id != spool_id:
+        await opened.ledger.record(facts.SpoolAdopted(spool_id=spool_id))
+
+
+async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) -> None:
+    """Begin a new epoch when the ledger was rebuilt, or is behind the spool's checkpoint."""
+    if opened.rebuilt:
+        await _begin_epoch(opened.ledger, "the ledger was rebuilt from the sidecars", problems)
+        return
+    await _settle_with(opened.ledger, await in_thread(read_checkpoint, folder), problems)
+
+
+async def settle_epoch_with_store(
+    opened: Opened, store: Store, *, station: str, problems: ProblemBoard
+) -> None:
+    """Begin a new epoch when the ledger is behind what a store was last told of it.
+
+    A store that cannot be asked now is not asked again before the next start: the checkpoint in
+    the spool's folder is the first witness, and this is the second.
+    """
+    await _settle_with(opened.ledger, await _checkpoint_at(store, station), problems)
+
+
+async def _settle_with(
+    ledger: SqliteLedger, checkpoint: Checkpoint | None, problems: ProblemBoard
+) -> None:
+    if checkpoint is None:
+        return
+    standing = await ledger.compare_with(checkpoint)
+    if standing in _BEHIND:
+        reason = f"the ledger is {standing} the checkpoint of {checkpoint.time_utc}"
+        await _begin_epoch(ledger, reason, problems)
+
+
+async def _begin_epoch(ledger: SqliteLedger, reason: str, problems: ProblemBoard) -> None:
+    await ledger.begin_epoch(reason)
+    await problems.open("ledger-restored", subject="ledger", reason=reason)
+
+
+def checkpoint_key(station: str) -> str:
+    """Return where a store keeps the last checkpoint of a station."""
+    return f".dockd/{naming.component(station.encode())}/checkpoint.json"
+
+
+async def _checkpoint_at(store: Store, station: str) -> Checkpoint | None:
+    try:
+        content = await store.read_record(checkpoint_key(station))
+        return None if content is None else custody.parse_checkpoint(content)
+    except (DockdError, ValueError):
+        return None
+
+
+async def write_checkpoints(
+    ledger: SqliteLedger, *, folder: Path, stores: Mapping[str, Store], station: str
+) -> None:
+    """Write the head of the record to the spool, then to every store that takes it now."""
+    checkpoint = await ledger.write_checkpoint(folder)
+    written = ["spool"]
+    for name, store in stores.items():
+        try:
+            await store.write_record(checkpoint_key(station), custody.encode_checkpoint(checkpoint))
+        except DockdError:
+            # Its own problem is on the board already; the next checkpoint tries again.
+            continue
+        written.append(name)
+    await _record_checkpoint(ledger, checkpoint, where=", ".join(written))
+
+
+async def _record_checkpoint(ledger: Ledger, checkpoint: Checkpoint, *, where: str) -> None:
+    await ledger.record(
+        facts.Checkpointed(where=where, sequence=checkpoint.sequence, root=checkpoint.root)
+    )

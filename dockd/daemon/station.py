@@ -1,0 +1,265 @@
+"""One running station: every part, joined; and the one TaskGroup in which all of it lives."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import dockd
+from dockd.config import Config
+from dockd.core import facts, naming
+from dockd.daemon import building, opening
+from dockd.daemon.signals import Pulse, Signals
+from dockd.ports.clock import Clock
+from dockd.ports.journal import Journal, Level
+from dockd.stages.board import SlotBoard
+from dockd.stages.confirming import Confirming
+from dockd.stages.dock import Dock
+from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
+from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
+from dockd.stages.known_copies import KnownCopies
+from dockd.stages.offload import Offload, OffloadPolicy
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.proving import Prover
+from dockd.stages.transferring import Transferring
+from dockd.stages.upload import Upload, UploadPolicy
+from dockd.stages.window import PartsWindow
+from dockd.stages.wipe import Wipe, WipePolicy
+from dockd.station.notify import Notifier
+from dockd.stores.rate_limited import SharedRate
+
+_READ_BACKS: Final = 2
+_HOUR_S: Final = 3600.0
+# Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
+_RATE_LOOK_S: Final = 5.0
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Station:
+    """The parts of one station, built from its configuration and its open ledger and spool."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        opened: opening.Opened,
+        clock: Clock,
+        journal: Journal,
+        notifier: Notifier,
+    ) -> None:
+        """Join everything; nothing runs yet."""
+        self.config = config
+        self.ledger = opened.ledger
+        self.spool = opened.spool
+        self._opened = opened
+        self._clock = clock
+        self._journal = journal
+        self._notifier = notifier
+        self.pulse = Pulse(notifier, clock=clock)
+        self.rate = SharedRate(clock=clock)
+        self.lanes = building.stores(config, rate=self.rate, clock=clock)
+        self.stores = {name: lane.store for name, lane in self.lanes.items()}
+        self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
+        self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
+        self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
+        confirming = Confirming(
+            ledger=self.ledger,
+            spool=self.spool,
+            stores=self.stores,
+            problems=self.problems,
+            clock=clock,
+            station=config.station.name,
+        )
+        self.wipe = Wipe(
+            ledger=self.ledger,
+            spool=self.spool,
+            confirming=confirming,
+            problems=self.problems,
+            clock=clock,
+            policy=wipe_policy(config),
+        )
+        self.uploads = [self._upload(name) for name in self.stores]
+        self.housekeeping = Housekeeping(
+            ledger=self.ledger,
+            spool=self.spool,
+            prover=self.prover,
+            problems=self.problems,
+            checkpoint=self._write_checkpoints,
+            clock=clock,
+            policy=housekeeping_policy(config),
+        )
+        self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.ledger.on_commit(self._heard)
+
+    def _upload(self, name: str) -> Upload:
+        transferring = Transferring(
+            ledger=self.ledger,
+            spool=self.spool,
+            window=PartsWindow(),
+            station=self.config.station.name,
+        )
+        return Upload(
+            self.stores[name],
+            ledger=self.ledger,
+            transferring=transferring,
+            problems=self.problems,
+            clock=self._clock,
+            policy=upload_policy(self.config),
+        )
+
+    def _heard(self, committed: Sequence[facts.Fact]) -> None:
+        """Pass on what was committed to those who wait for it, and say it in the journal."""
+        self.wipe.heard(committed)
+        self.known_copies.heard(committed)
+        for upload in self.uploads:
+            upload.heard(committed)
+        for fact in committed:
+            if fact.kind not in _SAID_ELSEWHERE:
+                level: Level = "debug" if isinstance(fact, _QUIET) else "info"
+                self._journal.say(fact.kind, fact.sentence, level=level, **_shown(fact))
+
+    async def _write_checkpoints(self) -> None:
+        await opening.write_checkpoints(
+            self.ledger,
+            folder=self.config.spool.path,
+            stores=self.stores,
+            station=self.config.station.name,
+        )
+
+    async def prepare(self) -> None:
+        """Bring the memory of the station up to date with what happened while it was away."""
+        await self.ledger.set_policy(
+            required=self.config.stores.required, stores=frozenset(self.stores)
+        )
+        await self.problems.restore()
+        await self.ledger.record(
+            facts.StationStarted(version=dockd.__version__, boot_id=_BOOT_ID.read_text().strip())
+        )
+        await end_open_dockings(self.ledger)
+        await opening.settle_spool(self._opened, problems=self.problems)
+        await opening.settle_epoch(
+            self._opened, folder=self.config.spool.path, problems=self.problems
+        )
+        if self.stores:
+            await self.problems.clear("store-not-configured", subject="station")
+        else:
+            await self.problems.open("store-not-configured", subject="station")
+
+    async def _ask_stores_about_the_ledger(self) -> None:
+        """Hold the ledger against what the stores were last told of it.
+
+        Beside everything else, for a store may be out of reach for days: until a wipe nothing
+        rests on the epoch, and at a wipe every receipt is asked for again in any case.
+        """
+        for store in self.stores.values():
+            await opening.settle_epoch_with_store(
+                self._opened, store, station=self.config.station.name, problems=self.problems
+            )
+
+    async def run(self, signals: Signals) -> None:
+        """Run until told to stop; everything that is under way is parked."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.pulse.run(), name="watchdog")
+            await self.prepare()
+            group.create_task(self.known_copies.run(), name="known copies")
+            group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
+            for upload in self.uploads:
+                group.create_task(upload.run(), name="upload")
+            group.create_task(self._follow_windows(), name="rate windows")
+            group.create_task(self._keep_house(group), name="housekeeping")
+            self._notifier.ready()
+            await signals.stop.wait()
+            self._notifier.stopping()
+            raise Stopped
+
+    async def _keep_house(self, group: asyncio.TaskGroup) -> None:
+        """Prove what a crash left before any camera is read: it may be what one would resume."""
+        await self.housekeeping.recover()
+        source = building.camera_source(self.config)
+        if source is not None:
+            offload = Offload(
+                ledger=self.ledger,
+                spool=self.spool,
+                prover=self.prover,
+                board=self.board,
+                problems=self.problems,
+                clock=self._clock,
+                policy=OffloadPolicy(),
+            )
+            docking = Docking(
+                source,
+                ledger=self.ledger,
+                offload=offload,
+                wipe=self.wipe,
+                board=self.board,
+                problems=self.problems,
+                clock=self._clock,
+                policy=DockingPolicy(),
+            )
+            dock = Dock(source, stay=docking.stay, problems=self.problems)
+            group.create_task(dock.run(), name="dock")
+        await self.housekeeping.run()
+
+    def set_rate(self) -> None:
+        """Put the rate limit of this time of day in force."""
+        self.rate.change(building.rate_now(self.config, now=self._clock.now()))
+
+    async def _follow_windows(self) -> None:
+        while True:
+            self.set_rate()
+            await self._clock.sleep(_RATE_LOOK_S)
+
+    async def close(self) -> None:
+        """Let go of the stores; the ledger is closed by whoever opened it."""
+        for store in self.stores.values():
+            await store.close()
+
+
+def _shown(fact: facts.Fact) -> dict[str, object]:
+    """Return a fact's fields for people: a raw path in a form that every terminal bears."""
+    shown: dict[str, object] = {**fact.fields()}
+    if isinstance(fact, facts.ClipSeen):
+        shown["path"] = naming.safe_path(fact.path)
+    return shown
+
+
+class Stopped(Exception):
+    """Ends the station's TaskGroup when a stop was asked for."""
+
+
+def wipe_policy(config: Config) -> WipePolicy:
+    """Return the configuration's rules for clearing cameras."""
+    return WipePolicy(
+        after=config.wipe.after,
+        rehash=config.wipe.rehash,
+        required=config.stores.required,
+        stores=frozenset(store.name for store in config.store),
+    )
+
+
+def upload_policy(config: Config) -> UploadPolicy:
+    """Return the configuration's rules for uploading."""
+    return UploadPolicy(parallel_clips=config.uplink.parallel_clips)
+
+
+def housekeeping_policy(config: Config) -> HousekeepingPolicy:
+    """Return the configuration's rules for the spool."""
+    return HousekeepingPolicy(
+        keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
+        partial_after_s=config.spool.partial_after_h * _HOUR_S,
+    )
+
+
+# Problems are said by their board, with their words; parts would flood the journal.
+_SAID_ELSEWHERE: Final = frozenset({"problem-opened", "problem-closed"})
+_QUIET: Final = (
+    facts.PartSpooled,
+    facts.PartSending,
+    facts.PartStored,
+    facts.PartUnsent,
+    facts.UploadCreating,
+    facts.ObjectFinalizing,
+    facts.ObjectConfirming,
+    facts.TransferQueued,
+    facts.Checkpointed,
+)

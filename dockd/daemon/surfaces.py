@@ -1,0 +1,101 @@
+"""What people and other systems see of a station, joined: report, health, HTTP."""
+
+from collections.abc import Sequence
+
+import dockd
+from dockd.core import facts
+from dockd.daemon.station import Station
+from dockd.ports.clock import Clock
+from dockd.stages.obey import Obey
+from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wellness import Wellness, WellnessPolicy
+from dockd.station.http import HttpServer, TcpSettings, build_app
+
+
+class Surfaces:
+    """The station's HTTP listeners and what stands behind them."""
+
+    def __init__(self, station: Station, *, clock: Clock) -> None:
+        """Build them on a station that does not run yet."""
+        config = station.config
+        self._station = station
+        self._uplink = UplinkBoard(
+            clock=clock,
+            breakers={name: lane.breaker for name, lane in station.lanes.items()},
+            sent_bytes=lambda: {name: lane.sent_bytes() for name, lane in station.lanes.items()},
+            limit_bytes_s=lambda: station.rate.rate_bytes_s,
+        )
+        wellness = Wellness(
+            ledger=station.ledger,
+            spool=station.spool,
+            problems=station.problems,
+            clock=clock,
+            policy=WellnessPolicy(
+                station=config.station.name,
+                version=dockd.__version__,
+                has_stores=bool(station.stores),
+            ),
+            watchdog_fed_ago_s=lambda: clock.monotonic_s() - station.pulse.beat_s,
+        )
+        self._report = Report(
+            ledger=station.ledger,
+            spool=station.spool,
+            board=station.board,
+            problems=station.problems,
+            uplink=self._uplink,
+            clock=clock,
+            policy=self._policy(),
+            wellness=wellness,
+        )
+        app = build_app(
+            self._report, actions=Obey(ledger=station.ledger), version=dockd.__version__
+        )
+        self._server = HttpServer(
+            app,
+            clock=clock,
+            tcp=TcpSettings(
+                host=config.http.listen.host,
+                port=config.http.listen.port,
+                tls_cert=config.http.tls_cert,
+                tls_key=config.http.tls_key,
+                client_ca=config.http.client_ca,
+                token_file=config.http.token_file,
+            ),
+            unix=config.http.socket,
+        )
+        station.ledger.on_commit(self._heard)
+
+    def _policy(self) -> ReportPolicy:
+        config = self._station.config
+        return ReportPolicy(
+            station=config.station.name,
+            site=config.station.site,
+            version=dockd.__version__,
+            required=config.stores.required,
+            stores=frozenset(self._station.stores),
+            wiping=config.wipe.after == "receipt",
+            power_driver=config.power.driver,
+            budget_w=config.power.budget_w,
+        )
+
+    def reloaded(self) -> None:
+        """Take over what a reload changed."""
+        self._report.policy = self._policy()
+
+    def bind(self) -> None:
+        """Bind both listeners, before anything runs.
+
+        Raises:
+            ListenerRefused: one of them cannot be.
+        """
+        self._server.bind()
+        self._report.listen = self._server.listen
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        await self._server.run()
+
+    def _heard(self, committed: Sequence[facts.Fact]) -> None:
+        self._uplink.heard(committed)
+        self._report.heard(committed)

@@ -1,0 +1,274 @@
+"""The shapes in which the station answers: over HTTP, MQTT and on the command line, word for word.
+
+Each class is one JSON object of DESIGN.md sections 6 and 9, field for field. Times are RFC 3339
+UTC, sizes bytes, ages and durations seconds, power watts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+HealthStatus = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemReport:
+    """A condition that somebody has to know of."""
+
+    slug: str
+    severity: str
+    since: str
+    subject: str
+    reason: str
+    owner: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotReport:
+    """One slot; ``clips`` counts the clips of its present docking by place."""
+
+    slot: str
+    port: str | None
+    state: str
+    advice: str
+    camera: str | None
+    docking: str | None
+    clips: Mapping[str, int]
+    bytes_total: int
+    bytes_verified: int
+    bytes_stored: int
+    battery_percent: int | None
+    charging: bool | None
+    power_w: float | None
+    ready_at: str | None
+    problems: tuple[ProblemReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolReport:
+    """How full the spool is."""
+
+    used_bytes: int
+    free_bytes: int
+    reserve_bytes: int
+    accepting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreReport:
+    """One store; ``receipt_strength`` is None until it has been probed."""
+
+    name: str
+    breaker: str
+    receipt_strength: str | None
+    last_receipt: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkReport:
+    """The link to the stores; a limit of 0 is none."""
+
+    rate_bytes_s: int
+    limit_bytes_s: int
+    queued_clips: int
+    queued_bytes: int
+    oldest_unstored_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerReport:
+    """What charges; ``drawn_w`` is None where nothing measures it."""
+
+    driver: str
+    budget_w: float
+    drawn_w: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReport:
+    """Whether the station's clock can be trusted."""
+
+    synchronised: bool
+    offset_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointReport:
+    """The newest checkpoint of the record."""
+
+    sequence: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerReport:
+    """The record's identity and its length."""
+
+    id: str
+    epoch: int
+    events: int
+    checkpoint: CheckpointReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """The whole station at a glance (``/v1/status``)."""
+
+    station: str
+    site: str
+    version: str
+    time: str
+    uptime_s: int
+    health: HealthStatus
+    listen: str
+    slots: tuple[SlotReport, ...]
+    spool: SpoolReport
+    stores: tuple[StoreReport, ...]
+    uplink: UplinkReport
+    power: PowerReport
+    clock: ClockReport
+    ledger: LedgerReport
+    problems: tuple[ProblemReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiesReport:
+    """Where the three copies of a clip are."""
+
+    camera: str
+    spool: str
+    stores: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptReport:
+    """One store's proof."""
+
+    store: str
+    strength: str
+    time: str | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipReport:
+    """One clip; ``reason``, ``owner`` and ``next`` are None once nothing is left to do."""
+
+    id: str
+    key: str | None
+    camera: str
+    docking: str
+    slot: str
+    path: str
+    place: str
+    size_bytes: int
+    sha256: str | None
+    flagged: bool
+    partial: bool
+    held: str | None
+    copies: CopiesReport
+    receipts: tuple[ReceiptReport, ...]
+    reason: str | None
+    owner: str | None
+    next: str | None
+    eta: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One event of the record."""
+
+    seq: int
+    time: str
+    kind: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipDetail(ClipReport):
+    """One clip and everything that happened to it."""
+
+    history: tuple[HistoryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockingReport:
+    """One stay of one camera; ``ended_at`` is None while it lasts."""
+
+    docking: str
+    camera: str
+    slot: str
+    family: str
+    started_at: str
+    ended_at: str | None
+    end_reason: str | None
+    listed: bool
+    offloaded: bool
+    cleared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessReport:
+    """How many originals, and where each is: once, at its furthest place.
+
+    ``seen`` is all originals ever seen; ``gaps`` the ids of those without any known copy. Those
+    on their way to being verified are neither a gap nor unaccounted for. ``closes``: `seen` is the
+    sum of those at each place, and nothing is ``unaccounted`` for.
+    """
+
+    scope: str
+    seen: int
+    verified: int
+    stored: int
+    wiped: int
+    held: int
+    gone: int
+    gaps: tuple[str, ...]
+    unaccounted: int
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraReport:
+    """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away."""
+
+    camera: str
+    slot: str | None
+    docking: str | None
+    held: bool
+    completeness: CompletenessReport
+    dockings: tuple[DockingReport, ...]
+    problems: tuple[ProblemReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipPage:
+    """Some clips, and the cursor to go on with; None: there are no more."""
+
+    clips: tuple[ClipReport, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotPage:
+    """All slots."""
+
+    slots: tuple[SlotReport, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockingPage:
+    """Some dockings, and the cursor to go on with."""
+
+    dockings: tuple[DockingReport, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemPage:
+    """All open problems."""
+
+    problems: tuple[ProblemReport, ...]
+    next: str | None

@@ -1,0 +1,91 @@
+"""What each slot shows now; in memory only, for everything durable is in the ledger."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dockd.core import slot as slots
+from dockd.core.slot import SlotEvent, SlotState
+from dockd.ports.camera import Sighting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotSnapshot:
+    """One slot. Bytes: ``total`` on the camera, ``read`` so far in this docking."""
+
+    slot: str
+    port: str | None = None
+    state: SlotState = SlotState.EMPTY
+    camera: str | None = None
+    docking: str | None = None
+    bytes_total: int = 0
+    bytes_read: int = 0
+
+
+class SlotBoard:
+    """The rack as it stands. Readers get snapshots; copying threads count what they read."""
+
+    def __init__(self, ports: Mapping[str, str | None]) -> None:
+        """Begin with the configured slots, empty; ``ports`` is by slot name."""
+        self._lock = threading.Lock()
+        self._slots = {name: SlotSnapshot(slot=name, port=port) for name, port in ports.items()}
+        self._read_ever = 0
+
+    def snapshots(self) -> tuple[SlotSnapshot, ...]:
+        """Return every slot, in the order of their names."""
+        with self._lock:
+            return tuple(self._slots[name] for name in sorted(self._slots))
+
+    @property
+    def bytes_read_ever(self) -> int:
+        """How many bytes were read from cameras since the start."""
+        return self._read_ever
+
+    def saw(self, sighting: Sighting) -> None:
+        """A camera is in a slot."""
+        self._change(sighting.slot, event=SlotEvent.DOCKED, camera=sighting.serial)
+
+    def docked(self, slot: str, *, camera: str, docking: str) -> None:
+        """A stay began."""
+        self._change(slot, camera=camera, docking=docking)
+
+    def listed(self, slot: str, *, bytes_total: int) -> None:
+        """The camera was listed."""
+        self._change(slot, bytes_total=bytes_total)
+
+    def event(self, slot: str, event: SlotEvent) -> None:
+        """Something happened to a slot."""
+        self._change(slot, event=event)
+
+    def read(self, slot: str, *, size_bytes: int) -> None:
+        """Count bytes read; called from copying threads."""
+        with self._lock:
+            self._read_ever += size_bytes
+            known = self._slots.get(slot)
+            if known is not None:
+                self._slots[slot] = replace(known, bytes_read=known.bytes_read + size_bytes)
+
+    def left(self, slot: str) -> None:
+        """The camera left its slot."""
+        with self._lock:
+            port = self._slots[slot].port if slot in self._slots else None
+            self._slots[slot] = SlotSnapshot(slot=slot, port=port)
+
+    def _change(
+        self,
+        slot: str,
+        *,
+        event: SlotEvent | None = None,
+        camera: str | None = None,
+        docking: str | None = None,
+        bytes_total: int | None = None,
+    ) -> None:
+        with self._lock:
+            known = self._slots.get(slot, SlotSnapshot(slot=slot))
+            self._slots[slot] = replace(
+                known,
+                state=known.state if event is None else slots.after(known.state, event),
+                camera=camera or known.camera,
+                docking=docking or known.docking,
+                bytes_total=known.bytes_total if bytes_total is None else bytes_total,
+            )

@@ -1,0 +1,152 @@
+"""A clip, a docking, a slot in the shapes people and other systems read (ports/answers)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from dockd.core import slot as slots
+from dockd.core.clip import Clip, Place
+from dockd.core.explain import Explanation
+from dockd.core.facts import ReceiptAccepted
+from dockd.core.health import Problem
+from dockd.core.printable import printable
+from dockd.core.slot import SlotFootage
+from dockd.ports.answers import (
+    ClipDetail,
+    ClipReport,
+    CompletenessReport,
+    CopiesReport,
+    DockingReport,
+    HistoryEntry,
+    ProblemReport,
+    ReceiptReport,
+    SlotReport,
+)
+from dockd.ports.ledger import Completeness, DockingRow, EventRow, Tally
+from dockd.stages.board import SlotSnapshot
+
+_VERIFIED = (Place.VERIFIED, Place.STORED, Place.WIPED)
+_STORED = (Place.STORED, Place.WIPED)
+
+
+def clip_report(
+    clip: Clip,
+    *,
+    place: Place,
+    receipts: Sequence[ReceiptAccepted],
+    receipt_times: Mapping[str, str],
+    explanation: Explanation | None,
+) -> ClipReport:
+    """Return one clip as `/v1/clips` shows it."""
+    return ClipReport(
+        id=clip.id,
+        key=clip.key,
+        camera=clip.camera,
+        docking=clip.docking,
+        slot=clip.slot,
+        path=printable(clip.path),
+        place=place,
+        size_bytes=clip.size_bytes,
+        sha256=clip.sha256,
+        flagged=clip.flagged,
+        partial=clip.partial,
+        # A legal hold outranks one for an error: it is the one that must not be released lightly.
+        held="legal" if "legal" in clip.holds else "error" if clip.holds else None,
+        copies=CopiesReport(
+            camera=clip.camera_copy,
+            spool=clip.spool_copy,
+            stores={name: str(copy) for name, copy in clip.store_copies.items()},
+        ),
+        receipts=tuple(
+            ReceiptReport(
+                store=receipt.store,
+                strength=receipt.strength,
+                time=receipt_times.get(receipt.store),
+                version=receipt.version,
+            )
+            for receipt in receipts
+        ),
+        reason=explanation.reason if explanation else None,
+        owner=explanation.owner if explanation else None,
+        next=explanation.next_step if explanation else None,
+        eta=None,
+    )
+
+
+def clip_detail(report: ClipReport, *, history: Sequence[EventRow]) -> ClipDetail:
+    """Return one clip with everything that happened to it."""
+    common = {field.name: getattr(report, field.name) for field in fields(ClipReport)}
+    return ClipDetail(
+        **common,
+        history=tuple(
+            HistoryEntry(
+                seq=event.sequence, time=event.time_utc, kind=event.kind, fields=event.fields
+            )
+            for event in history
+        ),
+    )
+
+
+def problem_report(problem: Problem) -> ProblemReport:
+    """Return one problem."""
+    return ProblemReport(
+        slug=problem.slug,
+        severity=problem.severity,
+        since=problem.since,
+        subject=printable(problem.subject),
+        reason=printable(problem.reason),
+        owner=problem.owner,
+        next=problem.next_step,
+    )
+
+
+def docking_report(row: DockingRow) -> DockingReport:
+    """Return one docking."""
+    return DockingReport(
+        **{field.name: getattr(row, field.name) for field in fields(DockingReport)}
+    )
+
+
+def slot_report(
+    snapshot: SlotSnapshot, *, tally: Tally | None, problems: Sequence[Problem]
+) -> SlotReport:
+    """Return one slot; ``tally`` is that of its present docking, None when there is none."""
+    clips = {place: tally.clips.get(place, 0) if tally else 0 for place in Place}
+    sizes = {place: tally.size_bytes.get(place, 0) if tally else 0 for place in Place}
+    footage = SlotFootage(
+        clips=sum(clips.values()), verified=sum(clips[place] for place in _VERIFIED)
+    )
+    return SlotReport(
+        slot=snapshot.slot,
+        port=snapshot.port,
+        state=snapshot.state,
+        advice=slots.advice(snapshot.state, footage=footage, charge_sufficient=None),
+        camera=snapshot.camera,
+        docking=snapshot.docking,
+        clips={str(place): count for place, count in clips.items()},
+        bytes_total=snapshot.bytes_total,
+        bytes_verified=sum(sizes[place] for place in _VERIFIED),
+        bytes_stored=sum(sizes[place] for place in _STORED),
+        # Nothing on the station charges or measures yet; null means exactly that.
+        battery_percent=None,
+        charging=None,
+        power_w=None,
+        ready_at=None,
+        problems=tuple(problem_report(problem) for problem in problems),
+    )
+
+
+def completeness_report(found: Completeness, *, gaps: Sequence[str]) -> CompletenessReport:
+    """Return the books of a scope: every original once, at its furthest place."""
+    accounted = sum(found.at.values()) + found.gone
+    return CompletenessReport(
+        scope=found.scope,
+        seen=found.seen,
+        verified=found.at.get(Place.VERIFIED, 0),
+        stored=found.at.get(Place.STORED, 0),
+        wiped=found.at.get(Place.WIPED, 0),
+        held=found.at.get(Place.HELD, 0),
+        gone=found.gone,
+        gaps=tuple(gaps),
+        unaccounted=found.seen - accounted,
+        closes=found.seen == accounted,
+    )

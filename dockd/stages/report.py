@@ -1,0 +1,335 @@
+"""What the station says of itself: the ledger's facts and the boards, in the shapes of `answers`.
+
+Implements `ports.station.StationView`. It only reads; asking it costs the stages nothing but
+their turn on the loop.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockd.core import facts
+from dockd.core.clip import Clip, Place, place
+from dockd.core.explain import Situation, explain
+from dockd.core.health import health_of
+from dockd.errors import DockdError, NotFound, RequestInvalid
+from dockd.ports import answers
+from dockd.ports.clock import Clock
+from dockd.ports.ledger import ClipFilter, Completeness, DockingRow, Ledger, Queue
+from dockd.ports.spool import Space, Spool
+from dockd.ports.station import ClipQuery, HealthDocument, Measurements
+from dockd.stages import describe
+from dockd.stages.board import SlotBoard, SlotSnapshot
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.threads import in_thread
+from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wellness import Wellness
+
+_DOCKINGS_AT_ONCE = 1000
+_DOCKINGS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPolicy:
+    """Who the station is and what it is configured to do; replaced on a reload."""
+
+    station: str
+    site: str
+    version: str
+    required: int
+    stores: frozenset[str]
+    wiping: bool
+    power_driver: str
+    budget_w: float
+
+
+class Report:
+    """The station, for reading."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        board: SlotBoard,
+        problems: ProblemBoard,
+        uplink: UplinkBoard,
+        clock: Clock,
+        policy: ReportPolicy,
+        wellness: Wellness,
+    ) -> None:
+        """``policy`` may be replaced; ``listen`` is set once TCP is bound."""
+        self._ledger = ledger
+        self._spool = spool
+        self._board = board
+        self._problems = problems
+        self._uplink = uplink
+        self._clock = clock
+        self.policy = policy
+        self.listen = ""
+        self._wellness = wellness
+        self._began_s = clock.monotonic_s()
+        self._checkpoint = answers.CheckpointReport(sequence=0, root="")
+
+    def heard(self, committed: Sequence[facts.Fact]) -> None:
+        """Take in what was committed about checkpoints."""
+        for fact in committed:
+            if isinstance(fact, facts.Checkpointed):
+                self._checkpoint = answers.CheckpointReport(sequence=fact.sequence, root=fact.root)
+
+    async def status(self) -> answers.StatusReport:
+        """Return the whole station at a glance."""
+        found = self._problems.current()
+        space, queue = await self._space(), await self._ledger.queue()
+        head = await self._ledger.head()
+        uplink = self._uplink.uplink()
+        synchronisation = self._clock.synchronisation()
+        return answers.StatusReport(
+            station=self.policy.station,
+            site=self.policy.site,
+            version=self.policy.version,
+            time=self._now(),
+            uptime_s=int(self._uptime_s()),
+            health=health_of(problems=found),
+            listen=self.listen,
+            slots=(await self.slots()).slots,
+            spool=_spool_report(space),
+            stores=tuple(
+                answers.StoreReport(
+                    name=store.name,
+                    breaker=store.breaker,
+                    receipt_strength=store.strength,
+                    last_receipt=store.last_receipt,
+                )
+                for store in self._uplink.stores()
+            ),
+            uplink=answers.UplinkReport(
+                rate_bytes_s=uplink.rate_bytes_s,
+                limit_bytes_s=uplink.limit_bytes_s,
+                queued_clips=queue.clips,
+                queued_bytes=queue.size_bytes,
+                oldest_unstored_s=int(self._oldest_s(queue)),
+            ),
+            power=answers.PowerReport(
+                driver=self.policy.power_driver, budget_w=self.policy.budget_w, drawn_w=None
+            ),
+            clock=answers.ClockReport(
+                synchronised=synchronisation.synchronised, offset_s=synchronisation.offset_s
+            ),
+            ledger=answers.LedgerReport(
+                id=head.ledger_id,
+                epoch=head.epoch,
+                events=head.sequence,
+                checkpoint=self._checkpoint,
+            ),
+            problems=tuple(describe.problem_report(problem) for problem in found),
+        )
+
+    async def slots(self) -> answers.SlotPage:
+        """Return all slots."""
+        reports = [await self._slot(snapshot) for snapshot in self._board.snapshots()]
+        return answers.SlotPage(slots=tuple(reports), next=None)
+
+    async def _slot(self, snapshot: SlotSnapshot) -> answers.SlotReport:
+        tally = None
+        if snapshot.docking is not None:
+            tally = await self._ledger.tally(docking=snapshot.docking)
+        return describe.slot_report(
+            snapshot,
+            tally=tally,
+            problems=self._problems.of_subject(f"slot {snapshot.slot}"),
+        )
+
+    async def clips(self, query: ClipQuery) -> answers.ClipPage:
+        """Return some clips.
+
+        Raises:
+            RequestInvalid: the cursor is not one that a page before gave.
+        """
+        after = query.after or "0"
+        if not after.isascii() or not after.isdecimal():
+            raise RequestInvalid(f"after={after!r} is not a cursor of this list")
+        wanted = ClipFilter(
+            camera=query.camera,
+            docking=query.docking,
+            place=query.place,
+            held=query.held,
+            after=int(after),
+            limit=query.limit,
+        )
+        found = await self._ledger.clips(wanted)
+        set_aside = await self._ledger.set_aside()
+        more = len(found) == query.limit and bool(found)
+        return answers.ClipPage(
+            clips=tuple([await self._clip(clip, set_aside=set_aside) for clip in found]),
+            next=str(found[-1].number) if more else None,
+        )
+
+    async def clip(self, reference: str) -> answers.ClipDetail:
+        """Return one clip and its history. Raises NotFound."""
+        clip = await self._ledger.find(reference)
+        report = await self._clip(clip, set_aside=await self._ledger.set_aside())
+        return describe.clip_detail(report, history=await self._ledger.history(clip.number))
+
+    async def _clip(self, clip: Clip, *, set_aside: frozenset[str]) -> answers.ClipReport:
+        at = place(clip, required=self.policy.required, stores=self.policy.stores)
+        sent = bool(clip.store_copies)
+        transfers = {
+            store: transfer
+            for store in (clip.store_copies if at is Place.VERIFIED else ())
+            if (transfer := await self._ledger.transfer(clip.number, store=store)) is not None
+        }
+        situation = Situation(
+            clip=clip,
+            place=at,
+            docked=any(slot.docking == clip.docking for slot in self._board.snapshots()),
+            set_aside=not set_aside.isdisjoint(
+                {f"camera {clip.camera}", f"docking {clip.docking}"}
+            ),
+            stores=self.policy.stores,
+            transfers=transfers,
+            problems=self._problems.current(),
+            wiping=self.policy.wiping,
+        )
+        return describe.clip_report(
+            clip,
+            place=at,
+            receipts=await self._ledger.receipts(clip.number) if sent else (),
+            receipt_times=await self._ledger.receipt_times(clip.number) if sent else {},
+            explanation=explain(situation),
+        )
+
+    async def dockings(self, *, camera: str | None, after: str, limit: int) -> answers.DockingPage:
+        """Return some dockings, in the order of their ids."""
+        rows = await self._ledger.dockings(camera=camera, after=after, limit=limit)
+        more = len(rows) == limit and bool(rows)
+        return answers.DockingPage(
+            dockings=tuple(describe.docking_report(row) for row in rows),
+            next=rows[-1].docking if more else None,
+        )
+
+    async def camera(self, serial: str) -> answers.CameraReport:
+        """Return one camera. Raises NotFound when it was never docked here."""
+        rows = await self._all_dockings(serial)
+        if not rows:
+            raise NotFound(f"no camera {serial!r} was ever docked here")
+        here = next((slot for slot in self._board.snapshots() if slot.camera == serial), None)
+        return answers.CameraReport(
+            camera=serial,
+            slot=here.slot if here else None,
+            docking=here.docking if here else None,
+            held=f"camera {serial}" in await self._ledger.set_aside(),
+            completeness=await self.completeness(camera=serial),
+            dockings=tuple(describe.docking_report(row) for row in rows[-_DOCKINGS_SHOWN:]),
+            problems=tuple(
+                describe.problem_report(problem)
+                for problem in self._problems.current()
+                if problem.subject.split(" ")[:2] == ["camera", serial]
+            ),
+        )
+
+    async def _all_dockings(self, serial: str) -> Sequence[DockingRow]:
+        rows: list[DockingRow] = []
+        while True:
+            after = rows[-1].docking if rows else ""
+            page = await self._ledger.dockings(camera=serial, after=after, limit=_DOCKINGS_AT_ONCE)
+            rows.extend(page)
+            if len(page) < _DOCKINGS_AT_ONCE:
+                return rows
+
+    async def completeness(self, *, camera: str | None) -> answers.CompletenessReport:
+        """Return where every original ever seen is."""
+        found: Completeness = await self._ledger.completeness(camera=camera)
+        return describe.completeness_report(found, gaps=await self._gaps(camera))
+
+    async def _gaps(self, camera: str | None) -> Sequence[str]:
+        """Return the ids of the clips without any known copy."""
+        gaps: list[str] = []
+        for problem in self._problems.current():
+            kind, _, reference = problem.subject.partition(" ")
+            if problem.slug != "no-known-copy" or kind != "clip":
+                continue
+            if camera is None or (await self._ledger.find(reference)).camera == camera:
+                gaps.append(reference)
+        return gaps
+
+    async def problems(self) -> answers.ProblemPage:
+        """Return the open problems."""
+        reports = tuple(describe.problem_report(found) for found in self._problems.current())
+        return answers.ProblemPage(problems=reports, next=None)
+
+    async def measurements(self) -> Measurements:
+        """Return the numbers behind the metrics."""
+        tally, queue, head = (
+            await self._ledger.tally(),
+            await self._ledger.queue(),
+            await self._ledger.head(),
+        )
+        completeness = await self._ledger.completeness()
+        space, uplink = await self._space(), self._uplink.uplink()
+        synchronisation = self._clock.synchronisation()
+        return Measurements(
+            version=self.policy.version,
+            uptime_s=self._uptime_s(),
+            clips={at: tally.clips.get(at, 0) for at in Place},
+            clip_bytes={at: tally.size_bytes.get(at, 0) for at in Place},
+            slots=Counter(slot.state for slot in self._board.snapshots()),
+            problems=Counter(
+                (problem.slug, problem.severity) for problem in self._problems.current()
+            ),
+            oldest_unstored_s=self._oldest_s(queue),
+            spool_used_bytes=space.used_bytes,
+            spool_free_bytes=space.free_bytes,
+            spool_reserve_bytes=space.reserve_bytes,
+            spool_accepting=space.accepting,
+            offloaded_bytes=self._board.bytes_read_ever,
+            uploaded_bytes=self._uplink.sent_bytes(),
+            breakers={store.name: store.breaker for store in self._uplink.stores()},
+            queued_clips=queue.clips,
+            queued_bytes=queue.size_bytes,
+            wiped_clips=completeness.at.get(Place.WIPED, 0),
+            uplink_rate_bytes_s=uplink.rate_bytes_s,
+            uplink_limit_bytes_s=uplink.limit_bytes_s,
+            ledger_events=head.sequence,
+            ledger_epoch=head.epoch,
+            clock_synchronised=synchronisation.synchronised,
+            clock_offset_s=synchronisation.offset_s,
+        )
+
+    async def healthz(self) -> HealthDocument:
+        """Return whether the daemon is alive."""
+        return await self._wellness.healthz()
+
+    async def readyz(self) -> HealthDocument:
+        """Return whether the station can do its work."""
+        return await self._wellness.readyz()
+
+    async def _space(self) -> Space:
+        """Return the spool's space; nothing at all while it is not the spool it was."""
+        try:
+            return await in_thread(self._spool.space)
+        except (DockdError, OSError):
+            return Space(used_bytes=0, free_bytes=0, reserve_bytes=0, accepting=False)
+
+    def _oldest_s(self, queue: Queue) -> float:
+        if queue.oldest_verified_at is None:
+            return 0.0
+        since = datetime.fromisoformat(queue.oldest_verified_at)
+        # The wall clock may have been set back since.
+        return max(0.0, (self._clock.now() - since).total_seconds())
+
+    def _uptime_s(self) -> float:
+        return self._clock.monotonic_s() - self._began_s
+
+    def _now(self) -> str:
+        return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _spool_report(space: Space) -> answers.SpoolReport:
+    return answers.SpoolReport(
+        used_bytes=space.used_bytes,
+        free_bytes=space.free_bytes,
+        reserve_bytes=space.reserve_bytes,
+        accepting=space.accepting,
+    )

@@ -1,0 +1,154 @@
+"""The routes of DESIGN.md sections 6 and 9; the answers are `ports.answers`, word for word."""
+
+import http
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from dockd.core import health
+from dockd.core.clip import Place
+from dockd.core.facts import JsonValue
+from dockd.ports import answers
+from dockd.ports.station import (
+    ClipQuery,
+    Order,
+    StationActions,
+    StationView,
+    SubjectKind,
+    Verb,
+)
+from dockd.station import metrics
+from dockd.station.http import refusals
+from dockd.station.http.peers import Peer
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
+_ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
+
+
+class OrderBody(BaseModel):
+    """Why something is ordered, and for a hold or its release, which kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
+    kind: Literal["error", "legal"] = Field(default="error", description="the kind of hold")
+
+
+def build_app(view: StationView, *, actions: StationActions, version: str) -> FastAPI:
+    """Return the station's application; it does nothing but ask `view` and tell `actions`."""
+    app = FastAPI(
+        title="dockd",
+        summary="The docking-station daemon: reading everywhere, orders on the Unix socket only.",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+    )
+    refusals.install(app)
+    _add_health(app, view)
+    _add_reading(app, view)
+    _add_lists(app, view)
+    _add_orders(app, actions)
+    return app
+
+
+def _add_health(app: FastAPI, view: StationView) -> None:
+    @app.get("/healthz", summary="Alive: the loop turns and the watchdog is fed")
+    async def healthz() -> Response:
+        return _health(await view.healthz())
+
+    @app.get("/readyz", summary="Able: ledger, spool and detection work")
+    async def readyz() -> Response:
+        return _health(await view.readyz())
+
+    @app.get("/metrics", summary="For Prometheus")
+    async def metrics_() -> Response:
+        measured = await view.measurements()
+        return Response(metrics.exposition(measured), media_type=metrics.CONTENT_TYPE)
+
+
+def _health(document: Mapping[str, JsonValue]) -> Response:
+    status = document["status"]
+    failing = health.http_status("fail") if status == "fail" else http.HTTPStatus.OK
+    return JSONResponse(
+        dict(document),
+        status_code=failing,
+        media_type=health.MEDIA_TYPE,
+        headers={"cache-control": "no-store"},
+    )
+
+
+def _add_reading(app: FastAPI, view: StationView) -> None:
+    @app.get("/v1/status", summary="The whole station at a glance")
+    async def status() -> answers.StatusReport:
+        return await view.status()
+
+    @app.get("/v1/slots", summary="All slots")
+    async def slots() -> answers.SlotPage:
+        return await view.slots()
+
+    @app.get("/v1/problems", summary="All open problems")
+    async def problems() -> answers.ProblemPage:
+        return await view.problems()
+
+    @app.get("/v1/completeness", summary="How many originals, and where each is")
+    async def completeness(camera: str | None = None) -> answers.CompletenessReport:
+        return await view.completeness(camera=camera)
+
+    @app.get("/v1/cameras/{serial}", summary="One camera")
+    async def camera(serial: str) -> answers.CameraReport:
+        return await view.camera(serial)
+
+
+def _add_lists(app: FastAPI, view: StationView) -> None:
+    @app.get("/v1/clips", summary="Clips, a page at a time")
+    async def clips(
+        camera: str | None = None,
+        docking: str | None = None,
+        place: Place | None = None,
+        *,
+        held: bool | None = None,
+        after: str | None = None,
+        limit: Limit = 100,
+    ) -> answers.ClipPage:
+        query = ClipQuery(
+            camera=camera, docking=docking, place=place, held=held, after=after, limit=limit
+        )
+        return await view.clips(query)
+
+    @app.get("/v1/clips/{reference:path}", summary="One clip and everything that happened to it")
+    async def clip(
+        reference: Annotated[str, Path(description="its id, a prefix of 6 or more, or its key")],
+    ) -> answers.ClipDetail:
+        return await view.clip(reference)
+
+    @app.get("/v1/dockings", summary="Dockings, a page at a time")
+    async def dockings(
+        camera: str | None = None, after: str = "", limit: Limit = 100
+    ) -> answers.DockingPage:
+        return await view.dockings(camera=camera, after=after, limit=limit)
+
+
+def _add_orders(app: FastAPI, actions: StationActions) -> None:
+    @app.post(
+        _ORDER_PATH,
+        status_code=http.HTTPStatus.ACCEPTED,
+        summary="Try again, set aside, or let go (Unix socket only; 405 elsewhere)",
+    )
+    async def order(
+        request: Request, kind: SubjectKind, reference: str, verb: Verb, body: OrderBody
+    ) -> dict[str, Any]:
+        peer: Peer = request.state.peer
+        await actions.carry_out(
+            Order(
+                verb=verb,
+                kind=kind,
+                reference=reference,
+                why=body.why,
+                hold=body.kind,
+                actor=peer.actor,
+            )
+        )
+        return {"accepted": True, "verb": verb, "kind": kind, "id": reference, "actor": peer.actor}

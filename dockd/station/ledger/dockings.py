@@ -1,0 +1,117 @@
+"""What facts about dockings and about the station itself change in the ledger."""
+
+import sqlite3
+from typing import Final
+
+from dockd.core import facts
+from dockd.core.custody import Event
+from dockd.errors import IllegalFact
+
+_IN_AN_OPEN_DOCKING: Final = "WHERE docking = ? AND ended_at IS NULL"
+
+
+def carry_out(connection: sqlite3.Connection, fact: facts.DockingFact, *, event: Event) -> None:
+    """Bring a docking to where ``fact`` leads.
+
+    Raises:
+        IllegalFact: the docking is not open, or began already.
+    """
+    if isinstance(fact, facts.Docked):
+        connection.execute(
+            "INSERT INTO dockings (docking, camera, slot, family, started_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (fact.docking, fact.camera, fact.slot, fact.family, event.time_utc),
+        )
+        return
+    changed = _change_of(connection, fact, event=event)
+    if changed != 1:
+        raise IllegalFact(f"{fact.kind}: the docking {fact.docking} is not open")
+
+
+def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event: Event) -> int:
+    values: tuple[str, ...] = ()
+    match fact:
+        case facts.Listed():
+            assignment = "listed = 1"
+        case facts.DockingOffloaded():
+            assignment = "offloaded = 1"
+        case facts.DockingCleared():
+            assignment = "cleared = 1"
+        case facts.Undocked():
+            assignment, values = "ended_at = ?, end_reason = ?", (event.time_utc, fact.reason)
+        case _:
+            raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
+    cursor = connection.execute(
+        f"UPDATE dockings SET {assignment} {_IN_AN_OPEN_DOCKING}",  # noqa: S608 - from above
+        (*values, fact.docking),
+    )
+    return cursor.rowcount
+
+
+def carry_out_for_station(
+    connection: sqlite3.Connection, fact: facts.Fact, *, event: Event
+) -> None:
+    """Bring the station's own tables to where ``fact`` leads.
+
+    Raises:
+        IllegalFact: an epoch that is not the next one, or a kind of fact that is not known.
+    """
+    match fact:
+        case facts.EpochBegun():
+            _begin_epoch(connection, fact)
+        case facts.SpoolAdopted():
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'spool_id'", (fact.spool_id,))
+        case facts.StoreProbed():
+            row = (fact.store, fact.strength, fact.detail, event.time_utc)
+            connection.execute("INSERT OR REPLACE INTO probes VALUES (?, ?, ?, ?)", row)
+        case facts.SetAside():
+            hold = (fact.subject, fact.hold, fact.why, fact.actor, event.time_utc)
+            connection.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", hold)
+        case facts.SetFree():
+            connection.execute(
+                "DELETE FROM holds WHERE subject = ? AND hold = ?", (fact.subject, fact.hold)
+            )
+        case facts.ProblemOpened() | facts.ProblemClosed():
+            _change_problem(connection, fact, event=event)
+        case facts.StationStarted() | facts.StationStopped() | facts.Checkpointed():
+            pass
+        case _:
+            raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
+
+
+def _begin_epoch(connection: sqlite3.Connection, fact: facts.EpochBegun) -> None:
+    changed = connection.execute(
+        "UPDATE meta SET value = ? WHERE key = 'epoch' AND value = ?",
+        (str(fact.epoch), str(fact.epoch - 1)),
+    ).rowcount
+    if changed != 1:
+        raise IllegalFact(f"{fact.kind}: {fact.epoch} is not the next epoch")
+
+
+def _change_problem(
+    connection: sqlite3.Connection,
+    fact: facts.ProblemOpened | facts.ProblemClosed,
+    *,
+    event: Event,
+) -> None:
+    if isinstance(fact, facts.ProblemClosed):
+        connection.execute(
+            "DELETE FROM problems WHERE slug = ? AND subject = ?", (fact.slug, fact.subject)
+        )
+        return
+    # A problem that is open already keeps its beginning and takes the newer words.
+    connection.execute(
+        "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slug, subject)"
+        " DO UPDATE SET severity = excluded.severity, reason = excluded.reason,"
+        " owner = excluded.owner, next_step = excluded.next_step",
+        (
+            event.sequence,
+            fact.slug,
+            fact.subject,
+            fact.severity,
+            event.time_utc,
+            fact.reason,
+            fact.owner,
+            fact.next_step,
+        ),
+    )

@@ -1,0 +1,313 @@
+"""`SqliteLedger`: the port `dockd.ports.ledger.Ledger` on one SQLite file."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from dockd.core import facts
+from dockd.core.clip import Clip
+from dockd.core.custody import Checkpoint, Standing
+from dockd.core.facts import FACTS, Fact, ReceiptAccepted
+from dockd.core.health import Problem
+from dockd.core.transfer import Transfer
+from dockd.errors import SpoolReadOnly
+from dockd.ports.clock import Clock
+from dockd.ports.ledger import (
+    ClipFilter,
+    Completeness,
+    DockingRow,
+    EventRow,
+    Head,
+    Queue,
+    Tally,
+)
+from dockd.station.ledger import checkpoints, reading, recording, tallying
+from dockd.station.ledger.connections import (
+    Lock,
+    as_read_error,
+    as_write_error,
+    open_for_reading,
+    open_for_writing,
+)
+from dockd.station.ledger.deriving import Policy
+from dockd.station.ledger.migrating import LEDGER_ID_BYTES, migrate
+from dockd.station.ledger.queries import HOT_QUERIES
+from dockd.station.ledger.writer import FaultPoint, Listener, Writer
+
+_READERS: Final = 2
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+
+
+def open_ledger(path: Path, *, clock: Clock, faults: FaultPoint | None = None) -> "SqliteLedger":
+    """Open the ledger at ``path``, or begin one; blocks while a schema is migrated.
+
+    ``faults`` is told of each fact before and after its commit, in the writer's thread.
+
+    Raises:
+        Refused: another process has it open for writing.
+        PermanentError: it is damaged, or a newer dockd wrote it.
+        SpoolReadOnly, SpoolFull: it cannot be written.
+    """
+    with ExitStack() as unless_open:
+        lock = Lock(path)
+        unless_open.callback(lock.release)
+        try:
+            connection = open_for_writing(path)
+            unless_open.callback(connection.close)
+            ledger_id = clock.random_bytes(LEDGER_ID_BYTES).hex()
+            migrate(connection, path=path, ledger_id=ledger_id)
+            ledger = SqliteLedger(
+                path, connection=connection, lock=lock, clock=clock, faults=faults
+            )
+        except sqlite3.Error as error:
+            raise as_write_error(error) from error
+        unless_open.pop_all()
+    return ledger
+
+
+def fault_points() -> list[str]:
+    """Return the kind of every fact: each is a point at which dockd may be killed."""
+    return sorted(FACTS)
+
+
+class SqliteLedger:
+    """What the station knows, in SQLite; see the port for what each method promises."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connection: sqlite3.Connection,
+        lock: Lock,
+        clock: Clock,
+        faults: FaultPoint | None,
+    ) -> None:
+        """Write through ``connection`` in a thread of its own; `open_ledger` makes one."""
+        self._path = path
+        self._lock = lock
+        self._clock = clock
+        highest = connection.execute(HOT_QUERIES["highest number"]).fetchone()[0]
+        self._last_number: int = highest or 0
+        self._numbers = threading.Lock()
+        self._writer = Writer(connection, path=path, clock=clock, faults=faults)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-reader")
+        self._local = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Commit what was handed in, then let go of the file; blocks until that is done."""
+        self._closed = True
+        self._readers.shutdown()
+        while self._open_readers:
+            self._open_readers.pop().close()
+        # The writer goes last: only it can fold the write-ahead log into the file, which is then
+        # all there is to the ledger, and safe to copy.
+        self._writer.close()
+        self._lock.release()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def record(self, *facts: Fact) -> None:
+        """Commit ``facts`` in one transaction; durable on return."""
+        await asyncio.wrap_future(self._writer.submit(*facts))
+
+    def record_from_thread(self, *facts: Fact) -> "Future[None]":
+        """Hand ``facts`` in from a thread; the future is done when they are durable."""
+        return self._writer.submit(*facts)
+
+    def on_commit(self, listener: Listener) -> None:
+        """Have ``listener`` called on this event loop with the facts of every commit, in order.
+
+        It hears of facts no later than whoever waited for them to be recorded.
+        """
+        loop = asyncio.get_running_loop()
+
+        def tell(facts: Sequence[Fact]) -> None:
+            # The loop may have ended first; then nobody is left to be told.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(listener, facts)
+
+        self._writer.on_commit(tell)
+
+    def next_clip_number(self) -> int:
+        """Return a number that no clip of this ledger has or had."""
+        with self._numbers:
+            self._last_number += 1
+            return self._last_number
+
+    async def set_policy(self, *, required: int, stores: frozenset[str]) -> None:
+        """Say which stores count; derives every clip's place anew when that changed."""
+        policy = Policy(required, stores)
+
+        def change(connection: sqlite3.Connection) -> None:
+            if recording.position(connection).policy == policy:
+                return
+            recording.set_meta(connection, key="required", value=str(required))
+            recording.set_meta(connection, key="stores", value=json.dumps(sorted(stores)))
+            tallying.recount(connection, policy=policy)
+
+        await asyncio.wrap_future(self._writer.submit(change=change))
+
+    async def begin_epoch(self, reason: str) -> int:
+        """Begin the next epoch, in which no receipt counts before it is confirmed anew."""
+        epoch = (await self.head()).epoch + 1
+        await self.record(facts.EpochBegun(epoch=epoch, reason=reason))
+        return epoch
+
+    # --- reading -----------------------------------------------------------------------------
+
+    async def _read(
+        self,
+        question: Callable[Concatenate[sqlite3.Connection, Asked], Answer],
+        *arguments: Asked.args,
+        **named: Asked.kwargs,
+    ) -> Answer:
+        """Answer ``question`` in a reader's thread, from one consistent view."""
+
+        def answer() -> Answer:
+            try:
+                connection = self._reader()
+                connection.execute("BEGIN")
+                try:
+                    return question(connection, *arguments, **named)
+                finally:
+                    connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                raise as_read_error(error) from error
+
+        if self._closed:
+            raise SpoolReadOnly("the ledger is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, answer)
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = open_for_reading(self._path)
+            self._local.connection = connection
+            self._open_readers.append(connection)
+        return connection
+
+    async def clip(self, number: int) -> Clip:
+        """Return one clip. Raises NotFound."""
+        return await self._read(reading.clip, number)
+
+    async def find(self, reference: str) -> Clip:
+        """Return the clip with this id, unique prefix of 6 or more, or key. Raises NotFound."""
+        return await self._read(reading.find, reference)
+
+    async def clips(self, wanted: ClipFilter) -> Sequence[Clip]:
+        """Return clips in the order of their numbers; merged ones are left out."""
+        return await self._read(reading.clips, wanted)
+
+    async def on_camera(self, camera: str) -> Sequence[Clip]:
+        """Return, for every path this camera ever had, the clip that was last seen there."""
+        return await self._read(reading.on_camera, camera)
+
+    async def in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return all clips last seen on their camera in this docking."""
+        return await self._read(reading.in_docking, docking)
+
+    async def by_key(self, key: str) -> Clip | None:
+        """Return the clip with this store key, if there is one."""
+        return await self._read(reading.by_key, key)
+
+    async def partials_left(self) -> Sequence[Clip]:
+        """Return clips with a part in the spool whose docking has ended."""
+        return await self._read(reading.partials_left)
+
+    async def purgeable(self, *, limit: int) -> Sequence[Clip]:
+        """Return proven copies of stored clips, those whose cameras are clear and oldest first."""
+        return await self._read(reading.purgeable, limit)
+
+    async def tally(self, *, docking: str | None = None) -> Tally:
+        """Return how many clips are where; for the station, or for one docking."""
+        return await self._read(reading.tally, docking)
+
+    async def transfer(self, clip: int, *, store: str) -> Transfer | None:
+        """Return one transfer."""
+        return await self._read(reading.transfer, clip, store)
+
+    async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
+        """Return what waits for a store: flagged first, then what was verified first."""
+        return await self._read(reading.awaiting, store, limit)
+
+    async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
+        """Return the receipts a clip has now, one a store."""
+        return await self._read(reading.receipts, clip)
+
+    async def receipt_times(self, clip: int) -> Mapping[str, str]:
+        """Return when each store gave its receipt, RFC 3339 UTC."""
+        return await self._read(reading.receipt_times, clip)
+
+    async def queue(self, store: str | None = None) -> Queue:
+        """Return what waits; a clip that waits for several stores counts once among all."""
+        return await self._read(reading.queue, store)
+
+    async def dockings(
+        self, *, camera: str | None = None, after: str = "", limit: int = 100
+    ) -> Sequence[DockingRow]:
+        """Return dockings in the order of their ids."""
+        return await self._read(reading.dockings, camera, after, limit)
+
+    async def open_dockings(self) -> Sequence[DockingRow]:
+        """Return the dockings without an end."""
+        return await self._read(reading.open_dockings)
+
+    async def set_aside(self) -> frozenset[str]:
+        """Return every camera and docking that a person has set aside, by its bare name."""
+        return await self._read(reading.set_aside)
+
+    async def problems(self) -> Sequence[Problem]:
+        """Return the open problems of the record."""
+        return await self._read(reading.problems)
+
+    async def completeness(self, *, camera: str | None = None) -> Completeness:
+        """Return where every original ever seen is."""
+        return await self._read(reading.completeness, camera)
+
+    async def history(self, clip: int) -> Sequence[EventRow]:
+        """Return everything that happened to one clip."""
+        return await self._read(reading.history, clip)
+
+    async def events_after(self, sequence: int, *, limit: int) -> Sequence[EventRow]:
+        """Return the record from behind ``sequence`` on."""
+        return await self._read(reading.events_after, sequence, limit)
+
+    async def head(self) -> Head:
+        """Return its identity and the end of its record."""
+        return await self._read(reading.head)
+
+    # --- checkpoints -------------------------------------------------------------------------
+
+    async def checkpoint(self) -> Checkpoint:
+        """Return the head of the record as a checkpoint of this moment."""
+        head = await self.head()
+        return Checkpoint(
+            ledger_id=head.ledger_id,
+            epoch=head.epoch,
+            sequence=head.sequence,
+            root=head.root,
+            time_utc=f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%fZ}",
+        )
+
+    async def write_checkpoint(self, folder: Path) -> Checkpoint:
+        """Write the head of the record to the spool's ``folder``, durably, and return it.
+
+        Raises:
+            SpoolReadOnly: it could not be written.
+        """
+        checkpoint = await self.checkpoint()
+        await asyncio.to_thread(checkpoints.write_checkpoint, folder, checkpoint=checkpoint)
+        return checkpoint
+
+    async def compare_with(self, checkpoint: Checkpoint) -> Standing:
+        """Return how this ledger stands to a checkpoint; ``behind`` and ``forked`` are restores."""
+        return await self._read(reading.standing, checkpoint)

@@ -1,0 +1,96 @@
+"""Every query that is asked while the station works; the code that reads takes its SQL from here.
+
+Each one finds its rows by an index and none walks a table, so that a station's millionth clip
+costs what its thousandth did. A test holds all of `HOT_QUERIES` to that, by plan and by steps.
+"""
+
+from typing import Final
+
+from dockd.station.ledger.rows import CLIP_COLUMNS, TRANSFER_COLUMNS
+
+_CLIP = f"SELECT {CLIP_COLUMNS} FROM clips"  # noqa: S608 - constants of this package
+_TRANSFER = f"SELECT {TRANSFER_COLUMNS} FROM transfers"  # noqa: S608 - constants of this package
+# A page: whichever filter has an index leads, and the others are asked of each row.
+_PAGE = """
+clips.merged_into IS NULL AND clips.number > :after
+AND (:camera IS NULL OR +clips.camera = :camera)
+AND (:docking IS NULL OR +clips.docking = :docking)
+AND (:place IS NULL OR +clips.place = :place)
+AND (:held IS NULL OR (clips.holds <> '[]') = :held)
+"""
+_ORDER = "ORDER BY clips.number LIMIT :limit"
+# A held camera or docking keeps its spool copies too, although stores have them.
+_NOT_SET_ASIDE = """
+NOT EXISTS (SELECT 1 FROM holds WHERE subject = 'camera ' || clips.camera)
+AND NOT EXISTS (SELECT 1 FROM sightings JOIN holds
+    ON holds.subject = 'docking ' || sightings.docking WHERE sightings.clip = clips.number)
+"""
+
+HOT_QUERIES: Final[dict[str, str]] = {
+    # --- one clip ---
+    "clip": f"{_CLIP} WHERE clips.number = :number",
+    "clip by key": f"{_CLIP} WHERE clips.key = :key AND clips.merged_into IS NULL",
+    "clips by id": f"""
+        {_CLIP} JOIN ids ON ids.clip = clips.number
+        WHERE ids.id >= :first AND ids.id < :beyond LIMIT :limit
+        """,
+    "verified": "SELECT verified_sequence, verified_at FROM clips WHERE number = :number",
+    "highest number": "SELECT max(number) FROM clips",
+    # --- several clips ---
+    "clips": f"{_CLIP} WHERE {_PAGE} {_ORDER}",
+    "clips of a camera": f"{_CLIP} WHERE clips.camera = :camera AND {_PAGE} {_ORDER}",
+    "clips of a docking": f"{_CLIP} WHERE clips.docking = :docking AND {_PAGE} {_ORDER}",
+    "clips at a place": f"{_CLIP} WHERE clips.place = :place AND {_PAGE} {_ORDER}",
+    "on camera": f"""
+        {_CLIP} JOIN camera_paths ON camera_paths.clip = clips.number
+        WHERE camera_paths.camera = :camera ORDER BY camera_paths.path
+        """,
+    "in docking": f"""
+        {_CLIP} WHERE clips.docking = :docking AND clips.merged_into IS NULL ORDER BY clips.number
+        """,
+    "partials left": f"""
+        {_CLIP} JOIN dockings ON dockings.docking = clips.docking
+        WHERE clips.spool_copy = 'partial' AND clips.merged_into IS NULL
+        AND dockings.ended_at IS NOT NULL ORDER BY clips.number
+        """,
+    "purgeable": f"""
+        {_CLIP} WHERE clips.purge_rank >= 0 AND {_NOT_SET_ASIDE}
+        ORDER BY clips.purge_rank, clips.verified_sequence LIMIT :limit
+        """,
+    # --- transfers ---
+    "transfer": f"{_TRANSFER} WHERE clip = :clip AND store = :store",
+    "refused": "SELECT store FROM transfers WHERE clip = :clip AND state = 'refused'",
+    "receipt": "SELECT * FROM receipts WHERE clip = :clip AND store = :store",
+    "receipts": "SELECT * FROM receipts WHERE clip = :clip ORDER BY store",
+    "awaiting": f"""
+        {_CLIP} JOIN queue ON queue.clip = clips.number
+        WHERE queue.store = :store
+        ORDER BY queue.unflagged, queue.verified_sequence LIMIT :limit
+        """,
+    "queue": "SELECT clips, size_bytes FROM queue_tallies WHERE store = :store",
+    "oldest in queue": """
+        SELECT clips.verified_at FROM queue JOIN clips ON clips.number = queue.clip
+        WHERE queue.store = :store ORDER BY queue.verified_sequence LIMIT 1
+        """,
+    # --- dockings and the station ---
+    "docking": "SELECT * FROM dockings WHERE docking = :docking",
+    "dockings": "SELECT * FROM dockings WHERE docking > :after ORDER BY docking LIMIT :limit",
+    "dockings of a camera": """
+        SELECT * FROM dockings WHERE camera = :camera AND docking > :after
+        ORDER BY docking LIMIT :limit
+        """,
+    "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
+    "set aside": "SELECT DISTINCT subject FROM holds WHERE subject > ''",
+    "problems": "SELECT * FROM problems WHERE opened_sequence > 0 ORDER BY opened_sequence",
+    "tallies": "SELECT place, known, clips, size_bytes FROM tallies WHERE scope = :scope",
+    "originals": "SELECT clips FROM originals WHERE scope = :scope",
+    "probe": "SELECT strength, detail, probed_at FROM probes WHERE store = :store",
+    "meta": "SELECT value FROM meta WHERE key = :key",
+    # --- the record ---
+    "history": "SELECT * FROM events WHERE subject = :subject ORDER BY sequence",
+    "events after": "SELECT * FROM events WHERE sequence > :after ORDER BY sequence LIMIT :limit",
+    "event": "SELECT * FROM events WHERE sequence = :sequence",
+    "last event": """
+        SELECT * FROM events WHERE sequence = (SELECT max(sequence) FROM events)
+        """,
+}

@@ -1,0 +1,279 @@
+"""Reading the ledger: plain functions over one read-only connection, each one consistent view."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from dockd.core.clip import Clip, Place
+from dockd.core.custody import Checkpoint, Link, Standing, compare, genesis
+from dockd.core.facts import ReceiptAccepted
+from dockd.core.health import Problem
+from dockd.core.transfer import Transfer
+from dockd.errors import NotFound
+from dockd.ports.ledger import (
+    ClipFilter,
+    Completeness,
+    DockingRow,
+    EventRow,
+    Head,
+    Queue,
+    Tally,
+)
+from dockd.station.ledger import rows, transferring
+from dockd.station.ledger.deriving import ALL_STORES, STATION, camera_scope, docking_scope
+from dockd.station.ledger.queries import HOT_QUERIES
+from dockd.station.ledger.recording import clip_subject, meta
+
+_SHORTEST_PREFIX: Final = 6
+_ID_DIGITS: Final = 16
+_CANDIDATES_SHOWN: Final = 10
+_BEHIND_ALL_HEX: Final = "g"
+
+
+def _all(connection: sqlite3.Connection, query: str, **values: object) -> list[sqlite3.Row]:
+    return connection.execute(HOT_QUERIES[query], values).fetchall()
+
+
+def _one(connection: sqlite3.Connection, query: str, **values: object) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(HOT_QUERIES[query], values).fetchone()
+    return row
+
+
+def _clips(connection: sqlite3.Connection, query: str, **values: object) -> list[Clip]:
+    return [rows.clip_from(row) for row in _all(connection, query, **values)]
+
+
+# --- clips -----------------------------------------------------------------------------------
+
+
+def clip(connection: sqlite3.Connection, number: int) -> Clip:
+    """Return one clip. Raises NotFound."""
+    row = _one(connection, "clip", number=number)
+    if row is None:
+        raise NotFound(f"there is no clip {number}")
+    return rows.clip_from(row)
+
+
+def by_key(connection: sqlite3.Connection, key: str) -> Clip | None:
+    """Return the clip with this store key, or None."""
+    row = _one(connection, "clip by key", key=key)
+    return rows.clip_from(row) if row else None
+
+
+def find(connection: sqlite3.Connection, reference: str) -> Clip:
+    """Return the clip that a person means: by key, by id, or by a unique beginning of one.
+
+    A clip that was merged leads to the one it was merged into. Of several with one id, the one
+    whose present id it is counts.
+
+    Raises:
+        NotFound: there is none, or there are several; the reason names them.
+    """
+    found = by_key(connection, reference)
+    if found is not None:
+        return found
+    digits = reference.lower()
+    if not (_SHORTEST_PREFIX <= len(digits) <= _ID_DIGITS) or set(digits) - set("0123456789abcdef"):
+        raise NotFound(f"{reference!r} is neither a clip's key nor 6 to 16 digits of its id")
+    beyond = digits + _BEHIND_ALL_HEX
+    limit = _CANDIDATES_SHOWN + 1
+    matches = _clips(connection, "clips by id", first=digits, beyond=beyond, limit=limit)
+    candidates = {one.number: one for one in (_survivor(connection, each) for each in matches)}
+    present = [one for one in candidates.values() if one.id.startswith(digits)]
+    if len(candidates) > 1 and len(present) == 1:
+        return present[0]
+    if len(candidates) == 1:
+        return next(iter(candidates.values()))
+    raise NotFound(_why_none(reference, candidates=list(candidates.values())))
+
+
+def _survivor(connection: sqlite3.Connection, found: Clip) -> Clip:
+    while found.merged_into is not None:
+        found = clip(connection, found.merged_into)
+    return found
+
+
+def _why_none(reference: str, *, candidates: Sequence[Clip]) -> str:
+    if not candidates:
+        return f"no clip has an id that begins with {reference!r}"
+    shown = ", ".join(f"{one.id} (clip {one.number} of camera {one.camera})" for one in candidates)
+    return f"{reference!r} is the beginning of several ids: {shown}"
+
+
+def clips(connection: sqlite3.Connection, wanted: ClipFilter) -> list[Clip]:
+    """Return a page of clips in the order of their numbers."""
+    if wanted.docking is not None:
+        query = "clips of a docking"
+    elif wanted.camera is not None:
+        query = "clips of a camera"
+    elif wanted.place is not None or wanted.held:
+        query = "clips at a place"
+    else:
+        query = "clips"
+    place = wanted.place
+    if place is None and wanted.held and query == "clips at a place":
+        place = Place.HELD
+    return _clips(
+        connection,
+        query,
+        camera=wanted.camera,
+        docking=wanted.docking,
+        place=place,
+        held=None if wanted.held is None else int(wanted.held),
+        after=wanted.after,
+        limit=wanted.limit,
+    )
+
+
+def on_camera(connection: sqlite3.Connection, camera: str) -> list[Clip]:
+    """Return, for every path this camera ever had, the clip that was last seen there."""
+    return _clips(connection, "on camera", camera=camera)
+
+
+def in_docking(connection: sqlite3.Connection, docking: str) -> list[Clip]:
+    """Return the clips last seen on their camera in this docking."""
+    return _clips(connection, "in docking", docking=docking)
+
+
+def partials_left(connection: sqlite3.Connection) -> list[Clip]:
+    """Return the clips that a camera left behind half copied."""
+    return _clips(connection, "partials left")
+
+
+def purgeable(connection: sqlite3.Connection, limit: int) -> list[Clip]:
+    """Return proven copies of stored clips: those gone from their cameras, then the oldest."""
+    return _clips(connection, "purgeable", limit=limit)
+
+
+def tally(connection: sqlite3.Connection, docking: str | None) -> Tally:
+    """Return how many clips are where."""
+    scope = STATION if docking is None else docking_scope(docking)
+    clips_at = dict.fromkeys(Place, 0)
+    bytes_at = dict.fromkeys(Place, 0)
+    for row in _all(connection, "tallies", scope=scope):
+        clips_at[Place(row["place"])] += row["clips"]
+        bytes_at[Place(row["place"])] += row["size_bytes"]
+    return Tally(clips=clips_at, size_bytes=bytes_at)
+
+
+def completeness(connection: sqlite3.Connection, camera: str | None) -> Completeness:
+    """Return where every original is; one without any known copy is ``gone`` and nowhere else."""
+    scope = STATION if camera is None else camera_scope(camera)
+    at = dict.fromkeys(Place, 0)
+    gone = 0
+    for row in _all(connection, "tallies", scope=scope):
+        if row["known"]:
+            at[Place(row["place"])] += row["clips"]
+        else:
+            gone += row["clips"]
+    originals = _one(connection, "originals", scope=scope)
+    return Completeness(scope=scope, seen=originals["clips"] if originals else 0, at=at, gone=gone)
+
+
+# --- transfers -------------------------------------------------------------------------------
+
+
+def transfer(connection: sqlite3.Connection, number: int, store: str) -> Transfer | None:
+    """Return one transfer, or None."""
+    return transferring.load(connection, clip=number, store=store)
+
+
+def awaiting(connection: sqlite3.Connection, store: str, limit: int) -> list[Clip]:
+    """Return what waits for a store: flagged first, then what was verified first."""
+    return _clips(connection, "awaiting", store=store, limit=limit)
+
+
+def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepted]:
+    """Return the receipts a clip has now."""
+    return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]
+
+
+def receipt_times(connection: sqlite3.Connection, number: int) -> Mapping[str, str]:
+    """Return when each store gave its receipt."""
+    found = _all(connection, "receipts", clip=number)
+    return {row["store"]: row["received_at"] for row in found}
+
+
+def queue(connection: sqlite3.Connection, store: str | None) -> Queue:
+    """Return what waits for one store, or for any."""
+    name = ALL_STORES if store is None else store
+    counted = _one(connection, "queue", store=name)
+    oldest = _one(connection, "oldest in queue", store=name)
+    return Queue(
+        clips=counted["clips"] if counted else 0,
+        size_bytes=counted["size_bytes"] if counted else 0,
+        oldest_verified_at=oldest["verified_at"] if oldest else None,
+    )
+
+
+# --- the station -----------------------------------------------------------------------------
+
+
+def dockings(
+    connection: sqlite3.Connection, camera: str | None, after: str, limit: int
+) -> list[DockingRow]:
+    """Return a page of dockings in the order of their ids."""
+    query = "dockings" if camera is None else "dockings of a camera"
+    values = {"after": after, "limit": limit, "camera": camera}
+    return [rows.docking_from(row) for row in _all(connection, query, **values)]
+
+
+def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
+    """Return the dockings without an end."""
+    return [rows.docking_from(row) for row in _all(connection, "open dockings")]
+
+
+def set_aside(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return every camera and docking that a person has set aside, by its bare name."""
+    subjects = (row["subject"] for row in _all(connection, "set aside"))
+    return frozenset(subject.partition(" ")[2] for subject in subjects)
+
+
+def problems(connection: sqlite3.Connection) -> list[Problem]:
+    """Return the open problems, oldest first."""
+    return [rows.problem_from(row) for row in _all(connection, "problems")]
+
+
+# --- the record ------------------------------------------------------------------------------
+
+
+def history(connection: sqlite3.Connection, number: int) -> list[EventRow]:
+    """Return everything that happened to one clip."""
+    found = _all(connection, "history", subject=clip_subject(number))
+    return [rows.event_from(row) for row in found]
+
+
+def events_after(connection: sqlite3.Connection, sequence: int, limit: int) -> list[EventRow]:
+    """Return the record from behind ``sequence`` on."""
+    found = _all(connection, "events after", after=sequence, limit=limit)
+    return [rows.event_from(row) for row in found]
+
+
+def head(connection: sqlite3.Connection) -> Head:
+    """Return the ledger's identity and the end of its record."""
+    ledger_id = meta(connection, key="ledger_id")
+    last = _one(connection, "last event")
+    begin = genesis(ledger_id)
+    return Head(
+        ledger_id=ledger_id,
+        epoch=int(meta(connection, key="epoch")),
+        spool_id=meta(connection, key="spool_id"),
+        sequence=last["sequence"] if last else begin.sequence,
+        root=last["own_hash"] if last else begin.own_hash,
+    )
+
+
+def standing(connection: sqlite3.Connection, checkpoint: Checkpoint) -> Standing:
+    """Return how this ledger stands to a checkpoint that was taken of it."""
+    now = head(connection)
+
+    def own_hash_at(sequence: int) -> str | None:
+        row = _one(connection, "event", sequence=sequence)
+        return str(row["own_hash"]) if row else None
+
+    return compare(
+        Link(now.sequence, now.root),
+        ledger_id=now.ledger_id,
+        checkpoint=checkpoint,
+        own_hash_at=own_hash_at,
+    )

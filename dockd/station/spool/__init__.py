@@ -1,0 +1,1 @@
+"""The spool: the station's own durable store of footage, proven against the device itself."""

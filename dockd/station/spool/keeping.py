@@ -1,0 +1,219 @@
+"""Proven copies under their own names: kept, found again, purged.
+
+The sidecar becomes durable first and the clip's name second, so that wherever a clip is, its
+sidecar says whose it is. Every step may be done again after a crash.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from dockd.core import sidecar as sidecars
+from dockd.core.clip import Clip
+from dockd.errors import SpoolChanged
+from dockd.station.spool import layout, linux
+from dockd.station.spool.disk import Disk
+from dockd.station.spool.identity import sync_folder, write_whole
+
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def keep(root: int, *, clip: Clip, part_name: str, sidecar: bytes, disk: Disk) -> None:
+    """Rename a proven ``.part`` to its home, with its sidecar; both are durable on return.
+
+    Raises:
+        FileNotFoundError: neither the ``.part`` nor a kept copy is there.
+        OSError: the disk failed.
+    """
+    part = f"{layout.INCOMING}/{part_name}"
+    home = _home_for(root, clip=clip)
+    if not exists(root, part) and not exists(root, home):
+        raise FileNotFoundError(part)
+    _make_folders(root, folder=layout.folder_of(home), disk=disk)
+    write_whole(
+        layout.sidecar_of(home),
+        content=sidecar,
+        temporary=f"{part}.json",
+        directory=root,
+        disk=disk,
+    )
+    _rename(root, part=part, home=home)
+    sync_folder(layout.folder_of(home), directory=root, disk=disk)
+    sync_folder(layout.INCOMING, directory=root, disk=disk)
+
+
+def _rename(root: int, *, part: str, home: str) -> None:
+    if not exists(root, part):
+        # Renamed before a crash; what is at home is what was proven.
+        return
+    if exists(root, home):
+        # The clip's own earlier copy, found bad since: this one has just been proven.
+        os.rename(part, home, src_dir_fd=root, dst_dir_fd=root)
+    else:
+        linux.rename_to_nothing(part, home, directory=root)
+
+
+def find(root: int, *, clip: Clip) -> str | None:
+    """Return where a clip is kept, or None."""
+    # The last place first: it is the clip's alone, while the first may be another clip's.
+    for home in reversed(layout.homes(clip)):
+        if exists(root, home) and _is_ours(root, home=home, clip=clip):
+            return home
+    return None
+
+
+def unrecorded(root: int, *, clip: Clip) -> tuple[str, ...]:
+    """Return where a copy may be that was kept before a crash took its record away.
+
+    Its sidecar names the clip; the digest is known when the copy was recorded as whole.
+    """
+    copied = replace(clip, sha256=clip.sha256 or clip.copied_sha256)
+    return tuple(
+        home
+        for home in reversed(layout.homes(copied))
+        if _has_our_sidecar(root, home=home, clip=copied)
+    )
+
+
+def open_kept(root: int, *, clip: Clip) -> int:
+    """Return a descriptor of a kept clip.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        SpoolChanged: what is there has another size than was proven.
+    """
+    home = find(root, clip=clip)
+    if home is None:
+        raise FileNotFoundError(layout.homes(clip)[0])
+    descriptor = os.open(home, _FILE_FLAGS, dir_fd=root)
+    found_bytes = os.fstat(descriptor).st_size
+    if found_bytes != clip.stored_size_bytes:
+        os.close(descriptor)
+        raise SpoolChanged(
+            f"the kept copy of clip {clip.id} has {found_bytes} bytes, "
+            f"and {clip.stored_size_bytes} were proven",
+            path=home,
+        )
+    return descriptor
+
+
+def purge(root: int, *, clip: Clip, disk: Disk) -> None:
+    """Remove a clip's sidecar and then its copy, and the folders that this leaves empty."""
+    home = find(root, clip=clip)
+    if home is None:
+        return
+    for name in (layout.sidecar_of(home), home):
+        try:
+            os.unlink(name, dir_fd=root)
+        except FileNotFoundError:
+            continue
+    folder = layout.folder_of(home)
+    sync_folder(folder, directory=root, disk=disk)
+    while folder != layout.CLIPS:
+        try:
+            os.rmdir(folder, dir_fd=root)
+        except OSError:
+            return
+        folder = layout.folder_of(folder)
+
+
+def kept_sidecars(root: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the home and the sidecar's content of every kept clip whose copy is there."""
+    for folder, _, names, descriptor in os.fwalk(layout.CLIPS, dir_fd=root, follow_symlinks=False):
+        for name in sorted(names):
+            if not name.endswith(layout.SIDECAR_SUFFIX):
+                continue
+            home = f"{folder}/{name.removesuffix(layout.SIDECAR_SUFFIX)}"
+            if exists(root, home):
+                yield home, _content(name, directory=descriptor)
+
+
+def exists(root: int, name: str) -> bool:
+    """Return whether a file is there."""
+    try:
+        os.stat(name, dir_fd=root, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _home_for(root: int, *, clip: Clip) -> str:
+    """Return the first place that is the clip's already or nobody's.
+
+    The last place has the clip's digest in its name, so nothing else can be there.
+    """
+    *shared, own = layout.homes(clip)
+    for home in shared:
+        if _is_free(root, home=home) or _has_our_sidecar(root, home=home, clip=clip):
+            return home
+    return own
+
+
+def _is_free(root: int, *, home: str) -> bool:
+    """Return whether nothing is there, and no file stands where a folder on the way would be."""
+    folder = home
+    while (folder := layout.folder_of(folder)) != layout.CLIPS:
+        try:
+            os.close(os.open(folder, _FOLDER_FLAGS, dir_fd=root))
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            return False
+        break
+    return not exists(root, home) and not exists(root, layout.sidecar_of(home))
+
+
+def _is_ours(root: int, *, home: str, clip: Clip) -> bool:
+    """Return whether the copy at ``home`` is this clip's.
+
+    A sidecar goes first when its clip is purged, and may be lost with a bad block: then the size
+    that was proven has to do, and whoever reads the copy finds its digest.
+    """
+    try:
+        found = _sidecar(root, home=home)
+    except (FileNotFoundError, ValueError):
+        return _size_bytes(root, home) == clip.stored_size_bytes
+    return (found.path, found.sha256) == (clip.path, clip.sha256)
+
+
+def _has_our_sidecar(root: int, *, home: str, clip: Clip) -> bool:
+    try:
+        found = _sidecar(root, home=home)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    if clip.sha256 is None:
+        # A partial copy: nobody knows a digest before it is read back.
+        return found.partial and (found.number, found.path) == (clip.number, clip.path)
+    return (found.path, found.sha256) == (clip.path, clip.sha256)
+
+
+def _sidecar(root: int, *, home: str) -> Clip:
+    """Return the clip that the sidecar at ``home`` is about."""
+    return sidecars.decode(_content(layout.sidecar_of(home), directory=root)).clip
+
+
+def _size_bytes(root: int, name: str) -> int | None:
+    try:
+        return os.stat(name, dir_fd=root, follow_symlinks=False).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _content(name: str, *, directory: int) -> bytes:
+    descriptor = os.open(name, _FILE_FLAGS, dir_fd=directory)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def _make_folders(root: int, *, folder: str, disk: Disk) -> None:
+    """Make ``folder`` and those above it, each durable in its parent."""
+    made = ""
+    for name in folder.split("/"):
+        parent, made = made or ".", f"{made}/{name}".lstrip("/")
+        try:
+            os.mkdir(made, 0o750, dir_fd=root)
+        except FileExistsError:
+            continue
+        sync_folder(parent, directory=root, disk=disk)

@@ -1,0 +1,130 @@
+"""Back from the device: what the spool really holds, hashed past the page cache."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import xxhash
+
+from dockd.errors import CameraGone
+from dockd.ports.camera import StopFlag
+from dockd.ports.spool import Proof
+from dockd.station.spool import linux
+from dockd.station.spool.buffers import Buffers
+from dockd.station.spool.direct_io import Opened, aligned
+from dockd.station.spool.disk import writing
+
+DIRECT: Final = "direct"
+MISSING: Final = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What to read back: bytes from the file's beginning, in parts of so many bytes."""
+
+    size_bytes: int
+    part_size_bytes: int
+
+
+def read_back(opened: Opened, *, extent: Extent, buffers: Buffers, stop: StopFlag) -> Proof:
+    """Read a durable file from the device and hash it whole and by parts.
+
+    A file that ends early, or that the device gives only up to a read error, yields the proof of
+    what could be had: its size and digest are not the copy's, which is then made again.
+
+    Raises:
+        CameraGone: ``stop`` said so.
+        FsyncFailed: pages that were to be dropped could not be written.
+    """
+    drop_cache(opened.descriptor)
+    digests = _Digests(part_size_bytes=extent.part_size_bytes)
+    with buffers.lease() as buffer:
+        while digests.size_bytes < extent.size_bytes:
+            if stop():
+                raise CameraGone("the read-back was stopped")
+            content = _read(opened.descriptor, buffer, digests=digests, extent=extent)
+            if not content:
+                break
+            digests.update(content)
+    return Proof(
+        size_bytes=digests.size_bytes,
+        sha256=digests.whole.hexdigest(),
+        xxh128=digests.fast.hexdigest(),
+        part_size_bytes=extent.part_size_bytes,
+        part_sha256=digests.parts(),
+        method=_method(opened, size_bytes=digests.size_bytes),
+    )
+
+
+def nothing(*, part_size_bytes: int) -> Proof:
+    """Return the proof of a copy that is not there; its digest is that of no content at all."""
+    return Proof(
+        size_bytes=0,
+        sha256="",
+        xxh128="",
+        part_size_bytes=part_size_bytes,
+        part_sha256=(),
+        method=MISSING,
+    )
+
+
+class _Digests:
+    """SHA-256 and XXH128 of the whole, and SHA-256 of every part, over content in order."""
+
+    def __init__(self, *, part_size_bytes: int) -> None:
+        self.size_bytes = 0
+        self.whole = hashlib.sha256()
+        self.fast = xxhash.xxh3_128()
+        self._part_size_bytes = part_size_bytes
+        self._ended: list[str] = []
+        self._part = hashlib.sha256()
+
+    def left_in_part(self) -> int:
+        """Return how many bytes the present part still lacks."""
+        return self._part_size_bytes - self.size_bytes % self._part_size_bytes
+
+    def update(self, content: memoryview) -> None:
+        """Go on over ``content``, which does not cross the end of a part."""
+        self.whole.update(content)
+        self.fast.update(content)
+        self._part.update(content)
+        self.size_bytes += len(content)
+        if self.size_bytes % self._part_size_bytes == 0:
+            self._ended.append(self._part.hexdigest())
+            self._part = hashlib.sha256()
+
+    def parts(self) -> tuple[str, ...]:
+        """Return the digests of the parts; an empty file is one empty part."""
+        if self._ended and self.size_bytes % self._part_size_bytes == 0:
+            return tuple(self._ended)
+        return (*self._ended, self._part.hexdigest())
+
+
+def _read(descriptor: int, buffer: memoryview, *, digests: _Digests, extent: Extent) -> memoryview:
+    wanted = min(len(buffer), digests.left_in_part(), extent.size_bytes - digests.size_bytes)
+    try:
+        # Whole blocks, as O_DIRECT wants them; the device gives less only at the end of the file.
+        count = os.preadv(descriptor, [buffer[: aligned(wanted)]], digests.size_bytes)
+    except OSError:
+        return buffer[:0]
+    return buffer[: min(count, wanted)]
+
+
+def drop_cache(descriptor: int) -> None:
+    """Ask the kernel to forget the file's pages; dirty ones are written out first.
+
+    Raises:
+        FsyncFailed: they cannot be.
+    """
+    with writing("a copy that was to be read back"):
+        os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _method(opened: Opened, *, size_bytes: int) -> str:
+    if opened.cached_because is not None:
+        return f"cache-dropped: {opened.cached_because}"
+    if linux.has_resident_pages(opened.descriptor, size_bytes=size_bytes):
+        return "cache-dropped: pages were resident after the read"
+    return DIRECT
