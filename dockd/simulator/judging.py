@@ -90,7 +90,7 @@ def judge(
 
 
 def strangers(footage: Iterable[Footage], *, store: StoreContent) -> list[str]:
-    """Complain of every object that is no clip of any camera: a byte that arrived twice, or torn."""
+    """Complain of every object that is no clip of any camera: bytes that came twice, or torn."""
     known = {key for of_camera in footage for key in _keys(of_camera).values()}
     return [f"the store has {key}, which is no clip" for key in store.versions if key not in known]
 
