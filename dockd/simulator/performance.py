@@ -107,7 +107,13 @@ class Performance:
             f"{options.cameras} cameras record {options.size_bytes / 1024**3:.2f} GiB; "
             "SeaweedFS starts"
         )
-        shots = plan(options.cameras, size_bytes=options.size_bytes, seed=options.seed)
+        shots = plan(
+            options.cameras,
+            size_bytes=options.size_bytes,
+            seed=options.seed,
+            # Long enough to be interrupted, where anything is to be.
+            long_clip=options.faults,
+        )
         with Progress(
             console=self._console,
             transient=True,
