@@ -19,9 +19,9 @@ from dockd.errors import (
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Outgoing, Proven, Store
+from dockd.stages.confirming import accepted
 from dockd.stages.outgoing import outgoing
 from dockd.stages.threads import in_thread
-from dockd.stages.wipe import accepted
 
 _RESTARTS_BEFORE_A_PERSON: Final = 20
 
