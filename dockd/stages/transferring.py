@@ -9,11 +9,11 @@ from dockd.core.clip import Clip
 from dockd.core.receipt import Judgement
 from dockd.core.transfer import PartState, State, Step, Transfer
 from dockd.errors import (
+    DockdError,
     IllegalFact,
     StoreChecksumMismatch,
     StoreConflict,
     StoreLostObject,
-    TransientError,
     UploadVanished,
 )
 from dockd.ports.ledger import Ledger
@@ -186,8 +186,12 @@ class _Carriage:
                     await self._owner.window.enter()
                     await self._record(facts.PartSending, index=index)
                     group.create_task(self._send_part(current, index))
-        except* (TransientError, StoreChecksumMismatch) as raised:
-            raise _one_of(raised) from None
+        except BaseExceptionGroup as raised:
+            # Not `except*`, which would wrap what is raised here into a group again.
+            expected, others = raised.split(DockdError)
+            if expected is None or others is not None:
+                raise
+            raise _one_of(expected) from None
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         well = False
@@ -272,6 +276,6 @@ class _Carriage:
         await self._owner.record(self._fact(kind, **fields))
 
 
-def _one_of(raised: BaseExceptionGroup[Exception]) -> Exception:
+def _one_of(raised: BaseExceptionGroup[DockdError]) -> DockdError:
     error = raised.exceptions[0]
     return _one_of(error) if isinstance(error, BaseExceptionGroup) else error
