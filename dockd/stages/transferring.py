@@ -45,6 +45,7 @@ class Transferring:
         self._spool = spool
         self._window = window
         self._station = station
+        self._damaged: set[tuple[int, int]] = set()
 
     async def carry(self, clip: Clip, store: Store) -> None:
         """Bring a proven clip to a receipt.
@@ -81,6 +82,12 @@ class Transferring:
             )
         )
         return False
+
+    def damaged_again(self, clip: Clip, index: int) -> bool:
+        """Return whether a part arrived damaged before in this run, and remember that it did."""
+        again = (clip.number, index) in self._damaged
+        self._damaged.add((clip.number, index))
+        return again
 
     async def record(self, fact: facts.ClipFact, *more: facts.ClipFact) -> None:
         """Commit facts; durable on return."""
@@ -201,9 +208,8 @@ class _Carriage:
             )
             await self._record(facts.PartStored, index=index, etag=etag)
             well = True
-        except StoreChecksumMismatch:
-            await self._mismatch(facts.PartUnsent, index=index)
-            raise
+        except StoreChecksumMismatch as error:
+            await self._mismatch(error, index=index)
         finally:
             await self._owner.window.leave(well=well)
 
@@ -248,9 +254,18 @@ class _Carriage:
             raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
         raise StoreConflict(f"{self._store.name} holds other content at {self._sent.expected.key}")
 
-    async def _mismatch(self, kind: type[facts.PartUnsent], *, index: int) -> None:
-        await self._record(kind, index=index)
-        await self._owner.spool_copy_holds(self._clip)
+    async def _mismatch(self, error: StoreChecksumMismatch, *, index: int) -> None:
+        """Send a part that arrived damaged once more, if our own copy is still what it was.
+
+        Raises:
+            TransientError: it is worth another try.
+            StoreChecksumMismatch: it was damaged again; a person looks at what lies between.
+        """
+        await self._record(facts.PartUnsent, index=index)
+        holds = await self._owner.spool_copy_holds(self._clip)
+        if holds and self._owner.damaged_again(self._clip, index):
+            raise error
+        raise TransientError(error.reason, slug=error.slug, owner=error.owner)
 
     async def _vanished(self, current: Transfer, error: UploadVanished) -> None:
         """Start over, unless the upload vanished because its object came into being."""
