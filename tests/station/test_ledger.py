@@ -181,14 +181,17 @@ async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
-    """Only stored copies make room, the wiped before the others; what is set aside stays."""
+    """Stored copies make room, the wiped ones first; what is being wiped or set aside stays."""
     other = "20261123T020000Z-00000002"
     with parts.ledger_at(path) as ledger:
         await ledger.set_policy(required=1, stores=STORES)
         await ledger.record(parts.docked(), parts.docked(other, camera="BWC-2"))
         for clip in (1, 2, 3):
             await ledger.record(*parts.proven(clip))
-        await ledger.record(*parts.stored(1), *parts.stored(2), *parts.wiped(2))
+        intended, wiped = parts.wiped(2)
+        await ledger.record(*parts.stored(1), *parts.stored(2), intended)
+        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [1]
+        await ledger.record(wiped)
         assert [clip.number for clip in await ledger.purgeable(limit=9)] == [2, 1]
         aside = {"subject": f"camera {parts.CAMERA}", "hold": "legal", "why": "w", "actor": "a"}
         await ledger.record(facts.SetAside(**aside))  # type: ignore[arg-type]
