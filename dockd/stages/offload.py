@@ -87,12 +87,18 @@ class Offload:
         trouble = await self._bring_over(stay, tasks)
         if trouble is not None:
             raise trouble
+        if listing.unreadable:
+            raise ClipUnreadable(listing.unreadable[0].reason)
         return len(listing.files)
 
     async def _plan(self, stay: Stay, listing: Listing) -> Sequence[_Task]:
         """Record what the listing says and return the clips to copy, flagged ones first."""
         files = {file.path: file for file in listing.files}
-        known = await self._ledger.on_camera(stay.camera.serial)
+        known = [
+            clip
+            for clip in await self._ledger.on_camera(stay.camera.serial)
+            if not listing.may_hide(clip.path)
+        ]
         decisions = redock.plan(stay.docking, map(_found, listing.files), known)
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
         stay.news = stay.news or bool(recorded)
@@ -164,9 +170,13 @@ class Offload:
             async with asyncio.TaskGroup() as group:
                 for task in tasks:
                     await self._bring_over_one(stay, task, group=group, troubles=troubles)
-        except* DockdError as raised:
+        except BaseExceptionGroup as raised:
+            # Not `except*`, which would wrap what is raised here into a group again.
+            expected, others = raised.split(DockdError)
+            if expected is None or others is not None:
+                raise
             # One is enough to go by: the stay retries as a whole, or its camera is gone.
-            raise _first(raised) from None
+            raise _first(expected) from None
         return troubles[-1] if troubles else None
 
     async def _bring_over_one(
