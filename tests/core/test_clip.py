@@ -203,7 +203,7 @@ def test_a_part_again_begins_the_copy_anew_from_there() -> None:
         ((copied(), HELD), MERGED),
         ((), verified()),
         ((copied(),), verified(sha256=OTHER_SHA)),
-        ((*PROVEN, LOST), copied(sha256=OTHER_SHA)),
+        ((*PROVEN, LOST, copied(sha256=OTHER_SHA)), verified(sha256=OTHER_SHA)),
         ((), part(1)),
         ((part(0),), part(1, offset=3)),
         (PROVEN, seen_again(size_bytes=9)),

@@ -88,6 +88,12 @@ def test_an_id_is_sixteen_hex_digits_of_the_key() -> None:
     assert naming.clip_id("") == "e3b0c44298fc1c14"
 
 
+def test_a_docking_says_when_it_began() -> None:
+    """Anybody can read a docking's beginning from its id."""
+    when = datetime(2026, 11, 23, 1, 59, tzinfo=UTC)
+    assert naming.docked_at(naming.docking_id(when, random_bytes=b"1234")) == when
+
+
 def test_a_docking_is_named_by_its_time_and_chance() -> None:
     """A docking's id sorts by time and does not collide within a second."""
     when = datetime(2026, 11, 23, 1, 59, tzinfo=UTC)

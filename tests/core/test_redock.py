@@ -15,6 +15,7 @@ from tests.core.clip_facts import (
     HELD,
     INTENDED,
     LOST,
+    OTHER_SHA,
     PATH,
     PROVEN,
     PURGED,
@@ -34,6 +35,7 @@ OTHER_MTIME = replace(FILE, mtime_ns=2)
 NEW = after()
 BEGUN = after(part(0))
 VERIFIED = after(*PROVEN)
+OTHER = verified(2, sha256=OTHER_SHA)
 PARTIAL = after(part(0), verified(size_bytes=2))
 WIPING = after(*STORED, INTENDED)
 CLEARED = after(*STORED, INTENDED, WIPED)
@@ -225,3 +227,23 @@ def test_a_whole_file_that_equals_a_partial_copy_makes_it_whole() -> None:
     _, _, stays = merged(whole, PARTIAL, replace(verified(2, size_bytes=2), partial=False))
     assert not stays.partial
     assert (stays.size_bytes, stays.hashed_in) == (2, "d2")
+
+
+@pytest.mark.parametrize("left", [(), (GONE,)])
+def test_a_copy_that_is_other_content_becomes_a_clip_of_its_own(
+    left: tuple[facts.ClipFact, ...],
+) -> None:
+    """What was copied for a purged clip and is not it is kept: it may be all there is."""
+    clip = after(*STORED, PURGED, copied(sha256=OTHER_SHA), *left)
+    assert clip.hashed_in is None
+    first, *others = (
+        [fact for fact in redock.split(clip, number=2, verified=OTHER) if fact.clip == number]
+        for number in (1, 2)
+    )
+    was = after(*first, clip=clip)
+    assert (was.camera_copy, was.spool_copy, was.sha256) == (CameraCopy.GONE, SpoolCopy.NONE, SHA)
+    seen_first, *then = others[0]
+    assert isinstance(seen_first, facts.ClipSeen)
+    now = after(*then, OTHER, clip=clips.born(seen_first))
+    assert (now.spool_copy, now.sha256, now.hashed_in) == (SpoolCopy.PROVEN, OTHER_SHA, None)
+    assert (now.camera_copy is CameraCopy.GONE) == bool(left)
