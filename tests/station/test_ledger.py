@@ -356,11 +356,13 @@ async def test_places_follow_the_policy(path: Path) -> None:
 
 @pytest.mark.asyncio
 async def test_nothing_is_recorded_after_the_close(path: Path) -> None:
-    """A fact handed in after the close is refused, never silently lost."""
+    """A fact handed in after the close is refused, never silently lost; so is a question."""
     with parts.ledger_at(path) as ledger:
         pass
     with pytest.raises(SpoolReadOnly, match="closed"):
         ledger.record_from_thread(parts.docked()).result(timeout=5)
+    with pytest.raises(SpoolReadOnly, match="closed"):
+        await ledger.head()
 
 
 def test_only_one_process_writes(path: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ from dockd.core.custody import Checkpoint, Standing
 from dockd.core.facts import FACTS, Fact, ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
+from dockd.errors import SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import (
     ClipFilter,
@@ -54,26 +55,21 @@ def open_ledger(path: Path, *, clock: Clock, faults: FaultPoint | None = None) -
         PermanentError: it is damaged, or a newer dockd wrote it.
         SpoolReadOnly, SpoolFull: it cannot be written.
     """
-    lock = Lock(path)
-    try:
-        connection = _opened(path, ledger_id=clock.random_bytes(LEDGER_ID_BYTES).hex())
-        return SqliteLedger(path, connection=connection, lock=lock, clock=clock, faults=faults)
-    except sqlite3.Error as error:
-        lock.release()
-        raise as_write_error(error) from error
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _opened(path: Path, *, ledger_id: str) -> sqlite3.Connection:
-    connection = open_for_writing(path)
-    try:
-        migrate(connection, path=path, ledger_id=ledger_id)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    with ExitStack() as unless_open:
+        lock = Lock(path)
+        unless_open.callback(lock.release)
+        try:
+            connection = open_for_writing(path)
+            unless_open.callback(connection.close)
+            ledger_id = clock.random_bytes(LEDGER_ID_BYTES).hex()
+            migrate(connection, path=path, ledger_id=ledger_id)
+            ledger = SqliteLedger(
+                path, connection=connection, lock=lock, clock=clock, faults=faults
+            )
+        except sqlite3.Error as error:
+            raise as_write_error(error) from error
+        unless_open.pop_all()
+    return ledger
 
 
 def fault_points() -> list[str]:
@@ -104,13 +100,17 @@ class SqliteLedger:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
 
     def close(self) -> None:
         """Commit what was handed in, then let go of the file; blocks until that is done."""
-        self._writer.close()
+        self._closed = True
         self._readers.shutdown()
         while self._open_readers:
             self._open_readers.pop().close()
+        # The writer goes last: only it can fold the write-ahead log into the file, which is then
+        # all there is to the ledger, and safe to copy.
+        self._writer.close()
         self._lock.release()
 
     # --- writing -----------------------------------------------------------------------------
@@ -183,6 +183,8 @@ class SqliteLedger:
             except sqlite3.Error as error:
                 raise as_read_error(error) from error
 
+        if self._closed:
+            raise SpoolReadOnly("the ledger is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, answer)
 
     def _reader(self) -> sqlite3.Connection:
