@@ -25,7 +25,7 @@ REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
 # Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
 # in the kernel and a slow link looks like a dead one (FACTS.md 4).
 _TCP_NOTSENT_LOWAT: Final = 25
-_UNSENT_BYTES: Final = 256 * 1024
+_UNSENT_BYTES: Final = 512 * 1024
 _LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30)
 
 
