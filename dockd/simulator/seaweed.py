@@ -52,7 +52,8 @@ class SeaweedFS:
             "store",
             command=[_weed(), *self._flags(data=folder / "store", users=users)],
             folder=folder,
-            environment={},
+            # Where it writes its logs, unasked.
+            environment={"TMPDIR": str(folder)},
         )
 
     def _flags(self, *, data: Path, users: Path) -> list[str]:
