@@ -15,6 +15,7 @@ import pytest
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 
 DEMO = [sys.executable, "-m", "dockd", "demo"]
+ROW = re.compile(r"^ *(BWC-\d+) +(\S+) .* (\w{12}) +(\w{12}) +(\d) +(\w+)", re.MULTILINE)
 SMALL = [*DEMO, "--no-faults", "--cameras", "2", "--size", "24MiB", "--speed", "0"]
 
 
