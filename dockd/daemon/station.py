@@ -32,6 +32,7 @@ _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
 # Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
 _RATE_LOOK_S: Final = 5.0
+_STATUS_LOOK_S: Final = 10.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -166,6 +167,7 @@ class Station:
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")
             group.create_task(self._follow_windows(), name="rate windows")
+            group.create_task(self._tell_status(), name="status line")
             group.create_task(self._keep_house(group), name="housekeeping")
             self._notifier.ready()
             await signals.stop.wait()
@@ -203,6 +205,17 @@ class Station:
     def set_rate(self) -> None:
         """Put the rate limit of this time of day in force."""
         self.rate.change(building.rate_now(self.config, now=self._clock.now()))
+
+    async def _tell_status(self) -> None:
+        """Keep the line that ``systemctl status`` shows true."""
+        while True:
+            queue = await self.ledger.queue()
+            docked = sum(slot.camera is not None for slot in self.board.snapshots())
+            problems = len(self.problems.current())
+            self._notifier.status(
+                f"{docked} cameras docked, {queue.clips} clips to send, {problems} problems"
+            )
+            await self._clock.sleep(_STATUS_LOOK_S)
 
     async def _follow_windows(self) -> None:
         while True:

@@ -22,6 +22,9 @@ from dockd.stages.transferring import Transferring
 _CANDIDATES: Final = 256
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
 _CLIP_TROUBLE: Final = (
+    "store-lost-object",
+    "upload-vanished",
+    "clip-unreadable",
     "store-conflict",
     "store-checksum-mismatch",
     "store-rejected-clip",
@@ -149,7 +152,7 @@ class Upload:
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""
-        subject = self._subject if error.slug.startswith("store-") else f"clip {clip.id}"
+        subject = self._subject if error.slug in _REACHING else f"clip {clip.id}"
         await self._problems.open(error.slug, subject=subject, reason=error.reason)
         self._delay(clip, retry_after_s=error.retry_after_s)
 
