@@ -9,7 +9,13 @@ from typing import Literal
 
 from dockd.core import clearance, facts, receipt
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import CameraGone, ClipChangedWhileRead, DockdError, StoreLostObject
+from dockd.errors import (
+    CameraGone,
+    ClipChangedWhileRead,
+    ClipUnreadable,
+    DockdError,
+    StoreLostObject,
+)
 from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -366,13 +372,16 @@ def _is_verified(clip: Clip) -> bool:
 
 
 def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was refused was."""
+    """Delete files while the camera is writable; return why each that was refused was.
+
+    A file that cannot be deleted, whatever its reason, does not keep the others on the camera.
+    """
     refused: dict[bytes, str] = {}
     with camera.writable() as eraser:
         for file in files:
             try:
                 eraser.erase(file)
-            except ClipChangedWhileRead as error:
+            except (ClipChangedWhileRead, ClipUnreadable) as error:
                 refused[file.path] = error.reason
     return refused
 
