@@ -69,7 +69,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of a clip: its index, its place in bytes, and its SHA-256 in hex."""
+    """One part of a clip: its index, its place in bytes, and a SHA-256 in hex.
+
+    ``sha256`` is of the clip from its first byte to the end of this part, so that whoever goes on
+    behind the part has read all that it vouches for.
+    """
 
     index: int
     offset: int

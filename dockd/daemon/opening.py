@@ -77,32 +77,34 @@ async def settle_spool(opened: Opened, *, problems: ProblemBoard) -> None:
         await opened.ledger.record(facts.SpoolAdopted(spool_id=spool_id))
 
 
-async def settle_epoch(
-    opened: Opened,
-    *,
-    folder: Path,
-    stores: Mapping[str, Store],
-    station: str,
-    problems: ProblemBoard,
-) -> None:
-    """Begin a new epoch when the ledger is behind what was last said of it, here or at a store.
-
-    A store that cannot be asked now cannot prove anything either, and is asked again by nobody
-    until the next start: the checkpoint in the spool's folder is the first witness.
-    """
+async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) -> None:
+    """Begin a new epoch when the ledger was rebuilt, or is behind the spool's checkpoint."""
     if opened.rebuilt:
         await _begin_epoch(opened.ledger, "the ledger was rebuilt from the sidecars", problems)
         return
-    checkpoints = [await in_thread(read_checkpoint, folder)]
-    checkpoints += [await _checkpoint_at(store, station) for store in stores.values()]
-    for checkpoint in checkpoints:
-        if checkpoint is None:
-            continue
-        standing = await opened.ledger.compare_with(checkpoint)
-        if standing in _BEHIND:
-            reason = f"the ledger is {standing} the checkpoint of {checkpoint.time_utc}"
-            await _begin_epoch(opened.ledger, reason, problems)
-            return
+    await _settle_with(opened.ledger, await in_thread(read_checkpoint, folder), problems)
+
+
+async def settle_epoch_with_store(
+    opened: Opened, store: Store, *, station: str, problems: ProblemBoard
+) -> None:
+    """Begin a new epoch when the ledger is behind what a store was last told of it.
+
+    A store that cannot be asked now is not asked again before the next start: the checkpoint in
+    the spool's folder is the first witness, and this is the second.
+    """
+    await _settle_with(opened.ledger, await _checkpoint_at(store, station), problems)
+
+
+async def _settle_with(
+    ledger: SqliteLedger, checkpoint: Checkpoint | None, problems: ProblemBoard
+) -> None:
+    if checkpoint is None:
+        return
+    standing = await ledger.compare_with(checkpoint)
+    if standing in _BEHIND:
+        reason = f"the ledger is {standing} the checkpoint of {checkpoint.time_utc}"
+        await _begin_epoch(ledger, reason, problems)
 
 
 async def _begin_epoch(ledger: SqliteLedger, reason: str, problems: ProblemBoard) -> None:

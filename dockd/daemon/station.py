@@ -7,15 +7,17 @@ from typing import Final
 
 import dockd
 from dockd.config import Config
-from dockd.core import facts
+from dockd.core import facts, naming
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal, Level
 from dockd.stages.board import SlotBoard
+from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
+from dockd.stages.known_copies import KnownCopies
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -30,6 +32,7 @@ _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
 # Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
 _RATE_LOOK_S: Final = 5.0
+_STATUS_LOOK_S: Final = 10.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -60,10 +63,18 @@ class Station:
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
-        self.wipe = Wipe(
+        confirming = Confirming(
             ledger=self.ledger,
             spool=self.spool,
             stores=self.stores,
+            problems=self.problems,
+            clock=clock,
+            station=config.station.name,
+        )
+        self.wipe = Wipe(
+            ledger=self.ledger,
+            spool=self.spool,
+            confirming=confirming,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -78,6 +89,7 @@ class Station:
             clock=clock,
             policy=housekeeping_policy(config),
         )
+        self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -99,12 +111,13 @@ class Station:
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         self.wipe.heard(committed)
+        self.known_copies.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
         for fact in committed:
             if fact.kind not in _SAID_ELSEWHERE:
                 level: Level = "debug" if isinstance(fact, _QUIET) else "info"
-                self._journal.say(fact.kind, fact.sentence, level=level, **fact.fields())
+                self._journal.say(fact.kind, fact.sentence, level=level, **_shown(fact))
 
     async def _write_checkpoints(self) -> None:
         await opening.write_checkpoints(
@@ -126,25 +139,35 @@ class Station:
         await end_open_dockings(self.ledger)
         await opening.settle_spool(self._opened, problems=self.problems)
         await opening.settle_epoch(
-            self._opened,
-            folder=self.config.spool.path,
-            stores=self.stores,
-            station=self.config.station.name,
-            problems=self.problems,
+            self._opened, folder=self.config.spool.path, problems=self.problems
         )
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
         else:
             await self.problems.open("store-not-configured", subject="station")
 
+    async def _ask_stores_about_the_ledger(self) -> None:
+        """Hold the ledger against what the stores were last told of it.
+
+        Beside everything else, for a store may be out of reach for days: until a wipe nothing
+        rests on the epoch, and at a wipe every receipt is asked for again in any case.
+        """
+        for store in self.stores.values():
+            await opening.settle_epoch_with_store(
+                self._opened, store, station=self.config.station.name, problems=self.problems
+            )
+
     async def run(self, signals: Signals) -> None:
         """Run until told to stop; everything that is under way is parked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pulse.run(), name="watchdog")
             await self.prepare()
+            group.create_task(self.known_copies.run(), name="known copies")
+            group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")
             group.create_task(self._follow_windows(), name="rate windows")
+            group.create_task(self._tell_status(), name="status line")
             group.create_task(self._keep_house(group), name="housekeeping")
             self._notifier.ready()
             await signals.stop.wait()
@@ -183,6 +206,17 @@ class Station:
         """Put the rate limit of this time of day in force."""
         self.rate.change(building.rate_now(self.config, now=self._clock.now()))
 
+    async def _tell_status(self) -> None:
+        """Keep the line that ``systemctl status`` shows true."""
+        while True:
+            queue = await self.ledger.queue()
+            docked = sum(slot.camera is not None for slot in self.board.snapshots())
+            problems = len(self.problems.current())
+            self._notifier.status(
+                f"{docked} cameras docked, {queue.clips} clips to send, {problems} problems"
+            )
+            await self._clock.sleep(_STATUS_LOOK_S)
+
     async def _follow_windows(self) -> None:
         while True:
             self.set_rate()
@@ -192,6 +226,14 @@ class Station:
         """Let go of the stores; the ledger is closed by whoever opened it."""
         for store in self.stores.values():
             await store.close()
+
+
+def _shown(fact: facts.Fact) -> dict[str, object]:
+    """Return a fact's fields for people: a raw path in a form that every terminal bears."""
+    shown: dict[str, object] = {**fact.fields()}
+    if isinstance(fact, facts.ClipSeen):
+        shown["path"] = naming.safe_path(fact.path)
+    return shown
 
 
 class Stopped(Exception):
@@ -204,7 +246,7 @@ def wipe_policy(config: Config) -> WipePolicy:
         after=config.wipe.after,
         rehash=config.wipe.rehash,
         required=config.stores.required,
-        station=config.station.name,
+        stores=frozenset(store.name for store in config.store),
     )
 
 

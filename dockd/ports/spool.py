@@ -93,19 +93,25 @@ class Spool(Protocol):
     ) -> Copied:
         """Copy a whole clip in this thread; ``stop`` is asked between reads.
 
+        A part that ``durable`` is told of carries the digest of the clip up to that part's end.
+
         Raises:
-            CameraGone: ``stop`` said so, or the read failed because the device left; what is
-                durable stays for a resume.
-            ClipUnreadable: the media gave an error while the camera was there.
-            ClipChangedWhileRead: it has not the size that was listed.
-            SpoolFull, SpoolReadOnly, FsyncFailed: the copy is of no use and was discarded.
+            CameraGone: ``stop`` said so; what is durable stays for a resume.
+            ClipUnreadable: the read failed, with ``errno`` among the fields; whether the media
+                gave up or the camera left is for the caller to find out.
+            ClipChangedWhileRead: it has not the size that was listed, or changed meanwhile.
+            FsyncFailed: the copy cannot be relied on and was discarded.
+            SpoolFull, SpoolReadOnly: what was durable before stays for a resume.
         """
 
     def prove(self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
         """Read a durable copy back from the device past the page cache and hash it.
 
+        A copy that is not there, or that the device does not give back, yields a proof of less,
+        whose digest is not the copy's. One that was kept before a crash is read where it is now.
+
         Raises:
-            CameraGone: ``stop`` said so. SpoolReadOnly: the device gave a read error.
+            CameraGone: ``stop`` said so.
         """
 
     def keep(self, clip: Clip, *, part_name: str, sidecar: Sidecar) -> None:

@@ -21,6 +21,16 @@ from dockd.stages.transferring import Transferring
 
 _CANDIDATES: Final = 256
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
+_CLIP_TROUBLE: Final = (
+    "store-lost-object",
+    "upload-vanished",
+    "clip-unreadable",
+    "store-conflict",
+    "store-checksum-mismatch",
+    "store-rejected-clip",
+    "transfer-stuck",
+    "spool-changed",
+)
 _REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
 
 
@@ -115,6 +125,20 @@ class Upload:
     async def _carry(self, clip: Clip) -> None:
         """Carry one clip as far as it goes; whatever happens, the lane is free afterwards."""
         try:
+            await self._attempt(clip)
+        except DockdError as error:
+            # The ledger itself could not take what happened: it is found out again next time.
+            await self._problems.open(error.slug, subject="ledger", reason=error.reason)
+            self._delay(clip)
+        except Exception as error:  # noqa: BLE001 - one clip's mistake must not stop the others
+            await self._problems.mistake("transfer-stuck", subject=f"clip {clip.id}", error=error)
+            self._delay(clip)
+        finally:
+            self._under_way.discard(clip.number)
+            self._wake.set()
+
+    async def _attempt(self, clip: Clip) -> None:
+        try:
             await self._transferring.carry(clip, self._store)
         except TransientError as error:
             await self._try_later(clip, error)
@@ -124,13 +148,11 @@ class Upload:
             self._attempts.pop(clip.number, None)
             self._not_before_s.pop(clip.number, None)
             await self._problems.clear_all(_REACHING, subject=self._subject)
-        finally:
-            self._under_way.discard(clip.number)
-            self._wake.set()
+            await self._problems.clear_all(_CLIP_TROUBLE, subject=f"clip {clip.id}")
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""
-        subject = self._subject if error.slug.startswith("store-") else f"clip {clip.id}"
+        subject = self._subject if error.slug in _REACHING else f"clip {clip.id}"
         await self._problems.open(error.slug, subject=subject, reason=error.reason)
         self._delay(clip, retry_after_s=error.retry_after_s)
 

@@ -5,39 +5,46 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from dockd.core import clearance, facts, receipt
+from dockd.core import clearance, facts
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import (
-    CameraGone,
-    ClipChangedWhileRead,
-    ClipUnreadable,
-    DockdError,
-    StoreLostObject,
-)
+from dockd.errors import CameraGone, ClipChangedWhileRead, ClipUnreadable, DockdError
 from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
-from dockd.ports.store import Store
-from dockd.stages.outgoing import outgoing
+from dockd.stages.confirming import Confirmed, Confirming
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import another_clip
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
-_HASH_READ_BYTES = 1024 * 1024
+_HASH_READ_BYTES: Final = 1024 * 1024
+# Confirmed, decided and deleted together: few enough that what was confirmed first is still fresh.
+_BATCH: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WipePolicy:
-    """When and how cameras are cleared; changes live on reload."""
+    """When and how cameras are cleared; replaced on a reload."""
 
     after: Literal["receipt", "never"]
     rehash: Literal["after-break", "always"]
     required: int
-    station: str
+    stores: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What is the same for every clip of one decision."""
+
+    stay: Stay
+    files: Mapping[bytes, FoundFile]
+    media: clearance.Media
+    set_aside: frozenset[str]
+    epoch: int
+    spool_is_ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +68,20 @@ class Wipe:
         *,
         ledger: Ledger,
         spool: Spool,
-        stores: Mapping[str, Store],
+        confirming: Confirming,
         problems: ProblemBoard,
         clock: Clock,
         policy: WipePolicy,
     ) -> None:
-        """``stores`` are those configured now; ``policy`` may be replaced at any time."""
+        """``policy`` may be replaced at any time."""
         self._ledger = ledger
         self._spool = spool
-        self._stores = stores
+        self._confirming = confirming
         self._problems = problems
         self._clock = clock
         self.policy = policy
         self._waiting: dict[str, asyncio.Event] = {}
-        self._asking: set[tuple[int, str]] = set()
+        self._clips: dict[str, frozenset[int]] = {}
 
     def receipts_changed(self, docking: str) -> asyncio.Event:
         """Return an event that is set when something happens that may let ``docking`` be wiped."""
@@ -83,19 +90,17 @@ class Wipe:
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Wake the dockings that wait, when a commit may let one of them go on."""
-        if any(self._is_news(fact) for fact in committed):
-            for event in self._waiting.values():
-                event.set()
-
-    def _is_news(self, fact: facts.Fact) -> bool:
-        """Return whether a fact is worth another look; what this stage asked for itself is not."""
-        if isinstance(fact, facts.TransferFact) and (fact.clip, fact.store) in self._asking:
-            return False
-        return isinstance(fact, _WAKING)
+        for fact in committed:
+            # What was only confirmed for this stage is no news to it.
+            if isinstance(fact, _WAKING) and not self._confirming.is_asked(fact):
+                for docking, event in self._waiting.items():
+                    if isinstance(fact, facts.SetFree) or fact.clip in self._clips.get(docking, ()):
+                        event.set()
 
     def forget(self, docking: str) -> None:
         """Stop waking a docking that ended."""
         self._waiting.pop(docking, None)
+        self._clips.pop(docking, None)
 
     async def run(self, stay: Stay) -> bool:
         """Clear what may be cleared; return True when no footage is left to clear.
@@ -104,24 +109,25 @@ class Wipe:
             CameraGone: the camera left; the next docking finds out what is still there.
             NewFootage: there is footage that was not offloaded yet.
         """
-        listing = await in_thread(stay.camera.listing)
-        here = await self._footage(stay, listing)
-        if self.policy.after == "never" or not self.policy.required:
-            return not here
-        stored = [clip for clip in here if len(clip.proven_by) >= self.policy.required]
-        if not stored:
-            return not here
-        if not all(_is_verified(clip) for clip in here):
-            return False
-        await self._hash_again(stay, stored, listing)
-        decided = await self._decide(stay, listing)
-        if decided:
-            await self._erase(stay, decided)
-            here = await self._footage(stay, await in_thread(stay.camera.listing))
-        if here:
-            return False
-        await self._say_cleared(stay)
-        return True
+        while True:
+            listing = await in_thread(stay.camera.listing)
+            here = await self._footage(stay, listing)
+            self._clips[stay.docking] = frozenset(clip.number for clip in here)
+            if listing.unreadable:
+                # What is in there was never offloaded, and every deletion writes to the medium.
+                return False
+            if not here:
+                await self._say_cleared(stay)
+                return True
+            stored = [clip for clip in here if self._is_stored(clip)]
+            if self.policy.after == "never" or not stored or not all(map(_is_verified, here)):
+                return False
+            await self._hash_again(stay, stored, listing)
+            if not await self._clear_some(stay, listing):
+                return False
+
+    def _is_stored(self, clip: Clip) -> bool:
+        return 0 < self.policy.required <= len(self.policy.stores.intersection(clip.proven_by))
 
     async def _say_cleared(self, stay: Stay) -> None:
         """Record that a camera is clear, once for what was cleared since it was last said."""
@@ -157,7 +163,7 @@ class Wipe:
             due = self.policy.rehash == "always" and not clip.rehashed
             if clip.hashed_in == stay.docking and not due:
                 continue
-            digest = await in_thread(self._hash_file, stay, files[clip.path])
+            digest = await in_thread(_hash_file, stay, files[clip.path])
             if digest == clip.sha256:
                 await self._ledger.record(
                     facts.ClipRehashed(clip=clip.number, docking=stay.docking, sha256=digest)
@@ -169,64 +175,68 @@ class Wipe:
             )
             raise NewFootage
 
-    def _hash_file(self, stay: Stay, file: FoundFile) -> str:
-        source = stay.camera.open(file)
-        try:
-            hasher = hashlib.sha256()
-            buffer = bytearray(_HASH_READ_BYTES)
-            while True:
-                if stay.must_stop():
-                    raise CameraGone(f"{stay.camera.serial} left while it was read")
-                stay.camera.pacer.before_read(_HASH_READ_BYTES)
-                count = os.readv(source, [buffer])
-                if not count:
-                    break
-                hasher.update(memoryview(buffer)[:count])
-            # Believed only when the camera was there to the end.
-            if not stay.camera.is_present():
-                raise CameraGone(f"{stay.camera.serial} left while it was read")
-            return hasher.hexdigest()
-        finally:
-            os.close(source)
+    async def _clear_some(self, stay: Stay, listing: Listing) -> bool:
+        """Decide about the next batch of stored clips and delete those that may go.
 
-    async def _decide(self, stay: Stay, listing: Listing) -> Sequence[_Cleared]:
-        files = {file.path: file for file in listing.files}
+        Returns whether any went, so that there is a reason to look again.
+        """
         here = await self._footage(stay, listing)
-        set_aside = await self._ledger.set_aside()
-        media = clearance.Media(
-            all_clips_verified=all(_is_verified(clip) for clip in here),
-            all_clips_stored=all(len(clip.proven_by) >= self.policy.required for clip in here),
-            troubled=await in_thread(stay.camera.is_troubled),
+        scene = await self._scene(stay, listing, here)
+        candidates = [
+            clip
+            for clip in here
+            if self._is_stored(clip) and stay.camera.is_clearable(clip.path) and not clip.holds
+        ][:_BATCH]
+        confirmed = await self._confirming.confirm(candidates, epoch=scene.epoch)
+        decided = [
+            cleared
+            for clip in candidates
+            if (cleared := await self._decide(scene, clip, confirmed[clip.number])) is not None
+        ]
+        return bool(decided) and await self._erase(stay, decided)
+
+    async def _scene(self, stay: Stay, listing: Listing, here: Sequence[Clip]) -> _Scene:
+        return _Scene(
+            stay=stay,
+            files={file.path: file for file in listing.files},
+            media=clearance.Media(
+                all_clips_verified=all(map(_is_verified, here)),
+                all_clips_stored=all(map(self._is_stored, here)),
+                troubled=await in_thread(stay.camera.is_troubled),
+            ),
+            set_aside=await self._ledger.set_aside(),
+            epoch=(await self._ledger.head()).epoch,
+            spool_is_ours=await self._spool_is_ours(),
         )
-        epoch = (await self._ledger.head()).epoch
-        spool_is_ours = await self._spool_is_ours()
-        decided: list[_Cleared] = []
-        for clip in here:
-            if len(clip.proven_by) < self.policy.required:
-                continue
-            confirmations = await self._confirm(clip, epoch=epoch)
-            evidence = clearance.Evidence(
-                clip=await self._ledger.clip(clip.number),
-                docking=None if stay.must_stop() else stay.docking,
-                camera_file=clearance.CameraFile(
-                    size_bytes=files[clip.path].size_bytes, mtime_ns=files[clip.path].mtime_ns
-                ),
-                media=media,
-                set_aside=set_aside,
-                spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
-                clearable=stay.camera.is_clearable(clip.path),
-                confirmations=confirmations,
-                configured_stores=frozenset(self._stores),
-                required=self.policy.required,
-                epoch=epoch,
-                spool_is_ours=spool_is_ours,
-                wipe_after=self.policy.after,
-                rehash=self.policy.rehash,
-            )
-            if clearance.may_wipe(evidence).allowed:
-                stores = tuple(sorted(clearance.binding_stores(evidence)))
-                decided.append(_Cleared(clip=clip, file=files[clip.path], stores=stores))
-        return decided
+
+    async def _decide(
+        self, scene: _Scene, clip: Clip, confirmed: Sequence[Confirmed]
+    ) -> _Cleared | None:
+        file = scene.files[clip.path]
+        now_s = self._clock.monotonic_s()
+        evidence = clearance.Evidence(
+            clip=await self._ledger.clip(clip.number),
+            docking=None if scene.stay.must_stop() else scene.stay.docking,
+            camera_file=clearance.CameraFile(size_bytes=file.size_bytes, mtime_ns=file.mtime_ns),
+            media=scene.media,
+            set_aside=scene.set_aside,
+            spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
+            clearable=scene.stay.camera.is_clearable(clip.path),
+            confirmations=tuple(
+                clearance.Confirmation(receipt=one.receipt, confirmed_ago_s=now_s - one.asked_s)
+                for one in confirmed
+            ),
+            configured_stores=self.policy.stores,
+            required=self.policy.required,
+            epoch=scene.epoch,
+            spool_is_ours=scene.spool_is_ours,
+            wipe_after=self.policy.after,
+            rehash=self.policy.rehash,
+        )
+        if not clearance.may_wipe(evidence).allowed:
+            return None
+        stores = tuple(sorted(clearance.binding_stores(evidence)))
+        return _Cleared(clip=clip, file=file, stores=stores)
 
     def _spool_copy_bytes(self, clip: Clip) -> int | None:
         """Return how long the spool's file is now, None when it cannot be had."""
@@ -243,59 +253,33 @@ class Wipe:
             return False
         return True
 
-    async def _confirm(self, clip: Clip, *, epoch: int) -> tuple[clearance.Confirmation, ...]:
-        """Ask every store that gave a receipt for that very version again, just now."""
-        confirmations: list[clearance.Confirmation] = []
-        for given in await self._ledger.receipts(clip.number):
-            store = self._stores.get(given.store)
-            if store is None:
-                continue
-            asked_s = self._clock.monotonic_s()
-            self._asking.add((clip.number, store.name))
-            try:
-                again = await self._ask(store, clip, given, epoch=epoch)
-            finally:
-                self._asking.discard((clip.number, store.name))
-            if again is not None:
-                ago_s = self._clock.monotonic_s() - asked_s
-                confirmations.append(clearance.Confirmation(receipt=again, confirmed_ago_s=ago_s))
-        return tuple(confirmations)
+    async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> bool:
+        """State the intent, delete, flush, list again, and only then call it wiped.
 
-    async def _ask(
-        self, store: Store, clip: Clip, given: facts.ReceiptAccepted, *, epoch: int
-    ) -> facts.ReceiptAccepted | None:
-        with await in_thread(self._spool.open, clip) as content:
-            sent = outgoing(clip, content=content, station=self.policy.station)
-            try:
-                proven = await store.prove(sent, version=given.version)
-            except StoreLostObject as error:
-                await self._ledger.record(
-                    facts.ReceiptLost(clip=clip.number, store=store.name, reason=error.reason)
-                )
-                return None
-            except DockdError as error:
-                await self._problems.open(
-                    error.slug, subject=f"store {store.name}", reason=error.reason
-                )
-                return None
-        if proven.judgement.outcome != "receipt":
-            await self._ledger.record(
-                facts.ReceiptLost(
-                    clip=clip.number,
-                    store=store.name,
-                    reason="the store now holds other content under that version",
-                )
+        Returns whether anything was wiped.
+        """
+        await self._ledger.record(
+            *(
+                facts.WipeIntended(clip=item.clip.number, docking=stay.docking, stores=item.stores)
+                for item in decided
             )
-            return None
-        again = accepted(
-            clip,
-            store=store.name,
-            proven_version=proven.version,
-            judgement=proven.judgement,
-            epoch=epoch,
         )
-        await self._ledger.record(again)
-        return again
+        standing, refused = await self._still_standing(stay, decided)
+        refused |= await in_thread(_delete, stay.camera, standing)
+        listing = await in_thread(stay.camera.listing)
+        if listing.unreadable:
+            # A file that cannot be seen is not known to be gone; the next listing settles it.
+            raise ClipUnreadable(listing.unreadable[0].reason)
+        left = {file.path for file in listing.files}
+        await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
+        failed = [item for item in decided if item.file.path in left]
+        subject = f"slot {stay.camera.slot}"
+        if failed:
+            reason = refused.get(failed[0].file.path, _STILL_LISTED)
+            await self._problems.open("wipe-failed", subject=subject, reason=reason)
+        else:
+            await self._problems.clear("wipe-failed", subject=subject)
+        return len(failed) < len(decided)
 
     async def _still_standing(
         self, stay: Stay, decided: Sequence[_Cleared]
@@ -310,7 +294,7 @@ class Wipe:
                 clip=await self._ledger.clip(item.clip.number),
                 docking=None if stay.must_stop() else stay.docking,
                 set_aside=set_aside,
-                configured_stores=frozenset(self._stores),
+                configured_stores=self.policy.stores,
                 required=self.policy.required,
                 spool_is_ours=spool_is_ours,
                 spool_copy_bytes=await in_thread(self._spool_copy_bytes, item.clip),
@@ -322,37 +306,6 @@ class Wipe:
                 refused[item.file.path] = "; ".join(verdict.unmet)
         return standing, refused
 
-    async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> None:
-        """State the intent, delete, flush, list again, and only then call it wiped."""
-        await self._ledger.record(
-            *(
-                facts.WipeIntended(clip=item.clip.number, docking=stay.docking, stores=item.stores)
-                for item in decided
-            )
-        )
-        standing, refused = await self._still_standing(stay, decided)
-        refused |= await in_thread(_delete, stay.camera, standing)
-        listing = await in_thread(stay.camera.listing)
-        left = {file.path for file in listing.files}
-        await self._ledger.record(
-            *(
-                facts.WipeFailed(
-                    clip=item.clip.number,
-                    docking=stay.docking,
-                    reason=refused.get(item.file.path, "it is still listed after its deletion"),
-                )
-                if item.file.path in left
-                else facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
-                for item in decided
-            )
-        )
-        if refused:
-            await self._problems.open(
-                "wipe-failed",
-                subject=f"slot {stay.camera.slot}",
-                reason=next(iter(refused.values())),
-            )
-
 
 _WAKING = (
     facts.ReceiptAccepted,
@@ -360,7 +313,9 @@ _WAKING = (
     facts.SetFree,
     facts.ClipRetried,
     facts.ReceiptLost,
+    facts.ClipVerified,
 )
+_STILL_LISTED: Final = "it is still listed after its deletion"
 
 
 def _is_verified(clip: Clip) -> bool:
@@ -371,38 +326,49 @@ def _is_verified(clip: Clip) -> bool:
     )
 
 
-def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was refused was.
+def _hash_file(stay: Stay, file: FoundFile) -> str:
+    """Return the SHA-256 of the camera's whole file, read in one go in this docking."""
+    source = stay.camera.open(file)
+    try:
+        hasher = hashlib.sha256()
+        buffer = bytearray(_HASH_READ_BYTES)
+        while True:
+            if stay.must_stop():
+                raise CameraGone(f"{stay.camera.serial} left while it was read")
+            stay.camera.pacer.before_read(_HASH_READ_BYTES)
+            count = os.readv(source, [buffer])
+            if not count:
+                break
+            hasher.update(memoryview(buffer)[:count])
+    finally:
+        os.close(source)
+    # Believed only when the camera was there to the end.
+    if not stay.camera.is_present():
+        raise CameraGone(f"{stay.camera.serial} left while it was read")
+    return hasher.hexdigest()
 
-    A file that cannot be deleted, whatever its reason, does not keep the others on the camera.
-    """
+
+def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
+    """Delete files while the camera is writable; return why each that was refused was."""
     refused: dict[bytes, str] = {}
+    if not files:
+        return refused
     with camera.writable() as eraser:
         for file in files:
             try:
                 eraser.erase(file)
-            except (ClipChangedWhileRead, ClipUnreadable) as error:
+            except ClipChangedWhileRead as error:
                 refused[file.path] = error.reason
     return refused
 
 
-def accepted(
-    clip: Clip,
-    *,
-    store: str,
-    proven_version: str,
-    judgement: receipt.Judgement,
-    epoch: int,
-) -> facts.ReceiptAccepted:
-    """Return the receipt that a store's proof amounts to."""
-    return facts.ReceiptAccepted(
-        clip=clip.number,
-        store=store,
-        strength=judgement.strength,
-        key=clip.key or "",
-        version=proven_version,
-        size_bytes=clip.stored_size_bytes,
-        sha256=clip.sha256 or "",
-        how=judgement.how,
-        epoch=epoch,
+def _ended(
+    stay: Stay, item: _Cleared, left: set[bytes], refused: Mapping[bytes, str]
+) -> facts.ClipFact:
+    if item.file.path not in left:
+        return facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
+    return facts.WipeFailed(
+        clip=item.clip.number,
+        docking=stay.docking,
+        reason=refused.get(item.file.path, _STILL_LISTED),
     )

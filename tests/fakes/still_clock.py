@@ -1,6 +1,7 @@
 """A clock that stands still until somebody sleeps on it."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from dockd.ports.clock import Synchronisation
@@ -15,6 +16,7 @@ class StillClock:
         self._chance = chance
         self._drawn = 0
         self.slept: list[float] = []
+        self.when_slept: Callable[[], None] = lambda: None
 
     def advance(self, seconds: float) -> None:
         self._elapsed_s += seconds
@@ -41,4 +43,5 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.advance(seconds)
+        self.when_slept()
         await asyncio.sleep(0)

@@ -23,8 +23,8 @@ XXH128: Final = "b" * 32
 class HandClock:
     """A clock that goes on by a millisecond whenever somebody looks at it."""
 
-    def __init__(self) -> None:
-        self._looks = 0
+    def __init__(self, *, looks: int = 0) -> None:
+        self._looks = looks
         self.synchronised = True
 
     def now(self) -> datetime:

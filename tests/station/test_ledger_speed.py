@@ -102,7 +102,14 @@ def filled(path: Path, *, clips: int) -> sqlite3.Connection:
 def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
     """Return what each hot query is asked: of a clip at work, and of its camera and docking."""
     number = clips - 2
-    page = {"camera": None, "docking": None, "place": None, "held": None, "after": 0, "limit": 50}
+    page: dict[str, object] = {
+        "camera": None,
+        "docking": None,
+        "place": None,
+        "held": None,
+        "after": 0,
+        "limit": 50,
+    }
     camera = f"C{(number - 1) // CLIPS_PER_CAMERA:07d}"
     docking = f"D{(number - 1) // CLIPS_PER_DOCKING:07d}"
     first = f"{number * 1000003:016x}"

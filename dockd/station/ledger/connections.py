@@ -1,5 +1,6 @@
 """Connections to the ledger's file: who may open it, how, and what SQLite's errors mean."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -9,6 +10,8 @@ from typing import Final
 from dockd.errors import PermanentError, Refused, SpoolFull, SpoolReadOnly, TransientError
 
 BUSY_TIMEOUT_S: Final = 10.0
+CACHED_STATEMENTS: Final = 256
+LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
 class Lock:
@@ -19,13 +22,14 @@ class Lock:
 
         Raises:
             Refused: another process has the ledger open for writing.
-            SpoolReadOnly: there is nowhere to put the lock.
+            SpoolReadOnly, SpoolFull: the lock's file could not be made.
         """
         lock_path = path.with_name(f"{path.name}.lock")
         try:
             self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
-            raise SpoolReadOnly(f"the ledger's lock {lock_path}: {error.strerror}") from error
+            kind = SpoolFull if error.errno == errno.ENOSPC else SpoolReadOnly
+            raise kind(f"the ledger's lock {lock_path}: {error.strerror}") from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,12 +52,18 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     The writer's thread uses it; it is opened elsewhere, so SQLite's own check is off.
     """
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+        path,
+        isolation_level=None,
+        timeout=BUSY_TIMEOUT_S,
+        check_same_thread=False,
+        cached_statements=CACHED_STATEMENTS,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # One large change (a new policy) must not leave its write-ahead log behind at that size.
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT_BYTES:d}")
     return connection
 
 
@@ -69,7 +79,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         timeout=BUSY_TIMEOUT_S,
         check_same_thread=False,
-        cached_statements=256,
+        cached_statements=CACHED_STATEMENTS,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA query_only = ON")

@@ -13,9 +13,10 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.custody import Checkpoint, Standing
-from dockd.core.facts import FACTS, Fact, ReceiptAccepted
+from dockd.core.facts import Fact, ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
+from dockd.errors import SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import (
     ClipFilter,
@@ -30,55 +31,15 @@ from dockd.station.ledger import checkpoints, reading, recording, tallying
 from dockd.station.ledger.connections import (
     Lock,
     as_read_error,
-    as_write_error,
     open_for_reading,
-    open_for_writing,
 )
 from dockd.station.ledger.deriving import Policy
-from dockd.station.ledger.migrating import LEDGER_ID_BYTES, migrate
 from dockd.station.ledger.queries import HOT_QUERIES
 from dockd.station.ledger.writer import FaultPoint, Listener, Writer
 
 _READERS: Final = 2
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
-
-
-def open_ledger(path: Path, *, clock: Clock, faults: FaultPoint | None = None) -> "SqliteLedger":
-    """Open the ledger at ``path``, or begin one; blocks while a schema is migrated.
-
-    ``faults`` is told of each fact before and after its commit, in the writer's thread.
-
-    Raises:
-        Refused: another process has it open for writing.
-        PermanentError: it is damaged, or a newer dockd wrote it.
-        SpoolReadOnly, SpoolFull: it cannot be written.
-    """
-    lock = Lock(path)
-    try:
-        connection = _opened(path, ledger_id=clock.random_bytes(LEDGER_ID_BYTES).hex())
-        return SqliteLedger(path, connection=connection, lock=lock, clock=clock, faults=faults)
-    except sqlite3.Error as error:
-        lock.release()
-        raise as_write_error(error) from error
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _opened(path: Path, *, ledger_id: str) -> sqlite3.Connection:
-    connection = open_for_writing(path)
-    try:
-        migrate(connection, path=path, ledger_id=ledger_id)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def fault_points() -> list[str]:
-    """Return the kind of every fact: each is a point at which dockd may be killed."""
-    return sorted(FACTS)
 
 
 class SqliteLedger:
@@ -104,13 +65,17 @@ class SqliteLedger:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-reader")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
+        self._closed = False
 
     def close(self) -> None:
         """Commit what was handed in, then let go of the file; blocks until that is done."""
-        self._writer.close()
+        self._closed = True
         self._readers.shutdown()
         while self._open_readers:
             self._open_readers.pop().close()
+        # The writer goes last: only it can fold the write-ahead log into the file, which is then
+        # all there is to the ledger, and safe to copy.
+        self._writer.close()
         self._lock.release()
 
     # --- writing -----------------------------------------------------------------------------
@@ -183,6 +148,8 @@ class SqliteLedger:
             except sqlite3.Error as error:
                 raise as_read_error(error) from error
 
+        if self._closed:
+            raise SpoolReadOnly("the ledger is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, answer)
 
     def _reader(self) -> sqlite3.Connection:

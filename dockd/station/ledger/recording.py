@@ -17,6 +17,7 @@ from dockd.core.custody import Event, Link, chain, genesis
 from dockd.errors import IllegalFact
 from dockd.ports.clock import Clock
 from dockd.station.ledger import dockings, rows, tables, tallying, transferring
+from dockd.station.ledger.connections import damaged
 from dockd.station.ledger.deriving import Policy, Stored, derive
 from dockd.station.ledger.queries import HOT_QUERIES
 
@@ -44,8 +45,11 @@ def position(connection: sqlite3.Connection) -> Position:
 
 
 def meta(connection: sqlite3.Connection, *, key: str) -> str:
-    """Return one of the ledger's few settings."""
-    return str(connection.execute(HOT_QUERIES["meta"], {"key": key}).fetchone()[0])
+    """Return one of the ledger's few settings. Raises PermanentError when it is not there."""
+    row = connection.execute(HOT_QUERIES["meta"], {"key": key}).fetchone()
+    if row is None:
+        raise damaged(f"it does not say its {key}")
+    return str(row["value"])
 
 
 def set_meta(connection: sqlite3.Connection, *, key: str, value: str) -> None:

@@ -3,51 +3,75 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from dockd.core.custody import BrokenAt, Event, genesis, verify
-from dockd.station.ledger.connections import damaged, open_for_reading
+from dockd.core.custody import BrokenAt, Checkpoint, Event, Link, genesis, verify
+from dockd.errors import NotFound
+from dockd.station.ledger.connections import as_read_error, open_for_reading
+from dockd.station.ledger.recording import meta
 from dockd.station.ledger.rows import chained_event_from
 
-_ALL_EVENTS = "SELECT * FROM events ORDER BY sequence"
+Outcome = Literal["intact"] | int
+_ALL_EVENTS: Final = "SELECT * FROM events ORDER BY sequence"
 
 
-def verify_chain(path: Path) -> Literal["intact"] | int:
+def verify_chain(path: Path, *, checkpoint: Checkpoint | None = None) -> Outcome:
     """Return ``"intact"``, or the sequence from which on the record cannot be believed.
 
-    The daemon may be running or stopped; nothing is written. A record whose end is missing is
-    intact by itself: only a checkpoint can tell (`SqliteLedger.compare_with`).
+    The daemon may be running or stopped; nothing is written. A record whose end is missing, or
+    that was written anew, is intact by itself: only a ``checkpoint`` of this ledger tells. One of
+    another ledger, such as the one before a rebuild, says nothing about this.
 
     Raises:
+        NotFound: there is no ledger at ``path``.
         PermanentError: the file is damaged so far that SQLite cannot read it.
-        sqlite3.OperationalError: there is no such file.
+        SpoolReadOnly: it cannot be opened.
     """
-    connection = open_for_reading(path)
+    if not path.exists():
+        raise NotFound(f"there is no ledger at {path}")
     try:
-        return check_record(connection)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise damaged(str(error)) from error
-    finally:
-        connection.close()
+        connection = open_for_reading(path)
+        try:
+            return check_record(connection, checkpoint=checkpoint)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise as_read_error(error) from error
 
 
-def check_record(connection: sqlite3.Connection) -> Literal["intact"] | int:
+def check_record(
+    connection: sqlite3.Connection, *, checkpoint: Checkpoint | None = None
+) -> Outcome:
     """Return what `verify_chain` returns, for a ledger that is open."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'ledger_id'").fetchone()
-    reading = _Reading(connection)
-    result = verify(iter(reading), after=genesis(row["value"]))
+    ledger_id = meta(connection, key="ledger_id")
+    if checkpoint is not None and checkpoint.ledger_id != ledger_id:
+        checkpoint = None
+    begin = genesis(ledger_id)
+    reading = _Reading(connection, watched=checkpoint.sequence if checkpoint else None)
+    result = verify(iter(reading), after=begin)
     if reading.unreadable_at is not None:
         return reading.unreadable_at
-    return result.sequence if isinstance(result, BrokenAt) else "intact"
+    if isinstance(result, BrokenAt):
+        return result.sequence
+    if checkpoint is None or (reading.seen or begin) == _link(checkpoint):
+        return "intact"
+    return min(checkpoint.sequence, result.head.sequence + 1)
+
+
+def _link(checkpoint: Checkpoint) -> Link:
+    return Link(checkpoint.sequence, checkpoint.root)
 
 
 class _Reading:
-    """The record as events; ends at one that does not even read as an event."""
+    """The record as events; ends at one that does not even read as an event.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    ``seen`` is the link at the sequence that is watched for, once it was read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, watched: int | None) -> None:
         self._connection = connection
+        self._watched = watched
+        self.seen: Link | None = None
         self.unreadable_at: int | None = None
 
     def __iter__(self) -> Iterator[Event]:
@@ -58,5 +82,7 @@ class _Reading:
             except ValueError:
                 self.unreadable_at = expected
                 return
+            if event.sequence == self._watched:
+                self.seen = event.link
             yield event
             expected += 1

@@ -116,6 +116,9 @@ class DirectorySpool:
         def needs(claimed: Claimed, promised_bytes: int) -> int:
             has_bytes = incoming.allocated_bytes(root, name=claimed.name)
             size_bytes = max(0, clip.size_bytes - has_bytes)
+            if clip.copied or size_bytes == 0:
+                # It has its space already: a full spool keeps no copy from being finished.
+                return 0
             self._room.refuse_beyond(root, size_bytes=size_bytes, promised_bytes=promised_bytes)
             return size_bytes
 

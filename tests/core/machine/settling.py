@@ -5,9 +5,10 @@ from typing import Final
 
 from dockd.core.clip import CameraCopy, SpoolCopy
 from dockd.core.facts import HoldKind
-from dockd.core.transfer import State
+from dockd.core.transfer import PartState, State
+from tests.core.machine.box import name_of
 from tests.core.machine.station import Station
-from tests.core.machine.world import Behaviour, World, sha256
+from tests.core.machine.world import Behaviour, Store, World, sha256
 
 ROUNDS: Final = 40
 STEPS: Final = 400
@@ -36,26 +37,34 @@ def heal(world: World, stations: Mapping[str, Station]) -> None:
     world.required = 1
     world.after = "receipt"
     for store in world.stores.values():
-        store.behaviour = Behaviour.HONEST
-        store.reachable = store.authentic = store.readable = True
-        store.drops_replies = store.corrupts = False
-        # A person settles what other content had come to stand at a clip's key.
-        for key, held in list(store.objects.items()):
-            if sha256(held.content) != key.split("/")[1]:
-                del store.objects[key]
+        mend(store)
     for station in stations.values():
         station.spool.corrupts = False
         station.ledger.spool_id = station.spool.spool_id
         station.boot()
-        for subject, kinds in list(station.ledger.set_aside.items()):
-            for kind in HOLDS:
-                if kind in kinds:
-                    station.set_free(subject, kind)
-        for clip in list(station.ledger.living()):
-            station.retry(clip.number)
-            for kind in HOLDS:
-                station.release(clip.number, kind)
+        release_all(station)
         station.audit()
+
+
+def mend(store: Store) -> None:
+    """Make a store honest; a person settles what other content came to stand at a clip's key."""
+    store.behaviour = Behaviour.HONEST
+    store.reachable = store.authentic = store.readable = True
+    store.drops_replies = store.corrupts = False
+    for key, held in list(store.objects.items()):
+        if sha256(held.content) != key.split("/")[1]:
+            del store.objects[key]
+
+
+def release_all(station: Station) -> None:
+    """Release every hold and have everything tried again."""
+    for subject, kinds in list(station.ledger.set_aside.items()):
+        for kind in HOLDS:
+            if kind in kinds:
+                station.set_free(subject, kind)
+    for clip in list(station.ledger.living()):
+        for kind in HOLDS:
+            station.release(clip.number, kind)
 
 
 def run_to_fixpoint(station: Station) -> None:
@@ -85,3 +94,26 @@ def every_camera_is_clear(world: World) -> None:
     for camera in world.cameras.values():
         left = [path for path in camera.files if path.startswith(b"DCIM/")]
         assert not left, (camera, left)
+
+
+def the_record_is_sound(station: Station) -> None:
+    """What the ledger says of each clip agrees with itself, and with the spool where it is ours."""
+    known = [(c.camera, c.path, c.sha256) for c in station.ledger.living() if c.sha256 is not None]
+    assert len(known) == len(set(known)), "one content is two pieces of evidence"
+    for clip in station.ledger.living():
+        offset = 0
+        for part in clip.spool_parts:
+            assert part.offset == offset, "the parts of a copy have a gap"
+            offset += part.size_bytes
+        if clip.spool_copy is SpoolCopy.PROVEN:
+            assert clip.partial == (clip.stored_size_bytes < clip.size_bytes), clip
+            kept = station.spool.kept.get(name_of(clip))
+            if kept is not None and station.spool_is_ours:
+                assert (sha256(kept), len(kept)) == (clip.sha256, clip.stored_size_bytes), clip
+    for transfer in station.ledger.transfers.values():
+        clip = station.ledger.clips[transfer.clip]
+        assert (transfer.sha256, transfer.key) == (clip.sha256, clip.key), "a transfer of what?"
+        done = set(transfer.indices(PartState.DONE))
+        assert done == set(transfer.etags), "a part is done and not done"
+        if transfer.receipt is not None and transfer.receipt.strength == "digest":
+            assert transfer.receipt.sha256 == clip.sha256, "a receipt for other content"

@@ -177,14 +177,15 @@ class Station(Box):
         """Return the content a person means by a clip: by its digest, else what the camera has."""
         there = self.world.cameras[clip.camera].files.get(clip.path)
         known = {*self.spool.kept.values(), *({there.content} if there else ())}
-        if clip.sha256 is not None:
-            return {content for content in known if sha256(content) == clip.sha256}
+        digest = clip.sha256 or clip.copied_sha256
+        if digest is not None:
+            return {content for content in known if sha256(content) == digest}
         matches = there is not None and (len(there.content), there.mtime_ns) == (
             clip.size_bytes,
             clip.mtime_ns,
         )
-        unread = clip.camera_copy is CameraCopy.PRESENT and clip.copied_sha256 is None
-        return {there.content} if there is not None and matches and unread else set()
+        present = clip.camera_copy is CameraCopy.PRESENT
+        return {there.content} if there is not None and matches and present else set()
 
     def set_aside(self, subject: str, kind: facts.HoldKind) -> None:
         self.ledger.record(facts.SetAside(subject=subject, hold=kind, why="test", actor="test"))
@@ -213,6 +214,18 @@ class Station(Box):
             self.ledger.record(facts.CopyDiscarded(clip=number, reason="not what was recorded"))
             return
         self.spool.incoming[name_of(clip)] = back
+        if len(back) == clip.size_bytes:
+            # The camera left between the last part and the record of the whole.
+            self.ledger.record(
+                facts.ClipCopied(
+                    clip=number,
+                    docking=clip.copied_in[-1],
+                    sha256=sha256(back),
+                    xxh128="",
+                    spliced=True,
+                )
+            )
+            yield "copied"
         yield from self.prove(number)
 
     def audit(self) -> None:

@@ -1,0 +1,256 @@
+"""`dockd doctor`: what the station stands on, looked at from outside, one finding a question.
+
+Nothing is changed: the trial file in the spool and the trial objects in the stores are removed
+again (a store that denies that is well: a locked bucket should).
+"""
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import ssl
+import sys
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dockd.cli.exits import Exit
+from dockd.config import Config, HttpConfig
+from dockd.core import naming
+from dockd.daemon import building
+from dockd.errors import DockdError, StoreUnreachable
+from dockd.ports.store import Store
+from dockd.station.clock import SystemClock
+from dockd.station.spool.direct_io import open_below, why_not_direct
+from dockd.stores.rate_limited import SharedRate
+
+Area = Literal["system", "spool", "store", "clock", "network", "power"]
+_EXITS: Final[dict[Area, Exit]] = {
+    "system": Exit.SYSTEM,
+    "spool": Exit.SPOOL,
+    "store": Exit.STORE,
+    "clock": Exit.CLOCK,
+    "network": Exit.NETWORK,
+    "power": Exit.POWER,
+}
+_PYTHON: Final = (3, 11)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The answer to one question; ``next_step`` is empty when all is well."""
+
+    area: Area
+    well: bool
+    sentence: str
+    next_step: str = ""
+
+    def as_json(self) -> dict[str, str | bool]:
+        """Return it for programs."""
+        return {
+            "area": self.area,
+            "well": self.well,
+            "finding": self.sentence,
+            "next": self.next_step,
+        }
+
+
+def examine(config: Config) -> Sequence[Finding]:
+    """Return every finding; blocks for as long as the stores take to answer."""
+    return [
+        *_system(),
+        *_spool(config),
+        *asyncio.run(_stores(config)),
+        *_clock(),
+        *_tls(config.http),
+        *_power(config),
+    ]
+
+
+def verdict(findings: Sequence[Finding]) -> Exit:
+    """Return the exit status: 0, that of the one area that is not well, or 1 for several."""
+    unwell = {finding.area for finding in findings if not finding.well}
+    if not unwell:
+        return Exit.YES
+    return _EXITS[unwell.pop()] if len(unwell) == 1 else Exit.NO
+
+
+def table(findings: Sequence[Finding]) -> RenderableType:
+    """Return the findings for people."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("", "area", "finding", "next"):
+        shown.add_column(column, overflow="fold")
+    for finding in findings:
+        mark = Text("ok", "green") if finding.well else Text("NO", "red")
+        shown.add_row(mark, finding.area, Text(finding.sentence), Text(finding.next_step))
+    return shown
+
+
+def _system() -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield _finding(
+        "system",
+        sys.version_info >= _PYTHON,
+        f"Python {version}",
+        "Install Python 3.11 or newer.",
+    )
+    yield _finding(
+        "system",
+        importlib.util.find_spec("systemd.journal") is not None,
+        "systemd's journal library",
+        "Install systemd-python; until then journal lines carry no fields.",
+    )
+    with suppress(OSError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        effective = next(line.split()[1] for line in lines if line.startswith("CapEff:"))
+        # Only told, not judged: doctor runs as whoever calls it, the daemon as its own user.
+        yield _finding("system", True, f"capabilities of this command: {effective}", "")
+
+
+def _spool(config: Config) -> Iterator[Finding]:
+    path = config.spool.path
+    if not path.is_dir():
+        step = "Create it and give it to dockd's user, or correct spool.path."
+        yield _finding("spool", False, f"{path} is not a folder", step)
+        return
+    space = os.statvfs(path)
+    free = space.f_bavail * space.f_frsize
+    yield _finding(
+        "spool",
+        free > config.spool.reserve,
+        f"{free} bytes are free, {config.spool.reserve} are kept in reserve",
+        "Free some space, use a larger disk, or lower spool.reserve.",
+    )
+    try:
+        why_not = _why_not_direct(path)
+    except OSError as error:
+        step = "Give the folder to dockd's user; under systemd, add it to ReadWritePaths=."
+        yield _finding("spool", False, f"{path} cannot be written: {error.strerror}", step)
+        return
+    yield _finding(
+        "spool",
+        why_not is None,
+        "copies are read back from the device" if why_not is None else f"no direct I/O: {why_not}",
+        "Put the spool on ext4 or xfs on a local disk; copies are proven less strictly until then.",
+    )
+
+
+def _why_not_direct(path: Path) -> str | None:
+    """Return why copies cannot be read back past the cache here; None when they can."""
+    name = f".dockd-doctor-{secrets.token_hex(4)}"
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        trial = open_below(directory, name, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            return why_not_direct(trial.descriptor)
+        finally:
+            os.close(trial.descriptor)
+            os.unlink(name, dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+async def _stores(config: Config) -> Sequence[Finding]:
+    if not config.store:
+        step = "Add a [[store]]; until then the station copies, proves, charges and holds."
+        return [_finding("store", False, "no store is configured", step)]
+    clock = SystemClock()
+    lanes = building.stores(config, rate=SharedRate(clock=clock), clock=clock)
+    findings: list[Finding] = []
+    for name, lane in lanes.items():
+        try:
+            findings += [
+                await _asked(name, _trial(lane.store, station=config.station.name)),
+                await _asked(name, _strength(lane.store)),
+            ]
+        finally:
+            await lane.store.close()
+    return findings
+
+
+async def _asked(name: str, question: Awaitable[Finding]) -> Finding:
+    try:
+        return await question
+    except StoreUnreachable as error:
+        return _finding("network", False, f"store {name}: {error.reason}", error.next_step)
+    except DockdError as error:
+        return _finding("store", False, f"store {name}: {error.reason}", error.next_step)
+
+
+async def _trial(store: Store, *, station: str) -> Finding:
+    """Write a trial object, read it back, and delete it where that is allowed."""
+    content = secrets.token_bytes(64)
+    key = f".dockd-doctor/{naming.component(station.encode())}-{secrets.token_hex(4)}"
+    await store.write_record(key, content)
+    same = await store.read_record(key) == content
+    deleted = True
+    try:
+        await store.delete_record(key)
+    except DockdError:
+        deleted = False
+    return _finding(
+        "store",
+        same,
+        f"store {store.name}: a trial object was written and "
+        + ("read back" if same else "came back as something else")
+        + ("" if deleted else "; its deletion was denied, as a locked bucket should"),
+        "Check what stands between the station and the store, and the store itself.",
+    )
+
+
+async def _strength(store: Store) -> Finding:
+    probe = await store.probe()
+    return _finding(
+        "store",
+        probe.strength == "digest",
+        f"store {store.name}: receipts are of strength {probe.strength} ({probe.detail})",
+        'Use a store that verifies part checksums, or set read_back = "when-unproven": '
+        "no camera is cleared until then.",
+    )
+
+
+def _clock() -> Iterator[Finding]:
+    found = SystemClock().synchronisation()
+    yield _finding(
+        "clock",
+        found.synchronised,
+        "the clock is synchronised" if found.synchronised else "the clock is not synchronised",
+        "Make a time server reachable (`timedatectl timesync-status`, `chronyc tracking`).",
+    )
+
+
+def _tls(http: HttpConfig) -> Iterator[Finding]:
+    if http.tls_cert is None or http.tls_key is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(http.tls_cert, http.tls_key)
+        if http.client_ca is not None:
+            context.load_verify_locations(http.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        step = "Give dockd's user a certificate and its key that belong together, as PEM."
+        yield _finding("network", False, f"the station's own TLS files: {error}", step)
+    else:
+        yield _finding("network", True, "the station's own TLS files can be used", "")
+
+
+def _power(config: Config) -> Iterator[Finding]:
+    driver = config.power.driver
+    yield _finding(
+        "power",
+        driver == "none",
+        "cameras charge as their ports do; dockd switches nothing"
+        if driver == "none"
+        else f"the power driver {driver} is not part of this version",
+        'Set power.driver = "none".',
+    )
+
+
+def _finding(area: Area, well: bool, sentence: str, next_step: str) -> Finding:
+    return Finding(area=area, well=well, sentence=sentence, next_step="" if well else next_step)

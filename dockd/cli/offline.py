@@ -1,0 +1,162 @@
+"""What works on a stopped station too: the ledger is read as it lies on the disk, never written.
+
+`verify` goes this way even while the daemon runs: it is to check the daemon, not to ask it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from dockd.config import Config
+from dockd.core.clip import Clip, Place, SpoolCopy, place
+from dockd.core.explain import Situation, explain
+from dockd.daemon import building
+from dockd.errors import DockdError, NotFound
+from dockd.ports.answers import ClipReport
+from dockd.ports.ledger import ClipFilter
+from dockd.stages import describe
+from dockd.station import ledger as ledgers
+from dockd.station.clock import SystemClock
+from dockd.station.ledger import snapshot, verify_chain
+from dockd.station.spool.directory import DirectorySpool
+from dockd.stores.rate_limited import SharedRate
+
+LEDGER_NAME: Final = "ledger.sqlite3"
+
+
+def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what `/v1/clips` would, as the ledger has it; no camera is in a slot."""
+    wanted = ClipFilter(
+        camera=query["camera"],
+        docking=query["docking"],
+        place=None if query["place"] is None else Place(query["place"]),
+        held=query["held"],
+        after=int(query["after"] or 0),
+        limit=query["limit"],
+    )
+    with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
+        found = ledger.clips(wanted)
+        reports = [_report(ledger, clip, config=config) for clip in found]
+    more = len(found) == wanted.limit and bool(found)
+    return {
+        "clips": [asdict(report) for report in reports],
+        "next": str(found[-1].number) if more else None,
+    }
+
+
+def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipReport:
+    stores = frozenset(store.name for store in config.store)
+    at = place(clip, required=config.stores.required, stores=stores)
+    aside = {f"camera {clip.camera}", f"docking {clip.docking}"}
+    situation = Situation(
+        clip=clip,
+        place=at,
+        docked=False,
+        set_aside=not ledger.set_aside().isdisjoint(aside),
+        stores=stores,
+        transfers=ledger.transfers(clip),
+        problems=ledger.problems(),
+        wiping=config.wipe.after == "receipt",
+    )
+    return describe.clip_report(
+        clip,
+        place=at,
+        receipts=ledger.receipts(clip),
+        receipt_times=ledger.receipt_times(clip),
+        explanation=explain(situation),
+    )
+
+
+def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping[str, Any]:
+    """Hash every copy again, in the spool or in one store, and check the record's chain.
+
+    Raises:
+        NotFound: no such store is configured, or there is no ledger to read.
+    """
+    with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
+        listed = list(ledger.all_clips(docking=docking))
+        head = ledger.head()
+        versions = {
+            clip.number: receipt.version
+            for clip in listed
+            for receipt in ledger.receipts(clip)
+            if receipt.store == store
+        }
+    if docking is not None and not listed:
+        raise NotFound(f"the record has no clip of a docking {docking!r}")
+    if store is None:
+        spool = DirectorySpool(
+            config.spool.path, reserve_bytes=0, expected_spool_id=head.spool_id or None
+        )
+        results = [
+            (clip, _in_spool(spool, clip)) for clip in listed if clip.spool_copy is SpoolCopy.PROVEN
+        ]
+    else:
+        sent = [clip for clip in listed if clip.number in versions]
+        results = asyncio.run(_in_store(config, sent, store=store, versions=versions))
+    bad = [
+        {"id": clip.id, "key": clip.key, "reason": reason}
+        for clip, reason in results
+        if reason is not None
+    ]
+    chain = verify_chain(config.spool.path / LEDGER_NAME)
+    return {
+        "checked": len(results),
+        "ok": len(results) - len(bad),
+        "bad": bad,
+        "chain": chain if chain == "intact" else {"broken_at": chain},
+    }
+
+
+def _in_spool(spool: DirectorySpool, clip: Clip) -> str | None:
+    """Return what is wrong with a clip's copy in the spool; None when nothing is."""
+    try:
+        proof = spool.verify(clip, stop=lambda: False)
+    except FileNotFoundError:
+        return "the spool's copy is missing"
+    except (DockdError, OSError) as error:
+        return error.reason if isinstance(error, DockdError) else str(error)
+    if proof.sha256 != clip.sha256:
+        return f"the spool's copy hashes to {proof.sha256}"
+    return None
+
+
+async def _in_store(
+    config: Config, sent: list[Clip], *, store: str, versions: Mapping[int, str]
+) -> list[tuple[Clip, str | None]]:
+    clock = SystemClock()
+    lanes = building.stores(config, rate=SharedRate(clock=clock), clock=clock)
+    if store not in lanes:
+        raise NotFound(f"no store {store!r} is configured; there are: {', '.join(lanes) or 'none'}")
+    asked = lanes[store].store
+    results: list[tuple[Clip, str | None]] = []
+    try:
+        for clip in sent:
+            hasher = hashlib.sha256()
+            try:
+                async for piece in asked.read_back(clip.key or "", version=versions[clip.number]):
+                    hasher.update(piece)
+            except DockdError as error:
+                results.append((clip, error.reason))
+                continue
+            same = hasher.hexdigest() == clip.sha256
+            reason = None if same else f"the store's copy hashes to {hasher.hexdigest()}"
+            results.append((clip, reason))
+    finally:
+        for lane in lanes.values():
+            await lane.store.close()
+    return results
+
+
+def rebuild(config: Config, *, force: bool) -> Mapping[str, Any]:
+    """Make the ledger anew from the sidecars. Raises Refused while the daemon runs."""
+    report = ledgers.rebuild(config.spool.path, clock=SystemClock(), force=force)
+    return {
+        "ledger_id": report.ledger_id,
+        "clips": report.clips,
+        "size_bytes": report.size_bytes,
+        "moved_aside": None if report.moved_aside is None else str(report.moved_aside),
+        "refused": [{"file": str(file), "reason": reason} for file, reason in report.refused],
+    }

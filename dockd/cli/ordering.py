@@ -1,0 +1,94 @@
+"""retry, hold and release: what a person may order, over the Unix socket only."""
+
+import re
+from typing import Annotated, Final, Literal
+
+import typer
+
+from dockd.cli import options, showing
+from dockd.cli.asking import Daemon, quoted
+from dockd.cli.exits import errors_shown
+from dockd.cli.options import AsJson, ConfigPath, Subject, Why
+from dockd.errors import NotFound
+
+HoldKind = Annotated[
+    Literal["error", "legal"],
+    typer.Option(
+        "--kind",
+        help="error: something is wrong with it; legal: it is wanted as it is. They are different "
+        "things, and releasing one never releases the other.",
+    ),
+]
+_DOCKING: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the three commands."""
+    app.command()(retry)
+    app.command()(hold)
+    app.command()(release)
+
+
+def retry(subject: Subject, why: Why, config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Try again, now: a clip, or every clip in trouble of a docking or a camera.
+
+    Lifts the error hold that a refusal put on a clip; a legal hold stays.
+    """
+    _order("retry", subject, why=why, hold="error", config=config, as_json=as_json)
+
+
+def hold(
+    subject: Subject,
+    why: Why,
+    kind: HoldKind = "error",
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a clip, a docking or a camera aside: it is never cleared until it is released."""
+    _order("hold", subject, why=why, hold=kind, config=config, as_json=as_json)
+
+
+def release(
+    subject: Subject,
+    why: Why,
+    kind: HoldKind = "error",
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let go of what was set aside; only the hold of this kind ends."""
+    _order("release", subject, why=why, hold=kind, config=config, as_json=as_json)
+
+
+def _order(
+    verb: str, subject: str, *, why: str, hold: str, config: ConfigPath, as_json: bool
+) -> None:
+    with errors_shown(as_json=as_json):
+        daemon = options.daemon(config)
+        answer = daemon.order(
+            verb, kind=_kind_of(daemon, subject), reference=subject, why=why, hold=hold
+        )
+    if as_json:
+        showing.as_json(answer)
+    else:
+        showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
+
+
+def _kind_of(daemon: Daemon, subject: str) -> str:
+    """Return what a person means: a docking by its form, a clip if there is one, else a camera.
+
+    Raises:
+        NotFound: it is neither.
+    """
+    if _DOCKING.fullmatch(subject):
+        return "dockings"
+    try:
+        daemon.get(f"/v1/clips/{quoted(subject)}")
+    except NotFound:
+        pass
+    else:
+        return "clips"
+    try:
+        daemon.get(f"/v1/cameras/{quoted(subject)}")
+    except NotFound as error:
+        raise NotFound(f"{subject!r} is no clip, no docking and no camera here") from error
+    return "cameras"

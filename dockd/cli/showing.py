@@ -1,0 +1,181 @@
+"""Answers as people read them on a terminal; every name from a camera is made printable first."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dockd.core.printable import printable
+
+Answer = Mapping[str, Any]
+_COLOURS: Final = {"pass": "green", "warn": "yellow", "fail": "red"}
+_ADVICE_COLOURS: Final = {"take": "green", "report": "red", "leave": "yellow"}
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_STEP: Final = 1000
+console: Final = Console(highlight=False)
+
+
+def as_json(answer: object) -> None:
+    """Print an answer as JSON, one document, for programs."""
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print plain lines, each made printable."""
+    for text in texts:
+        sys.stdout.write(printable(text) + "\n")
+
+
+def size(size_bytes: float) -> str:
+    """Return a size for people: ``1.5 GB``."""
+    for unit in _UNITS:
+        if abs(size_bytes) < _STEP or unit == _UNITS[-1]:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= _STEP
+    return ""
+
+
+def status(answer: Answer) -> RenderableType:
+    """Return the whole station at a glance."""
+    spool, uplink = answer["spool"], answer["uplink"]
+    head = Text.assemble(
+        (f"{answer['station']}", "bold"),
+        f" at {answer['site']}: ",
+        (answer["health"], _COLOURS.get(answer["health"], "")),
+        f" · dockd {answer['version']} · {answer['time']}",
+    )
+    room = f"spool: {size(spool['free_bytes'])} free" + (
+        "" if spool["accepting"] else ", accepts no new clip"
+    )
+    link = (
+        f"uplink: {size(uplink['rate_bytes_s'])}/s, {uplink['queued_clips']} clips "
+        f"({size(uplink['queued_bytes'])}) waiting"
+    )
+    return Group(
+        head,
+        Text(f"{room} · {link}"),
+        _slots(answer["slots"]),
+        _stores(answer["stores"]),
+        problems(answer["problems"]),
+    )
+
+
+def _slots(slots: Sequence[Answer]) -> RenderableType:
+    table = _table("slot", "state", "advice", "camera", "clips", "verified", "stored", "of")
+    for slot in slots:
+        table.add_row(
+            slot["slot"],
+            slot["state"],
+            Text(slot["advice"], _ADVICE_COLOURS.get(slot["advice"], "")),
+            Text(slot["camera"] or ""),
+            " ".join(f"{name} {count}" for name, count in slot["clips"].items() if count),
+            size(slot["bytes_verified"]),
+            size(slot["bytes_stored"]),
+            size(slot["bytes_total"]),
+        )
+    return table
+
+
+def _stores(stores: Sequence[Answer]) -> RenderableType:
+    table = _table("store", "breaker", "receipts", "last receipt")
+    for store in stores:
+        strength = store["receipt_strength"] or "not probed yet"
+        table.add_row(store["name"], store["breaker"], strength, store["last_receipt"] or "never")
+    return table if stores else Text("no store is configured: footage is copied, proven and held")
+
+
+def problems(found: Sequence[Answer]) -> RenderableType:
+    """Return the open problems, or that there are none."""
+    if not found:
+        return Text("no problems", "green")
+    table = _table("problem", "since", "subject", "reason", "owner", "next")
+    for problem in found:
+        table.add_row(
+            Text(problem["slug"], _COLOURS.get(problem["severity"], "")),
+            problem["since"],
+            Text(problem["subject"]),
+            Text(problem["reason"]),
+            problem["owner"],
+            Text(problem["next"]),
+        )
+    return table
+
+
+def clips(found: Sequence[Answer]) -> RenderableType:
+    """Return clips, one a line."""
+    table = _table("clip", "place", "camera", "path", "size", "held", "why not further")
+    for clip in found:
+        table.add_row(
+            clip["id"],
+            clip["place"],
+            Text(clip["camera"]),
+            Text(clip["path"]),
+            size(clip["size_bytes"]),
+            clip["held"] or "",
+            Text(clip["reason"] or ""),
+        )
+    return table
+
+
+def clip(answer: Answer) -> RenderableType:
+    """Return one clip: where each copy is, why it is not further, and what happened to it."""
+    facts = Table.grid(padding=(0, 2))
+    copies = answer["copies"]
+    stores = ", ".join(f"{name}: {state}" for name, state in copies["stores"].items())
+    for name, value in (
+        ("clip", answer["id"]),
+        ("path", answer["path"]),
+        ("camera", f"{answer['camera']} in slot {answer['slot']}, docking {answer['docking']}"),
+        ("place", answer["place"] + (f" ({answer['held']} hold)" if answer["held"] else "")),
+        ("size", f"{answer['size_bytes']} bytes{', partial' if answer['partial'] else ''}"),
+        ("sha256", answer["sha256"] or "not known yet"),
+        ("key", answer["key"] or "not known yet"),
+        ("copies", f"camera: {copies['camera']}; spool: {copies['spool']}; {stores or 'no store'}"),
+        ("reason", answer["reason"] or "nothing is left to do"),
+        ("owner", answer["owner"] or ""),
+        ("next", answer["next"] or ""),
+    ):
+        facts.add_row(Text(name, "bold"), Text(value))
+    history = _table("seq", "time", "what happened")
+    for event in answer["history"]:
+        history.add_row(str(event["seq"]), event["time"], event["kind"])
+    return Group(facts, history)
+
+
+def completeness(answer: Answer) -> RenderableType:
+    """Return the books: how many originals, and where each is."""
+    table = _table(*(name for name in answer if name not in {"gaps", "scope", "closes"}))
+    table.add_row(
+        *(str(value) for name, value in answer.items() if name not in {"gaps", "scope", "closes"})
+    )
+    closes = Text("the books close", "green") if answer["closes"] else Text("they do NOT", "red")
+    gaps = Text(f"without any known copy: {', '.join(answer['gaps'])}" if answer["gaps"] else "")
+    return Group(Text(answer["scope"], "bold"), table, closes, gaps)
+
+
+def verification(answer: Answer) -> RenderableType:
+    """Return what a verification found."""
+    chain = answer["chain"]
+    lines: list[RenderableType] = [
+        Text(f"{answer['ok']} of {answer['checked']} copies are what the record says"),
+        Text("the record is intact", "green")
+        if chain == "intact"
+        else Text(f"the record is broken at event {chain['broken_at']}", "red"),
+    ]
+    if answer["bad"]:
+        table = _table("clip", "key", "what is wrong")
+        for bad in answer["bad"]:
+            table.add_row(bad["id"], Text(bad["key"] or ""), Text(bad["reason"]))
+        lines.append(table)
+    return Group(*lines)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,143 @@
+"""Asking the stores again, just before a wipe, for the very version they gave a receipt for."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dockd.core import facts, receipt
+from dockd.core.clip import Clip
+from dockd.errors import DockdError, StoreLostObject
+from dockd.ports.clock import Clock
+from dockd.ports.ledger import Ledger
+from dockd.ports.spool import Spool
+from dockd.ports.store import Proven, Store
+from dockd.stages.groups import task_group
+from dockd.stages.outgoing import outgoing
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.threads import in_thread
+
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """A receipt that its store repeated, and when it was asked, on the monotonic clock."""
+
+    receipt: facts.ReceiptAccepted
+    asked_s: float
+
+
+class Confirming:
+    """Has receipts repeated; what a store repeats is recorded, and so is what it lost."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        stores: Mapping[str, Store],
+        problems: ProblemBoard,
+        clock: Clock,
+        station: str,
+    ) -> None:
+        """``stores`` are those configured now."""
+        self._ledger = ledger
+        self._spool = spool
+        self._stores = stores
+        self._problems = problems
+        self._clock = clock
+        self._station = station
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._asking: set[tuple[int, str]] = set()
+
+    def is_asked(self, fact: facts.Fact) -> bool:
+        """Return whether a fact is the answer to a question that was asked here."""
+        return isinstance(fact, facts.TransferFact) and (fact.clip, fact.store) in self._asking
+
+    async def confirm(self, clips: Sequence[Clip], *, epoch: int) -> Mapping[int, list[Confirmed]]:
+        """Return, by clip number, the receipts that were repeated just now."""
+        confirmed: dict[int, list[Confirmed]] = {clip.number: [] for clip in clips}
+        async with task_group() as group:
+            for clip in clips:
+                group.create_task(self._confirm(clip, confirmed[clip.number], epoch=epoch))
+        return confirmed
+
+    async def _confirm(self, clip: Clip, confirmed: list[Confirmed], *, epoch: int) -> None:
+        async with self._turns:
+            for given in await self._ledger.receipts(clip.number):
+                store = self._stores.get(given.store)
+                if store is None:
+                    continue
+                asked_s = self._clock.monotonic_s()
+                self._asking.add((clip.number, store.name))
+                try:
+                    again = await self._ask(store, clip, given, epoch=epoch)
+                finally:
+                    self._asking.discard((clip.number, store.name))
+                if again is not None:
+                    confirmed.append(Confirmed(receipt=again, asked_s=asked_s))
+
+    async def _ask(
+        self, store: Store, clip: Clip, given: facts.ReceiptAccepted, *, epoch: int
+    ) -> facts.ReceiptAccepted | None:
+        """Return the repeated receipt, or None where there is nothing to rely on now."""
+        try:
+            proven = await self._prove(store, clip, version=given.version)
+        except StoreLostObject as error:
+            await self._lost(store, clip, error.reason)
+            return None
+        except FileNotFoundError:
+            await self._ledger.record(
+                facts.SpoolCopyLost(clip=clip.number, reason="the spool's file is missing")
+            )
+            return None
+        except DockdError as error:
+            subject = f"store {store.name}" if error.slug.startswith("store-") else "spool"
+            await self._problems.open(error.slug, subject=subject, reason=error.reason)
+            return None
+        if proven.judgement.outcome != "receipt":
+            await self._lost(store, clip, "the store now holds other content in its place")
+            return None
+        again = accepted(
+            clip,
+            store=store.name,
+            proven_version=proven.version,
+            judgement=proven.judgement,
+            epoch=epoch,
+        )
+        await self._ledger.record(again)
+        return again
+
+    async def _prove(self, store: Store, clip: Clip, *, version: str) -> Proven:
+        with await in_thread(self._spool.open, clip) as content:
+            sent = outgoing(clip, content=content, station=self._station)
+            return await store.prove(sent, version=version)
+
+    async def _lost(self, store: Store, clip: Clip, reason: str) -> None:
+        await self._ledger.record(
+            facts.ReceiptLost(clip=clip.number, store=store.name, reason=reason)
+        )
+        await self._problems.open("store-lost-object", subject=f"clip {clip.id}", reason=reason)
+
+
+def accepted(
+    clip: Clip,
+    *,
+    store: str,
+    proven_version: str,
+    judgement: receipt.Judgement,
+    epoch: int,
+) -> facts.ReceiptAccepted:
+    """Return the receipt that a store's proof amounts to."""
+    return facts.ReceiptAccepted(
+        clip=clip.number,
+        store=store,
+        strength=judgement.strength,
+        key=clip.key or "",
+        version=proven_version,
+        size_bytes=clip.stored_size_bytes,
+        sha256=clip.sha256 or "",
+        how=judgement.how,
+        epoch=epoch,
+    )

@@ -1,0 +1,95 @@
+"""Watches that every original has a known copy, and says at once when one has none.
+
+The worst failure known in this field is a force that could not say which originals still had a
+copy. Here the question is asked after every fact that may take one away.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from dockd.core import clip as clips
+from dockd.core import facts, naming
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.ports.ledger import Ledger
+from dockd.stages.problems import ProblemBoard
+
+_LOSSES: Final = (
+    facts.ClipGone,
+    facts.ClipOverwritten,
+    facts.SpoolCopyLost,
+    facts.CopyDiscarded,
+    facts.ReceiptLost,
+)
+_GAINS: Final = (
+    facts.ClipVerified,
+    facts.ClipSeenAgain,
+    facts.ReceiptAccepted,
+    facts.ClipMerged,
+    facts.ClipRetried,
+)
+_GONE_REASON: Final = "it left its camera without dockd, and no store has proven a copy yet"
+_ABOUT_A_COPY: Final = (
+    "no-known-copy",
+    "clip-unreadable",
+    "clip-changed-while-read",
+    "digest-mismatch",
+)
+
+
+class KnownCopies:
+    """Opens and clears the problems of single clips as their copies come and go."""
+
+    def __init__(self, *, ledger: Ledger, problems: ProblemBoard) -> None:
+        """Listens through `heard` and works in `run`."""
+        self._ledger = ledger
+        self._problems = problems
+        self._changed: asyncio.Queue[int] = asyncio.Queue()
+
+    def heard(self, committed: Sequence[facts.Fact]) -> None:
+        """Note the clips that may have lost a copy, or gained one while a problem is open."""
+        for fact in committed:
+            if isinstance(fact, _LOSSES) or (
+                isinstance(fact, _GAINS) and self._any_clip_has_problems()
+            ):
+                self._changed.put_nowait(fact.clip)
+
+    def _any_clip_has_problems(self) -> bool:
+        """Return whether there is anything that a gained copy could clear."""
+        return any(problem.subject.startswith("clip ") for problem in self._problems.current())
+
+    async def run(self) -> None:
+        """Look at one noted clip after another until cancelled."""
+        while True:
+            clip = await self._ledger.clip(await self._changed.get())
+            if clip.merged_into is not None:
+                await self._forget(clip)
+            elif clips.has_known_copy(clip):
+                await self._found(clip)
+            else:
+                await self._missing(clip)
+
+    async def _missing(self, clip: Clip) -> None:
+        reason = "it is gone from its camera and neither the spool nor a store has proven a copy"
+        await self._problems.open("no-known-copy", subject=_subject(clip), reason=reason)
+
+    async def _found(self, clip: Clip) -> None:
+        await self._problems.clear("no-known-copy", subject=_subject(clip))
+        if clip.camera_copy is CameraCopy.GONE and not clip.proven_by:
+            await self._problems.open("clip-gone", subject=_subject(clip), reason=_GONE_REASON)
+        else:
+            await self._problems.clear("clip-gone", subject=_subject(clip))
+        if clip.spool_copy is SpoolCopy.PROVEN:
+            await self._forget(clip)
+        if clip.proven_by:
+            await self._problems.clear("store-lost-object", subject=_subject(clip))
+
+    async def _forget(self, clip: Clip) -> None:
+        """Clear what was said of a clip's copying, under the id it had then as well."""
+        birth = naming.provisional_id(clip.camera, docking=clip.birth_docking, path=clip.path)
+        for subject in (f"clip {birth}", _subject(clip)):
+            await self._problems.clear_all(_ABOUT_A_COPY, subject=subject)
+
+
+def _subject(clip: Clip) -> str:
+    return f"clip {clip.id}"

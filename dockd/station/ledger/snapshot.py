@@ -1,0 +1,88 @@
+"""A ledger read as it lies on the disk, without its daemon: for `verify`, and a stopped station."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from dockd.core.clip import Clip
+from dockd.core.facts import ReceiptAccepted
+from dockd.core.health import Problem
+from dockd.core.transfer import Transfer
+from dockd.errors import NotFound
+from dockd.ports.ledger import ClipFilter, Head
+from dockd.station.ledger import reading
+from dockd.station.ledger.connections import damaged, open_for_reading
+
+_CLIPS_AT_ONCE = 500
+
+
+class Snapshot:
+    """What a ledger says; `opened` makes one. Nothing here can write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read through ``connection``, in the thread that opened it."""
+        self._connection = connection
+
+    def clips(self, wanted: ClipFilter) -> Sequence[Clip]:
+        """Return clips in the order of their numbers."""
+        return reading.clips(self._connection, wanted)
+
+    def all_clips(self, *, docking: str | None) -> Iterator[Clip]:
+        """Yield every clip, or every one of a docking."""
+        after = 0
+        while True:
+            wanted = ClipFilter(docking=docking, after=after, limit=_CLIPS_AT_ONCE)
+            found = self.clips(wanted)
+            yield from found
+            if len(found) < _CLIPS_AT_ONCE:
+                return
+            after = found[-1].number
+
+    def receipts(self, clip: Clip) -> Sequence[ReceiptAccepted]:
+        """Return the receipts of a clip, one a store."""
+        return reading.receipts(self._connection, clip.number)
+
+    def receipt_times(self, clip: Clip) -> Mapping[str, str]:
+        """Return when each store gave its receipt."""
+        return reading.receipt_times(self._connection, clip.number)
+
+    def transfers(self, clip: Clip) -> Mapping[str, Transfer]:
+        """Return the transfers of a clip by store."""
+        found = {
+            store: reading.transfer(self._connection, clip.number, store)
+            for store in clip.store_copies
+        }
+        return {store: transfer for store, transfer in found.items() if transfer is not None}
+
+    def set_aside(self) -> frozenset[str]:
+        """Return what a person has set aside."""
+        return reading.set_aside(self._connection)
+
+    def problems(self) -> Sequence[Problem]:
+        """Return the open problems."""
+        return reading.problems(self._connection)
+
+    def head(self) -> Head:
+        """Return the ledger's identity and the end of its record."""
+        return reading.head(self._connection)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Snapshot]:
+    """Open the ledger at ``path`` for reading; the daemon may be running or not.
+
+    Raises:
+        NotFound: there is no ledger there, or it may not be read.
+        PermanentError: it is damaged.
+    """
+    try:
+        with closing(open_for_reading(path)) as connection:
+            yield Snapshot(connection)
+    except sqlite3.OperationalError as error:
+        raise NotFound(
+            f"the ledger {path} cannot be read: {error}",
+            next_step="Check spool.path, and that this user may read the spool.",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise damaged(str(error)) from error
