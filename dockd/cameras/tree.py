@@ -85,7 +85,7 @@ def _unreadable(path: bytes, error: OSError) -> RefusedName:
     return RefusedName(
         path=path,
         slug=ClipUnreadable.slug,
-        reason=f"the folder cannot be read: {error.strerror}",
+        reason=f"the folder {_shown(path)} cannot be read: {error.strerror}",
     )
 
 
@@ -131,6 +131,11 @@ def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
         found.refused.append(_refused(path, f"it lies {DEEPEST} folders deep"))
     else:
         found.folders.append(path)
+
+
+def _shown(path: bytes) -> str:
+    """Return a raw path in a form that no name can use to forge a line or a terminal's state."""
+    return ascii(path.decode(errors="backslashreplace"))
 
 
 def _refused(path: bytes, reason: str) -> RefusedName:
@@ -188,12 +193,11 @@ def open_file(root: int, file: FoundFile) -> int:
 def meaning_of(error: OSError, *, file: FoundFile) -> ClipChangedWhileRead | ClipUnreadable:
     """Return what it means that a listed file cannot be opened."""
     number = error.errno or 0
-    shown = file.path.decode(errors="backslashreplace")
     # Gone, or a link, a folder, a socket or a device in its place.
     if number in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}:
-        return ClipChangedWhileRead(f"{shown!r} is no longer the file that was listed")
+        return ClipChangedWhileRead(f"{_shown(file.path)} is no longer the file that was listed")
     return ClipUnreadable(
-        f"{shown!r} cannot be opened: {error.strerror}",
+        f"{_shown(file.path)} cannot be opened: {error.strerror}",
         errno=number,
         error=errno.errorcode.get(number, str(number)),
     )
@@ -203,9 +207,8 @@ def refuse_another(status: os.stat_result, *, file: FoundFile) -> None:
     """Raise ClipChangedWhileRead unless ``status`` is a regular file as it was listed."""
     same = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
     if not stat.S_ISREG(status.st_mode) or not same:
-        shown = file.path.decode(errors="backslashreplace")
         raise ClipChangedWhileRead(
-            f"{shown!r} is no longer the file that was listed",
+            f"{_shown(file.path)} is no longer the file that was listed",
             listed_bytes=file.size_bytes,
             found_bytes=status.st_size,
         )

@@ -69,7 +69,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of a clip: its index, its place in bytes, and its SHA-256 in hex."""
+    """One part of a clip: its index, its place in bytes, and a SHA-256 in hex.
+
+    ``sha256`` is of the clip from its first byte to the end of this part, so that whoever goes on
+    behind the part has read all that it vouches for.
+    """
 
     index: int
     offset: int
@@ -234,10 +238,6 @@ GUARDS: Final[Guards] = {
             fact.index <= len(clip.spool_parts)
             and fact.offset == sum(part.size_bytes for part in clip.spool_parts[: fact.index])
         ),
-    ),
-    "a copy made again is the clip": (
-        facts.ClipCopied,
-        lambda clip, fact: clip.sha256 in {None, fact.sha256},
     ),
     "a copy is what was read": (
         facts.ClipVerified,
@@ -411,7 +411,8 @@ def _part_spooled(clip: Clip, fact: facts.PartSpooled) -> Clip:
 
 def _copied(clip: Clip, fact: facts.ClipCopied) -> Clip:
     copied_in = _with(clip.copied_in, fact.docking)
-    whole_in_one = len(copied_in) == 1 and not fact.spliced
+    is_clip = clip.sha256 in {None, fact.sha256}
+    whole_in_one = is_clip and len(copied_in) == 1 and not fact.spliced
     return replace(
         clip,
         copied=True,

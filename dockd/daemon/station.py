@@ -18,6 +18,7 @@ from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
+from dockd.stages.manifests import Manifests
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -32,6 +33,7 @@ _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
 # Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
 _RATE_LOOK_S: Final = 5.0
+_STATUS_LOOK_S: Final = 10.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -62,7 +64,7 @@ class Station:
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
-        confirming = Confirming(
+        self.confirming = Confirming(
             ledger=self.ledger,
             spool=self.spool,
             stores=self.stores,
@@ -73,7 +75,7 @@ class Station:
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
-            confirming=confirming,
+            confirming=self.confirming,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -89,6 +91,9 @@ class Station:
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.manifests = Manifests(
+            ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
+        )
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -102,6 +107,7 @@ class Station:
             self.stores[name],
             ledger=self.ledger,
             transferring=transferring,
+            confirming=self.confirming,
             problems=self.problems,
             clock=self._clock,
             policy=upload_policy(self.config),
@@ -111,6 +117,7 @@ class Station:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
         for fact in committed:
@@ -162,10 +169,12 @@ class Station:
             group.create_task(self.pulse.run(), name="watchdog")
             await self.prepare()
             group.create_task(self.known_copies.run(), name="known copies")
+            group.create_task(self.manifests.run(), name="manifests")
             group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")
             group.create_task(self._follow_windows(), name="rate windows")
+            group.create_task(self._tell_status(), name="status line")
             group.create_task(self._keep_house(group), name="housekeeping")
             self._notifier.ready()
             await signals.stop.wait()
@@ -174,6 +183,7 @@ class Station:
 
     async def _keep_house(self, group: asyncio.TaskGroup) -> None:
         """Prove what a crash left before any camera is read: it may be what one would resume."""
+        await self.housekeeping.set_orphans_aside()
         await self.housekeeping.recover()
         source = building.camera_source(self.config)
         if source is not None:
@@ -203,6 +213,17 @@ class Station:
     def set_rate(self) -> None:
         """Put the rate limit of this time of day in force."""
         self.rate.change(building.rate_now(self.config, now=self._clock.now()))
+
+    async def _tell_status(self) -> None:
+        """Keep the line that ``systemctl status`` shows true."""
+        while True:
+            queue = await self.ledger.queue()
+            docked = sum(slot.camera is not None for slot in self.board.snapshots())
+            problems = len(self.problems.current())
+            self._notifier.status(
+                f"{docked} cameras docked, {queue.clips} clips to send, {problems} problems"
+            )
+            await self._clock.sleep(_STATUS_LOOK_S)
 
     async def _follow_windows(self) -> None:
         while True:

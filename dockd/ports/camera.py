@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from dockd.errors import ClipUnreadable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
@@ -60,6 +62,17 @@ class Listing:
     files: tuple[FoundFile, ...]
     refused: tuple[RefusedName, ...]
 
+    @property
+    def unreadable(self) -> tuple[RefusedName, ...]:
+        """Folders that could not be read: the rest is believed, but is never all there is."""
+        return tuple(name for name in self.refused if name.slug == ClipUnreadable.slug)
+
+    def may_hide(self, path: bytes) -> bool:
+        """Return whether a file at ``path`` may be there though it is not listed."""
+        return any(
+            folder.path == b"" or path.startswith(folder.path + b"/") for folder in self.unreadable
+        )
+
 
 class Eraser(Protocol):
     """The camera while it can be written to."""
@@ -103,11 +116,10 @@ class Camera(Protocol):
         """Return whether this very camera is still in its slot."""
 
     def listing(self) -> Listing:
-        """Return all its files.
+        """Return all its files; a folder that cannot be read is among the refused.
 
         Raises:
             CameraGone: it was not there before or after; an empty list proves nothing.
-            ClipUnreadable: a folder cannot be read.
         """
 
     def open(self, file: FoundFile) -> int:

@@ -4,7 +4,7 @@ A clip's bytes walk one way: ``copy`` (camera to ``incoming/*.part``, hashed in 
 ``prove`` (read back from the device), ``keep`` (renamed into ``clips/``, with its sidecar).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -93,19 +93,25 @@ class Spool(Protocol):
     ) -> Copied:
         """Copy a whole clip in this thread; ``stop`` is asked between reads.
 
+        A part that ``durable`` is told of carries the digest of the clip up to that part's end.
+
         Raises:
-            CameraGone: ``stop`` said so, or the read failed because the device left; what is
-                durable stays for a resume.
-            ClipUnreadable: the media gave an error while the camera was there.
-            ClipChangedWhileRead: it has not the size that was listed.
-            SpoolFull, SpoolReadOnly, FsyncFailed: the copy is of no use and was discarded.
+            CameraGone: ``stop`` said so; what is durable stays for a resume.
+            ClipUnreadable: the read failed, with ``errno`` among the fields; whether the media
+                gave up or the camera left is for the caller to find out.
+            ClipChangedWhileRead: it has not the size that was listed, or changed meanwhile.
+            FsyncFailed: the copy cannot be relied on and was discarded.
+            SpoolFull, SpoolReadOnly: what was durable before stays for a resume.
         """
 
     def prove(self, clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
         """Read a durable copy back from the device past the page cache and hash it.
 
+        A copy that is not there, or that the device does not give back, yields a proof of less,
+        whose digest is not the copy's. One that was kept before a crash is read where it is now.
+
         Raises:
-            CameraGone: ``stop`` said so. SpoolReadOnly: the device gave a read error.
+            CameraGone: ``stop`` said so.
         """
 
     def keep(self, clip: Clip, *, part_name: str, sidecar: Sidecar) -> None:
@@ -119,6 +125,16 @@ class Spool(Protocol):
 
     def release(self, target: CopyTarget) -> None:
         """Give up ownership of a ``.part``; the file stays."""
+
+    def incoming_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the clips that the copies in ``incoming/`` name."""
+
+    def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
+        """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
+
+        Done once at the start, before anything is claimed. They are kept, for each may be all
+        there is of a clip.
+        """
 
     def open(self, clip: Clip) -> BinaryIO:
         """Open a proven copy for reading. Raises SpoolChanged, FileNotFoundError."""

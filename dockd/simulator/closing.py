@@ -27,14 +27,14 @@ def show_cameras(
     console: Console, judgements: Sequence[Judgement], *, slots: Mapping[str, Sequence[str]]
 ) -> None:
     """Print a row for each camera; ``slots`` are those it was docked in, in order."""
-    table = Table(box=box.SIMPLE_HEAD, title="What came of it", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=0, title="What came of it", title_justify="left")
     for heading, justify in _HEADINGS.items():
         table.add_column(heading, justify=justify, no_wrap=True)
     for judgement in judgements:
         footage = judgement.footage
         table.add_row(
             footage.camera,
-            " → ".join(slots[footage.camera]),
+            "→".join(slots[footage.camera]),
             str(len(footage.clips)),
             f"{footage.size_bytes:,}",
             judgement.spool,
@@ -51,7 +51,9 @@ def _range(versions: tuple[int, int]) -> str:
 
 
 def show_faults(console: Console, script: Script) -> None:
-    """Print what went wrong on purpose, and how it went."""
+    """Print what went wrong on purpose, and how it went; nothing on a quiet day."""
+    if not script.faults:
+        return
     table = Table(box=box.SIMPLE_HEAD, title="What went wrong on purpose", title_justify="left")
     table.add_column("fault", no_wrap=True)
     table.add_column("how it went", overflow="fold")

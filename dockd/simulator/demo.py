@@ -53,11 +53,11 @@ def main(options: Options, *, console: Console) -> int:
 
 def _check(options: Options) -> None:
     """Refuse what cannot be shown before anything is made."""
-    least = least_bytes(options.cameras)
+    least = least_bytes(options.cameras, long_clip=options.faults)
     if options.size_bytes < least:
         raise PermanentError(
-            f"{options.size_bytes:,} bytes are too little for {options.cameras} cameras, one of "
-            "which is to be pulled in mid-copy",
+            f"{options.size_bytes:,} bytes are too little for {options.cameras} cameras"
+            + (", one of which is to be pulled in mid-copy" if options.faults else ""),
             slug="demo-failed",
             next_step=f"Give at least --size {-(-least // 1024**2)}MiB, or fewer --cameras.",
         )

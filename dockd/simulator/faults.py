@@ -14,6 +14,7 @@ EARLIEST: Final = 0.1
 LATEST: Final = 0.9
 _PULL_FROM: Final = 0.25
 _PARTS_BEFORE_OUTAGE: Final = 2
+_RECEIPTS_BEFORE_KILL: Final = 0.25
 
 
 class Move(StrEnum):
@@ -228,13 +229,14 @@ class StationKill:
         return self._started
 
     def saw(self, event: Event) -> Move | None:
-        """Kill at the first receipt after the other faults."""
+        """Kill at the first receipt after the other faults and a quarter of all receipts."""
         match event.kind:
             case "station-started" if self._killed_at is not None:
                 self._started = True
             case "receipt-accepted":
                 self._receipted.add(event.fields["clip"])
-                if self._killed_at is None and all(fault.is_over for fault in self._after):
+                due = len(self._receipted) >= self._clips * _RECEIPTS_BEFORE_KILL
+                if self._killed_at is None and due and all(one.is_over for one in self._after):
                     self._killed_at = len(self._receipted)
                     return Move.KILL_STATION
             case _:

@@ -20,6 +20,8 @@ PART_BYTES: Final = 16 * MIB
 LONG_CLIP_PARTS: Final = 6
 """Enough for a cable to be pulled, seen late on a busy machine, and still be in mid-copy."""
 
+_LONG_SHARE_BYTES: Final = LONG_CLIP_PARTS * PART_BYTES * 5 // 4
+_LEAST_SHARE_BYTES: Final = 4 * MIB
 _SHIFT_BEGAN_S: Final = 1_767_592_800  # 2026-01-05 06:00 UTC, an early shift
 _CLIP_APART_S: Final = 1_260
 _CHUNK_BYTES: Final = MIB
@@ -66,26 +68,31 @@ def serials(cameras: int) -> tuple[str, ...]:
     return tuple(f"BWC-{100 + 7 * index:06d}" for index in range(cameras))
 
 
-def least_bytes(cameras: int) -> int:
-    """Return the smallest rack's worth in which one camera has a clip of many parts."""
-    return LONG_CLIP_PARTS * PART_BYTES * 5 // 4 + (cameras - 1) * 4 * MIB
+def least_bytes(cameras: int, *, long_clip: bool) -> int:
+    """Return the smallest rack's worth in which every clip has bytes, and one has many parts."""
+    return _LEAST_SHARE_BYTES * (cameras - 1) + (
+        _LONG_SHARE_BYTES if long_clip else _LEAST_SHARE_BYTES
+    )
 
 
-def plan(cameras: int, *, size_bytes: int, seed: int) -> dict[str, tuple[Shot, ...]]:
+def plan(
+    cameras: int, *, size_bytes: int, seed: int, long_clip: bool
+) -> dict[str, tuple[Shot, ...]]:
     """Share ``size_bytes`` out over cameras, by serial number.
 
-    The first camera's first clip is one long recording of at least `LONG_CLIP_PARTS` parts; the
-    others carry clips of several parts, of one part and of less, and a photo. One clip of each
+    With ``long_clip`` the first camera's first clip is one long recording of nearly
+    `LONG_CLIP_PARTS` parts or more; the others carry clips of several parts, of one part and of less, and a photo. One clip of each
     second camera is flagged, as by the button with which an officer marks an incident.
     """
-    share = size_bytes // cameras
-    long_share = max(share, LONG_CLIP_PARTS * PART_BYTES * 5 // 4)
-    other_share = (size_bytes - long_share) // max(cameras - 1, 1)
+    long_share = size_bytes // cameras
+    if long_clip:
+        long_share = max(long_share, _LONG_SHARE_BYTES)
+    other_share = (size_bytes - long_share) // (cameras - 1)
     return {
         serial: tuple(
             _shots(
                 long_share if index == 0 else other_share,
-                shares=_LONG_SHARES if index == 0 else _SHARES,
+                shares=_LONG_SHARES if long_clip and index == 0 else _SHARES,
                 chance=random.Random(f"{seed}/{serial}"),  # noqa: S311 - repeatable, not secret
                 flagged=2 if index % 2 else None,
             )

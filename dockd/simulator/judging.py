@@ -6,6 +6,7 @@ footage was made.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,8 @@ from dockd.simulator.seaweed import BUCKET
 _CHUNK_BYTES: Final = 1024 * 1024
 _SHORT: Final = 12
 _FETCHES: Final = 2
-_MANIFESTS: Final = "dockings/"
+_OWN: Final = re.compile(r"^\.dockd|^[^/]+/dockings/[^/]+\.json$")
+"""What dockd puts beside the clips: checkpoints, trials, and a manifest for each docking."""
 
 Digests = Mapping[str, str]
 """The SHA-256 in hex of each file, by its path on the camera."""
@@ -27,7 +29,7 @@ Digests = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreContent:
-    """What a bucket holds of one camera.
+    """What a bucket holds, but for what dockd keeps there for itself.
 
     Attributes:
         versions: How many versions there are of each key, deletions included.
@@ -63,28 +65,34 @@ def judge(
 ) -> Judgement:
     """Compare what was found with what was made."""
     expected = {clip.path: clip.sha256 for clip in footage.clips}
-    paths = {_key(footage.camera, path, sha256): path for path, sha256 in expected.items()}
-    in_store = {paths[key]: sha256 for key, sha256 in store.digests.items() if key in paths}
-    counts = [store.versions.get(key, 0) for key in paths]
+    in_spool = {path: sha256 for path, sha256 in spool.items() if path in expected}
+    keys = _keys(footage)
+    in_store = {path: store.digests[key] for path, key in keys.items() if key in store.digests}
+    versions = {path: store.versions.get(key, 0) for path, key in keys.items()}
     complaints = [
-        *_differences(expected, spool, where="the spool"),
+        *_differences(expected, in_spool, where="the spool"),
         *_differences(expected, in_store, where="the store"),
         *(
-            f"the store has {store.versions.get(key, 0)} versions of {path}"
-            for key, path in paths.items()
-            if store.versions.get(key, 0) != 1
+            f"the store has {count} versions of {path}"
+            for path, count in versions.items()
+            if count != 1
         ),
-        *(f"the store has {key}, which is no clip" for key in store.versions if key not in paths),
         *(f"{path} is still on the camera" for path in left),
     ]
     return Judgement(
         footage=footage,
-        spool=combined(spool),
+        spool=combined(in_spool),
         store=combined(in_store),
-        versions=(min(counts), max(counts)),
+        versions=(min(versions.values()), max(versions.values())),
         left=left,
         complaints=[f"{footage.camera}: {complaint}" for complaint in complaints],
     )
+
+
+def strangers(footage: Iterable[Footage], *, store: StoreContent) -> list[str]:
+    """Complain of every object that is no clip of any camera: bytes that came twice, or torn."""
+    known = {key for of_camera in footage for key in _keys(of_camera).values()}
+    return [f"the store has {key}, which is no clip" for key in store.versions if key not in known]
 
 
 def combined(digests: Digests) -> str:
@@ -101,9 +109,9 @@ def _differences(expected: Digests, found: Digests, *, where: str) -> Iterable[s
             yield f"{where} has other content for {path}"
 
 
-def _key(camera: str, path: str, sha256: str) -> str:
-    """Return where the store must have a clip (DESIGN.md section 5); its names need no escape."""
-    return f"{camera}/{sha256}/{path}"
+def _keys(footage: Footage) -> dict[str, str]:
+    """Return where the store must have each clip (DESIGN.md section 5); no name needs an escape."""
+    return {clip.path: f"{footage.camera}/{clip.sha256}/{clip.path}" for clip in footage.clips}
 
 
 def spool_digests(spool: Path, *, camera: str) -> dict[str, str]:
@@ -121,14 +129,14 @@ def spool_digests(spool: Path, *, camera: str) -> dict[str, str]:
     return {path: digests.pop() for path, digests in found.items() if len(digests) == 1}
 
 
-def store_content(client: Any, *, camera: str) -> StoreContent:  # noqa: ANN401 - a boto3 client
-    """List everything the bucket has of a camera but the manifests, and fetch and hash it all."""
+def store_content(client: Any) -> StoreContent:  # noqa: ANN401 - a boto3 client
+    """List every version of everything in the bucket, and fetch and hash all clips."""
     versions: dict[str, int] = defaultdict(int)
     present: list[str] = []
     pages = client.get_paginator("list_object_versions")
-    for page in pages.paginate(Bucket=BUCKET, Prefix=f"{camera}/"):
+    for page in pages.paginate(Bucket=BUCKET):
         for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            if not entry["Key"].startswith(f"{camera}/{_MANIFESTS}"):
+            if not _OWN.search(entry["Key"]):
                 versions[entry["Key"]] += 1
         present += [
             entry["Key"]

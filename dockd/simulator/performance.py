@@ -84,6 +84,10 @@ class Performance:
             self._store.make_bucket()
             self._script = Script(self._faults() if self._options.faults else [])
             complaints = self._play()
+            if complaints:
+                # What did not come to its end is not worth a judgement of every byte.
+                closing.show_faults(self._console, self._script)
+                return complaints
             with contextlib.closing(self._store.client()) as client:
                 if self._options.sabotage is not None:
                     commit(
@@ -93,7 +97,7 @@ class Performance:
                         footage=self._footage[-1],
                         rack=self._rack,
                     )
-                complaints += self._judge(client)
+                complaints = self._judge(client)
             return complaints + self._end()
 
     def _record_footage(self) -> tuple[Footage, ...]:
@@ -103,13 +107,23 @@ class Performance:
             f"{options.cameras} cameras record {options.size_bytes / 1024**3:.2f} GiB; "
             "SeaweedFS starts"
         )
-        shots = plan(options.cameras, size_bytes=options.size_bytes, seed=options.seed)
-        with Progress(console=self._console, transient=True, auto_refresh=False) as progress:
+        shots = plan(
+            options.cameras,
+            size_bytes=options.size_bytes,
+            seed=options.seed,
+            # Long enough to be interrupted, where anything is to be.
+            long_clip=options.faults,
+        )
+        with Progress(
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+            disable=not self._console.is_terminal,
+        ) as progress:
             task = progress.add_task("recording", total=options.size_bytes)
 
             def made(size_bytes: int) -> None:
-                progress.update(task, advance=size_bytes)
-                progress.refresh()
+                progress.update(task, advance=size_bytes, refresh=True)
 
             return tuple(
                 shoot(
@@ -117,7 +131,7 @@ class Performance:
                     camera=serial,
                     folder=self._rack.new_camera(serial),
                     seed=options.seed,
-                    made=made if self._console.is_terminal else lambda size_bytes: size_bytes,
+                    made=made,
                 )
                 for serial, of_camera in shots.items()
             )
@@ -215,22 +229,23 @@ class Performance:
 
     def _judge(self, client: Any) -> list[str]:  # noqa: ANN401 - a boto3 client
         """Look at spool, store and cameras, print what is there, and return the complaints."""
+        store = judging.store_content(client)
         judgements = [
             judging.judge(
                 footage,
                 spool=judging.spool_digests(self._station.spool, camera=footage.camera),
-                store=judging.store_content(client, camera=footage.camera),
+                store=store,
                 left=self._rack.files_on(footage.camera),
             )
             for footage in self._footage
         ]
         verified = self._station.verify()
         closing.show_cameras(self._console, judgements, slots=self._slots)
-        if self._script.faults:
-            closing.show_faults(self._console, self._script)
+        closing.show_faults(self._console, self._script)
         closing.show_verified(self._console, verified)
         return [
             *(complaint for judgement in judgements for complaint in judgement.complaints),
+            *judging.strangers(self._footage, store=store),
             *self._script.complaints(),
             *closing.verify_complaints(verified, clips=self._clips),
         ]

@@ -28,9 +28,9 @@ _GAINS: Final = (
     facts.ClipMerged,
     facts.ClipRetried,
 )
+_GONE_REASON: Final = "it left its camera without dockd, and no store has proven a copy yet"
 _ABOUT_A_COPY: Final = (
     "no-known-copy",
-    "clip-gone",
     "clip-unreadable",
     "clip-changed-while-read",
     "digest-mismatch",
@@ -75,7 +75,9 @@ class KnownCopies:
 
     async def _found(self, clip: Clip) -> None:
         await self._problems.clear("no-known-copy", subject=_subject(clip))
-        if clip.camera_copy is not CameraCopy.GONE:
+        if clip.camera_copy is CameraCopy.GONE and not clip.proven_by:
+            await self._problems.open("clip-gone", subject=_subject(clip), reason=_GONE_REASON)
+        else:
             await self._problems.clear("clip-gone", subject=_subject(clip))
         if clip.spool_copy is SpoolCopy.PROVEN:
             await self._forget(clip)

@@ -17,7 +17,8 @@ from dockd.errors import ClipChangedWhileRead, DigestMismatch
 from dockd.ports.camera import StopFlag
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import CopyTarget, Proof, Spool
+from dockd.ports.spool import Proof, Spool
+from dockd.stages.lease import PartLease
 from dockd.stages.threads import in_thread
 
 
@@ -31,31 +32,26 @@ class Prover:
         self._clock = clock
         self._turns = asyncio.Semaphore(at_once)
 
-    async def turn(self) -> None:
-        """Wait until one more read-back may begin; `prove` gives the turn back."""
-        await self._turns.acquire()
-
-    async def prove(self, clip: Clip, *, target: CopyTarget, xxh128: str, stop: StopFlag) -> Clip:
+    async def prove(self, clip: Clip, *, lease: PartLease, xxh128: str, stop: StopFlag) -> Clip:
         """Read back a copy that is recorded as copied; return the clip that it turned out to be.
 
-        A turn must have been taken; it and the ``.part`` are given back, whatever happens.
+        Waits for its turn. The ``.part`` is given back, whatever happens.
 
         Raises:
             DigestMismatch: the copy is not what was read from the camera; it was discarded.
             ClipChangedWhileRead: copied again, the file turned out to be another clip.
             CameraGone: ``stop`` said so; the copy stays and is proven later.
         """
-        async with self._giving_back(clip, target):
-            proof = await self._read_back(clip, target, stop=stop)
+        async with self._turn(clip, lease):
+            proof = await self._read_back(clip, lease, stop=stop)
             if proof.sha256 != clip.copied_sha256 or (xxh128 and proof.xxh128 != xxh128):
                 await self._discard(clip, "read back, the copy is not what the camera gave")
-            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=False)
+            return await self._accept(clip, lease=lease, proof=proof, partial=False)
 
     async def recover(self, clip: Clip) -> Clip:
         """Prove a copy that an earlier run of the daemon left whole but not read back."""
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        return await self.prove(clip, target=target, xxh128="", stop=_never)
+        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
+        return await self.prove(clip, lease=lease, xxh128="", stop=_never)
 
     async def accept_partial(self, clip: Clip) -> Clip:
         """Keep what is proven of a clip whose camera did not come back, marked partial.
@@ -63,36 +59,35 @@ class Prover:
         Raises:
             DigestMismatch: what was recorded as durable no longer reads as it did.
         """
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        async with self._giving_back(clip, target):
-            proof = await self._read_back(clip, target, stop=_never)
-            if proof.part_sha256 != tuple(part.sha256 for part in clip.spool_parts):
+        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
+        async with self._turn(clip, lease):
+            proof = await self._read_back(clip, lease, stop=_never)
+            if proof.sha256 != clip.spool_parts[-1].sha256:
                 await self._discard(clip, "read back, the partial copy is not what was recorded")
-            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=True)
+            return await self._accept(clip, lease=lease, proof=proof, partial=True)
 
-    async def _read_back(self, clip: Clip, target: CopyTarget, *, stop: StopFlag) -> Proof:
+    async def _read_back(self, clip: Clip, lease: PartLease, *, stop: StopFlag) -> Proof:
         return await in_thread(
-            self._spool.prove,
+            lease.held_by(self._spool.prove),
             clip,
-            part_name=target.part_name,
+            part_name=lease.target.part_name,
             size_bytes=clip.spooled_bytes,
             stop=stop,
         )
 
     @asynccontextmanager
-    async def _giving_back(self, clip: Clip, target: CopyTarget) -> AsyncGenerator[None, None]:
-        """Give the turn and the ``.part`` back, and remove a copy that was discarded or merged."""
+    async def _turn(self, clip: Clip, lease: PartLease) -> AsyncGenerator[None, None]:
+        """Have a turn; then give the ``.part`` back, and remove a copy that was merged away."""
         try:
-            yield
+            async with self._turns:
+                yield
         finally:
-            self._turns.release()
-            self._spool.release(target)
+            lease.close()
         now = await self._ledger.clip(clip.number)
         if now.merged_into is not None:
             await in_thread(self._spool.discard, clip)
 
-    async def _accept(self, clip: Clip, *, part_name: str, proof: Proof, partial: bool) -> Clip:
+    async def _accept(self, clip: Clip, *, lease: PartLease, proof: Proof, partial: bool) -> Clip:
         """Give a proven copy its name and record it, as this clip or as the one it really is."""
         key = naming.store_key(clip.camera, sha256=proof.sha256, path=clip.path)
         verified = facts.ClipVerified(
@@ -110,8 +105,8 @@ class Prover:
             await self._another(clip)
         same = await self._ledger.by_key(key)
         if same is not None and same.number != clip.number:
-            return await self._merge(clip, same, part_name=part_name, verified=verified)
-        await self._keep(clips.apply(clip, verified), part_name=part_name)
+            return await self._merge(clip, same, lease=lease, verified=verified)
+        await self._keep(clips.apply(clip, verified), lease=lease)
         await self._ledger.record(verified)
         return await self._ledger.clip(clip.number)
 
@@ -125,7 +120,7 @@ class Prover:
         raise ClipChangedWhileRead(f"{clip.id}: {reason}")
 
     async def _merge(
-        self, clip: Clip, same: Clip, *, part_name: str, verified: facts.ClipVerified
+        self, clip: Clip, same: Clip, *, lease: PartLease, verified: facts.ClipVerified
     ) -> Clip:
         """Record that this copy is a clip known already, and keep only what that one lacks."""
         merge = redock.merge(clip, into=same, verified=verified)
@@ -134,17 +129,22 @@ class Prover:
             for fact in merge.recorded:
                 if fact.clip == same.number:
                     kept = clips.apply(kept, fact)
-            await self._keep(kept, part_name=part_name)
+            await self._keep(kept, lease=lease)
         await self._ledger.record(*merge.recorded)
         return await self._ledger.clip(same.number)
 
-    async def _keep(self, clip: Clip, *, part_name: str) -> None:
+    async def _keep(self, clip: Clip, *, lease: PartLease) -> None:
         sidecar = Sidecar(
             clip=clip,
             recorded_at=recorded_at(clip.mtime_ns),
             verified_at=self._clock.now().isoformat(),
         )
-        await in_thread(self._spool.keep, clip, part_name=part_name, sidecar=sidecar)
+        await in_thread(
+            lease.held_by(self._spool.keep),
+            clip,
+            part_name=lease.target.part_name,
+            sidecar=sidecar,
+        )
 
     async def _discard(self, clip: Clip, reason: str) -> None:
         await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=reason))

@@ -1,6 +1,5 @@
 """One clip to one store: does what core/transfer says is next, and commits before each effect."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
@@ -20,6 +19,7 @@ from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Outgoing, Proven, Store
 from dockd.stages.confirming import accepted
+from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.threads import in_thread
 
@@ -32,7 +32,7 @@ class Window(Protocol):
     async def enter(self) -> None:
         """Wait for room for one more part."""
 
-    async def leave(self, *, well: bool) -> None:
+    def leave(self, *, well: bool) -> None:
         """Give the room back; ``well`` says whether the part arrived."""
 
 
@@ -45,6 +45,7 @@ class Transferring:
         self._spool = spool
         self._window = window
         self._station = station
+        self._damaged: set[tuple[int, int]] = set()
 
     async def carry(self, clip: Clip, store: Store) -> None:
         """Bring a proven clip to a receipt.
@@ -81,6 +82,12 @@ class Transferring:
             )
         )
         return False
+
+    def damaged_again(self, clip: Clip, index: int) -> bool:
+        """Return whether a part arrived damaged before in this run, and remember that it did."""
+        again = (clip.number, index) in self._damaged
+        self._damaged.add((clip.number, index))
+        return again
 
     async def record(self, fact: facts.ClipFact, *more: facts.ClipFact) -> None:
         """Commit facts; durable on return."""
@@ -178,30 +185,25 @@ class _Carriage:
         await self._owner.record(*settled)
 
     async def _send(self, current: Transfer) -> None:
-        """Send every pending part, a few at a time; then say that the object may come to be."""
-        pending = current.indices(None)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index in pending:
-                    await self._owner.window.enter()
-                    await self._record(facts.PartSending, index=index)
-                    group.create_task(self._send_part(current, index))
-        except* (TransientError, StoreChecksumMismatch) as raised:
-            raise _one_of(raised) from None
+        """Send every pending part, as many at a time as the window lets through."""
+        async with task_group() as group:
+            for index in current.indices(None):
+                group.create_task(self._send_part(current, index))
 
     async def _send_part(self, current: Transfer, index: int) -> None:
+        await self._owner.window.enter()
         well = False
         try:
+            await self._record(facts.PartSending, index=index)
             etag = await self._store.send_part(
                 self._sent, upload_id=current.upload_id or "", index=index
             )
             await self._record(facts.PartStored, index=index, etag=etag)
             well = True
-        except StoreChecksumMismatch:
-            await self._mismatch(facts.PartUnsent, index=index)
-            raise
+        except StoreChecksumMismatch as error:
+            await self._mismatch(error, index=index)
         finally:
-            await self._owner.window.leave(well=well)
+            self._owner.window.leave(well=well)
 
     async def _complete(self, current: Transfer) -> None:
         if current.state is not State.FINALIZING:
@@ -244,9 +246,18 @@ class _Carriage:
             raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
         raise StoreConflict(f"{self._store.name} holds other content at {self._sent.expected.key}")
 
-    async def _mismatch(self, kind: type[facts.PartUnsent], *, index: int) -> None:
-        await self._record(kind, index=index)
-        await self._owner.spool_copy_holds(self._clip)
+    async def _mismatch(self, error: StoreChecksumMismatch, *, index: int) -> None:
+        """Send a part that arrived damaged once more, if our own copy is still what it was.
+
+        Raises:
+            TransientError: it is worth another try.
+            StoreChecksumMismatch: it was damaged again; a person looks at what lies between.
+        """
+        await self._record(facts.PartUnsent, index=index)
+        holds = await self._owner.spool_copy_holds(self._clip)
+        if holds and self._owner.damaged_again(self._clip, index):
+            raise error
+        raise TransientError(error.reason, slug=error.slug, owner=error.owner)
 
     async def _vanished(self, current: Transfer, error: UploadVanished) -> None:
         """Start over, unless the upload vanished because its object came into being."""
@@ -270,8 +281,3 @@ class _Carriage:
 
     async def _record(self, kind: type[facts.TransferFact], **fields: object) -> None:
         await self._owner.record(self._fact(kind, **fields))
-
-
-def _one_of(raised: BaseExceptionGroup[Exception]) -> Exception:
-    error = raised.exceptions[0]
-    return _one_of(error) if isinstance(error, BaseExceptionGroup) else error

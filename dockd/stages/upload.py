@@ -16,12 +16,16 @@ from dockd.errors import DockdError, PermanentError, TransientError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
+from dockd.stages.confirming import Confirming
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 
 _CANDIDATES: Final = 256
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
 _CLIP_TROUBLE: Final = (
+    "store-lost-object",
+    "upload-vanished",
+    "clip-unreadable",
     "store-conflict",
     "store-checksum-mismatch",
     "store-rejected-clip",
@@ -50,6 +54,7 @@ class Upload:
         *,
         ledger: Ledger,
         transferring: Transferring,
+        confirming: Confirming,
         problems: ProblemBoard,
         clock: Clock,
         policy: UploadPolicy,
@@ -58,6 +63,7 @@ class Upload:
         self._store = store
         self._ledger = ledger
         self._transferring = transferring
+        self._confirming = confirming
         self._problems = problems
         self._clock = clock
         self.policy = policy
@@ -149,7 +155,7 @@ class Upload:
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""
-        subject = self._subject if error.slug.startswith("store-") else f"clip {clip.id}"
+        subject = self._subject if error.slug in _REACHING else f"clip {clip.id}"
         await self._problems.open(error.slug, subject=subject, reason=error.reason)
         self._delay(clip, retry_after_s=error.retry_after_s)
 
@@ -215,8 +221,19 @@ class Upload:
         )
         if probe.strength == "digest":
             await self._problems.clear("store-unproven", subject=self._subject)
+            await self._prove_more()
         else:
             await self._problems.open("store-unproven", subject=self._subject, reason=probe.detail)
+
+    async def _prove_more(self) -> None:
+        """Have clips proven by content of which this store could only show the size so far."""
+        after = 0
+        while clips := await self._ledger.unproven(
+            self._store.name, after=after, limit=_CANDIDATES
+        ):
+            epoch = (await self._ledger.head()).epoch
+            await self._confirming.confirm(clips, epoch=epoch)
+            after = clips[-1].number
 
     @property
     def _subject(self) -> str:

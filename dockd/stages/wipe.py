@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from dockd.core import clearance, facts
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import CameraGone, ClipChangedWhileRead, DockdError
+from dockd.errors import CameraGone, ClipChangedWhileRead, ClipUnreadable, DockdError
 from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -113,6 +113,9 @@ class Wipe:
             listing = await in_thread(stay.camera.listing)
             here = await self._footage(stay, listing)
             self._clips[stay.docking] = frozenset(clip.number for clip in here)
+            if listing.unreadable:
+                # What is in there was never offloaded, and every deletion writes to the medium.
+                return False
             if not here:
                 await self._say_cleared(stay)
                 return True
@@ -264,6 +267,9 @@ class Wipe:
         standing, refused = await self._still_standing(stay, decided)
         refused |= await in_thread(_delete, stay.camera, standing)
         listing = await in_thread(stay.camera.listing)
+        if listing.unreadable:
+            # A file that cannot be seen is not known to be gone; the next listing settles it.
+            raise ClipUnreadable(listing.unreadable[0].reason)
         left = {file.path for file in listing.files}
         await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
         failed = [item for item in decided if item.file.path in left]

@@ -124,9 +124,9 @@ def test_the_store_is_killed_with_a_part_on_its_way_and_started_once_that_is_not
 
 
 def test_dockd_is_killed_at_a_receipt_after_everything_else() -> None:
-    """The kill waits until the other faults are over, and counts when the station came back."""
+    """The kill waits for the other faults and some receipts, and counts when dockd came back."""
     outage = StoreOutage()
-    fault = StationKill(after=[outage], clips=9)
+    fault = StationKill(after=[outage], clips=8)
     script = Script([outage, fault])
     receipt = ("receipt-accepted", {"clip": 4})
     assert moves(script, events(receipt, ("station-started", {}))) == []
@@ -137,7 +137,7 @@ def test_dockd_is_killed_at_a_receipt_after_everything_else() -> None:
     assert moves(script, events(("station-started", {}), receipt)) == []
     assert script.is_over
     assert script.complaints() == []
-    assert "receipt 2 of 9" in fault.story()
+    assert "receipt 2 of 8" in fault.story()
 
 
 def test_a_fault_that_never_fired_is_a_complaint() -> None:

@@ -7,7 +7,14 @@ import pytest
 
 from dockd.simulator.closing import verify_complaints
 from dockd.simulator.footage import Clip, Footage
-from dockd.simulator.judging import Judgement, StoreContent, combined, judge, spool_digests
+from dockd.simulator.judging import (
+    Judgement,
+    StoreContent,
+    combined,
+    judge,
+    spool_digests,
+    strangers,
+)
 from dockd.simulator.station import Verified
 
 CLIPS = {"DCIM/1/A.MP4": "aa" * 32, "DCIM/1/B.MP4": "bb" * 32}
@@ -55,13 +62,19 @@ def test_what_arrived_exactly_once_is_passed() -> None:
             "C: the store has other content for DCIM/1/A.MP4",
         ),
         (judged(versions={**ONCE, FIRST: 2}), "C: the store has 2 versions of DCIM/1/A.MP4"),
-        (judged(versions={**ONCE, "C/x": 1}), "C: the store has C/x, which is no clip"),
         (judged(left=("DCIM/1/A.MP4",)), "C: DCIM/1/A.MP4 is still on the camera"),
     ],
 )
 def test_everything_else_is_a_complaint(judgement: Judgement, complaint: str) -> None:
     """A byte that is missing, different, doubled, strange or left behind fails the demo."""
     assert complaint in judgement.complaints
+
+
+def test_an_object_that_is_no_clip_is_a_complaint() -> None:
+    """What is in the bucket beyond the cameras' clips arrived twice or torn."""
+    assert strangers([FOOTAGE], store=StoreContent(versions=ONCE)) == []
+    store = StoreContent(versions={**ONCE, "D/x": 1})
+    assert strangers([FOOTAGE], store=store) == ["the store has D/x, which is no clip"]
 
 
 def test_the_spool_is_hashed_over_all_dockings(tmp_path: Path) -> None:

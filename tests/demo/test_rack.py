@@ -24,7 +24,7 @@ def rack(tmp_path: Path) -> Rack:
 
 def test_the_plan_has_clips_of_many_parts_of_one_and_of_less() -> None:
     """A GiB on eight cameras holds a clip long enough to interrupt, and clips of every size."""
-    shots = plan(8, size_bytes=1024 * MIB, seed=1)
+    shots = plan(8, size_bytes=1024 * MIB, seed=1, long_clip=True)
     sizes = [[shot.size_bytes for shot in of_camera] for of_camera in shots.values()]
     total = sum(sum(of_camera) for of_camera in sizes)
     assert len(sizes) == 8
@@ -37,7 +37,10 @@ def test_the_plan_has_clips_of_many_parts_of_one_and_of_less() -> None:
 @pytest.mark.parametrize("cameras", [2, 3, 8, 64])
 def test_the_least_size_is_enough(cameras: int) -> None:
     """With the smallest footage that is accepted every clip has bytes, and one has many parts."""
-    shots = plan(cameras, size_bytes=least_bytes(cameras), seed=1)
+    least = {long_clip: least_bytes(cameras, long_clip=long_clip) for long_clip in (True, False)}
+    short = plan(cameras, size_bytes=least[False], seed=1, long_clip=False)
+    assert all(shot.size_bytes > 0 for of_camera in short.values() for shot in of_camera)
+    shots = plan(cameras, size_bytes=least[True], seed=1, long_clip=True)
     sizes = [shot.size_bytes for of_camera in shots.values() for shot in of_camera]
     assert min(sizes) > 0
     assert max(sizes) > (LONG_CLIP_PARTS - 1) * PART_BYTES
@@ -45,7 +48,7 @@ def test_the_least_size_is_enough(cameras: int) -> None:
 
 def test_footage_follows_from_the_seed(tmp_path: Path) -> None:
     """One seed gives the same bytes twice, another seed gives others; the digest is of the file."""
-    shots = plan(2, size_bytes=8 * MIB, seed=1)["BWC-000107"][-2:]
+    shots = plan(2, size_bytes=8 * MIB, seed=1, long_clip=False)["BWC-000107"][-2:]
     made = {
         name: shoot(shots, camera="C", folder=tmp_path / name, seed=seed)
         for name, seed in (("one", 1), ("again", 1), ("other", 2))
@@ -60,7 +63,7 @@ def test_footage_follows_from_the_seed(tmp_path: Path) -> None:
 
 def test_footage_is_dated_when_it_was_recorded(tmp_path: Path) -> None:
     """A clip's mtime is that of its recording, not of its making."""
-    shot = plan(2, size_bytes=8 * MIB, seed=1)["BWC-000107"][-1]
+    shot = plan(2, size_bytes=8 * MIB, seed=1, long_clip=False)["BWC-000107"][-1]
     shoot((shot,), camera="C", folder=tmp_path, seed=1)
     assert (tmp_path / shot.path).stat().st_mtime == shot.recorded_s
 

@@ -158,7 +158,7 @@ async def test_streams_share_one_rate_to_the_byte(clock: StillClock, outgoing: O
     await first.put_whole(outgoing)
     await second.put_whole(outgoing)
     assert clock.monotonic_s() == pytest.approx(6.0, abs=0.1)
-    assert first.sent_bytes == second.sent_bytes == 300_000
+    assert (first.sent_bytes, second.sent_bytes) == (300_000, 300_000)
 
 
 async def test_a_limit_changes_under_a_clip_that_is_being_sent(

@@ -111,9 +111,10 @@ class DirectoryCamera:
             CameraGone: it left, so whether they are is not known.
         """
         self.refuse_absent()
-        yield _DirectoryEraser(self, root=self._root)
-        if _libc.syncfs(self._root) != 0:
-            self._troubled = True
+        try:
+            yield _DirectoryEraser(self, root=self._root)
+        finally:
+            self._troubled |= _libc.syncfs(self._root) != 0
         self.refuse_absent()
 
     def close(self) -> None:

@@ -61,8 +61,8 @@ class DirectoryRack:
         Raises:
             CameraGone: it left meanwhile, or another is in its place.
         """
-        if sighting.serial is None:
-            raise CameraGone(f"no camera is in slot {sighting.slot}", slot=sighting.slot)
+        if sighting.serial is None or not self._stays.lasts(sighting.slot, token=sighting.token):
+            raise CameraGone(f"the camera seen in {sighting.slot} has left", slot=sighting.slot)
         camera = DirectoryCamera(
             self._path / sighting.slot / sighting.serial,
             slot=sighting.slot,

@@ -24,6 +24,8 @@ from dockd.ports.spool import PartDurable
 from dockd.station.spool.direct_io import Opened, aligned
 from dockd.station.spool.disk import Disk, writing
 
+_READAHEAD_BYTES: Final = 4 * 1024 * 1024
+
 
 class _Hasher(Protocol):
     def update(self, content: memoryview, /) -> None: ...
@@ -127,10 +129,18 @@ class CopyPass:
         self._fill(content, offset=offset)
         self.progress.hashed(content)
         self._write(buffer, size_bytes=wanted, offset=offset)
-        # The source's pages are of no more use, and eight cameras would fill the memory with them.
-        os.posix_fadvise(self._source.descriptor, offset, wanted, os.POSIX_FADV_DONTNEED)
+        self._forget_source(from_offset=offset - _READAHEAD_BYTES)
         if self.progress.offset == part_end:
             self._part_ended(part_end)
+
+    def _forget_source(self, *, from_offset: int) -> None:
+        """Drop the source's pages: eight cameras would fill the memory with them.
+
+        A page that straddles the end of the last drop goes with the next, as it begins before it.
+        """
+        begin = max(0, from_offset)
+        length = self.progress.offset - begin
+        os.posix_fadvise(self._source.descriptor, begin, length, os.POSIX_FADV_DONTNEED)
 
     def _fill(self, content: memoryview, *, offset: int) -> None:
         """Fill ``content`` from the camera."""
@@ -210,6 +220,7 @@ class CopyPass:
             )
 
     def _finish(self) -> None:
+        os.posix_fadvise(self._source.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         with writing(self._source.name):
             os.ftruncate(self._part.descriptor, self._source.size_bytes)
             self._disk.sync(self._part.descriptor)

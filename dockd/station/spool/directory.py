@@ -85,6 +85,11 @@ class DirectorySpool:
         root = self._identity.root()
         return self._room.look(root, promised_bytes=self._owners.promised_bytes())
 
+    def incoming_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the clips that the copies in ``incoming/`` name."""
+        with writing("looking at the copies that are there"):
+            return incoming.numbers(self._identity.root())
+
     def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
         """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
 
@@ -116,6 +121,9 @@ class DirectorySpool:
         def needs(claimed: Claimed, promised_bytes: int) -> int:
             has_bytes = incoming.allocated_bytes(root, name=claimed.name)
             size_bytes = max(0, clip.size_bytes - has_bytes)
+            if clip.copied or size_bytes == 0:
+                # It has its space already: a full spool keeps no copy from being finished.
+                return 0
             self._room.refuse_beyond(root, size_bytes=size_bytes, promised_bytes=promised_bytes)
             return size_bytes
 

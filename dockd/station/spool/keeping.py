@@ -31,6 +31,7 @@ def keep(root: int, *, clip: Clip, part_name: str, sidecar: bytes, disk: Disk) -
     home = _home_for(root, clip=clip)
     if not exists(root, part) and not exists(root, home):
         raise FileNotFoundError(part)
+    _cut(root, part=part, size_bytes=clip.stored_size_bytes, disk=disk)
     _make_folders(root, folder=layout.folder_of(home), disk=disk)
     write_whole(
         layout.sidecar_of(home),
@@ -42,6 +43,19 @@ def keep(root: int, *, clip: Clip, part_name: str, sidecar: bytes, disk: Disk) -
     _rename(root, part=part, home=home)
     sync_folder(layout.folder_of(home), directory=root, disk=disk)
     sync_folder(layout.INCOMING, directory=root, disk=disk)
+
+
+def _cut(root: int, *, part: str, size_bytes: int, disk: Disk) -> None:
+    """Cut off what was preallocated behind a partial copy and never proven."""
+    found_bytes = _size_bytes(root, part)
+    if found_bytes is None or found_bytes == size_bytes:
+        return
+    descriptor = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+    try:
+        os.ftruncate(descriptor, size_bytes)
+        disk.sync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _rename(root: int, *, part: str, home: str) -> None:
