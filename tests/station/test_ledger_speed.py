@@ -123,6 +123,8 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "clips by id": {"first": first, "beyond": first + "g", "limit": 11},
         "purgeable": {"limit": 50},
         "awaiting": {"store": "central", "limit": 50},
+        "unproven": {"store": "central", "after": 0, "limit": 50},
+        "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},
         "tallies": {"scope": "station"},
