@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ async def _work(folder: Path, config: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return the folder and the configuration of a station that has done its work."""
     folder = tmp_path_factory.mktemp("station")
     config = configured(folder, more=f'[cameras.directory]\npath = "{folder}/rack"\n')
