@@ -139,5 +139,14 @@ class Spool(Protocol):
     def open(self, clip: Clip) -> BinaryIO:
         """Open a proven copy for reading. Raises SpoolChanged, FileNotFoundError."""
 
+    def verify(self, clip: Clip, *, stop: StopFlag) -> Proof:
+        """Read a kept copy back from the device and hash it; the caller compares.
+
+        Raises:
+            FileNotFoundError: it is not there.
+            SpoolChanged
+            CameraGone: ``stop`` said so.
+        """
+
     def purge(self, clip: Clip) -> None:
         """Remove a stored clip's copy and sidecar."""
