@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from dockd.core import facts, transfer
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, StoreCopy
 from dockd.core.receipt import Judgement
 from dockd.core.transfer import PartState, State, Step, Transfer
 from dockd.errors import (
@@ -67,20 +67,15 @@ class Transferring:
 
     async def spool_copy_holds(self, clip: Clip) -> bool:
         """Read the spool's copy back again; a copy that is no longer the clip is recorded so."""
-        proof = await in_thread(
-            self._spool.prove,
-            clip,
-            part_name="",
-            size_bytes=clip.stored_size_bytes,
-            stop=lambda: False,
-        )
-        if proof.sha256 == clip.sha256:
-            return True
-        await self._ledger.record(
-            facts.SpoolCopyLost(
-                clip=clip.number, reason="read again, the spool's copy has another digest"
-            )
-        )
+        try:
+            proof = await in_thread(self._spool.verify, clip, stop=lambda: False)
+        except FileNotFoundError:
+            reason = "the spool's file is missing"
+        else:
+            if proof.sha256 == clip.sha256:
+                return True
+            reason = "read again, the spool's copy has another digest"
+        await self._ledger.record(facts.SpoolCopyLost(clip=clip.number, reason=reason))
         return False
 
     def damaged_again(self, clip: Clip, index: int) -> bool:
@@ -93,12 +88,15 @@ class Transferring:
         """Commit facts; durable on return."""
         await self._ledger.record(fact, *more)
 
-    async def current(self, clip: Clip, store: Store) -> Transfer:
-        """Return the transfer as the ledger has it, beginning one where there is none."""
+    async def begin(self, clip: Clip, store: Store) -> None:
+        """Queue the clip where the store never had it, or lost it; once, for it stays queued."""
         found = await self._ledger.transfer(clip.number, store=store.name)
-        if found is None or clip.store_copies.get(store.name) == "lost":
+        if found is None or clip.store_copies.get(store.name) is StoreCopy.LOST:
             await self._ledger.record(facts.TransferQueued(clip=clip.number, store=store.name))
-            found = await self._ledger.transfer(clip.number, store=store.name)
+
+    async def current(self, clip: Clip, store: Store) -> Transfer:
+        """Return the transfer as the ledger has it."""
+        found = await self._ledger.transfer(clip.number, store=store.name)
         if found is None:
             raise IllegalFact(f"{clip.id}: the ledger has no transfer after queueing one")
         return found
@@ -135,6 +133,7 @@ class _Carriage:
 
     async def run(self) -> None:
         """Take step after step. The first one asks, for nobody knows what arrived before."""
+        await self._owner.begin(self._clip, self._store)
         current = await self._owner.current(self._clip, self._store)
         certain = False
         while (step := transfer.next_step(current, certain=certain)) is not Step.NOTHING:

@@ -349,7 +349,10 @@ def _hash_file(stay: Stay, file: FoundFile) -> str:
 
 
 def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was refused was."""
+    """Delete files while the camera is writable; return why each that was refused was.
+
+    One that the camera does not let go of must not keep the others there.
+    """
     refused: dict[bytes, str] = {}
     if not files:
         return refused
@@ -357,7 +360,7 @@ def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
         for file in files:
             try:
                 eraser.erase(file)
-            except ClipChangedWhileRead as error:
+            except (ClipChangedWhileRead, ClipUnreadable) as error:
                 refused[file.path] = error.reason
     return refused
 

@@ -34,7 +34,8 @@ CREATE TABLE dockings (
     end_reason TEXT,
     listed INTEGER NOT NULL DEFAULT 0,
     offloaded INTEGER NOT NULL DEFAULT 0,
-    cleared INTEGER NOT NULL DEFAULT 0
+    cleared INTEGER NOT NULL DEFAULT 0,
+    manifested INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID
 """
 
@@ -253,6 +254,11 @@ _INDEXES: Final = (
     "CREATE INDEX events_subject ON events (subject, sequence)",
     "CREATE INDEX dockings_camera ON dockings (camera, docking)",
     "CREATE INDEX dockings_ended ON dockings (ended_at, docking)",
+    (
+        "CREATE INDEX dockings_manifest ON dockings (offloaded, manifested, docking)"
+        " WHERE offloaded = 1 AND manifested = 0"
+    ),
+    "CREATE INDEX receipts_unproven ON receipts (store, clip) WHERE strength = 'size'",
     # Two clips with one key would be one piece of evidence twice.
     "CREATE UNIQUE INDEX clips_key ON clips (key) WHERE key IS NOT NULL AND merged_into IS NULL",
     "CREATE INDEX clips_docking ON clips (docking, number) WHERE merged_into IS NULL",

@@ -204,6 +204,10 @@ class SqliteLedger:
         """Return what waits for a store: flagged first, then what was verified first."""
         return await self._read(reading.awaiting, store, limit)
 
+    async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return proven clips of which this store has only shown the size, by their numbers."""
+        return await self._read(reading.unproven, store, after, limit)
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
         return await self._read(reading.receipts, clip)
@@ -225,6 +229,10 @@ class SqliteLedger:
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
         return await self._read(reading.open_dockings)
+
+    async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
+        """Return dockings that were offloaded and whose manifest is not stored yet."""
+        return await self._read(reading.without_manifest, limit)
 
     async def set_aside(self) -> frozenset[str]:
         """Return every camera and docking that a person has set aside, by its bare name."""
