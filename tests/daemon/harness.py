@@ -207,9 +207,7 @@ class StationProcess:
 
     # --- what happens ------------------------------------------------------------------------
 
-    def until(
-        self, condition: Callable[[], object], what: str, *, restart: bool = True
-    ) -> None:
+    def until(self, condition: Callable[[], object], what: str, *, restart: bool = True) -> None:
         """Wait until something is true; a death by a fault on the way is part of the plan.
 
         With ``restart`` the station is started again then, as its service manager would.
@@ -228,9 +226,7 @@ class StationProcess:
 
     def happened(self, kind: str, *, count: int = 1, **fields: object) -> None:
         """Wait until the record has ``count`` events of a kind with such fields."""
-        self.until(
-            lambda: self.count(kind, **fields) >= count, f"{kind} {fields or ''} x {count}"
-        )
+        self.until(lambda: self.count(kind, **fields) >= count, f"{kind} {fields or ''} x {count}")
 
     def count(self, kind: str, **fields: object) -> int:
         """Return how many such events the record has."""

@@ -33,13 +33,15 @@ class Scenario:
 def cleared(station: StationProcess, world: World, serial: str) -> None:
     """Wait until a camera that is docked is clear, and the record says so."""
     station.until(
-        lambda: not any(path.is_file() for path in world.file(serial, "").rglob("*"))
-        and not world.ask(
-            "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
-            " AND camera_copy NOT IN ('wiped', 'gone')",
-            serial,
-        )
-        and world.ask("SELECT 1 FROM dockings WHERE camera = ? AND cleared", serial),
+        lambda: (
+            not any(path.is_file() for path in world.file(serial, "").rglob("*"))
+            and not world.ask(
+                "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
+                " AND camera_copy NOT IN ('wiped', 'gone')",
+                serial,
+            )
+            and world.ask("SELECT 1 FROM dockings WHERE camera = ? AND cleared", serial)
+        ),
         f"{serial} is clear",
     )
 
@@ -47,18 +49,20 @@ def cleared(station: StationProcess, world: World, serial: str) -> None:
 def verified(station: StationProcess, world: World, serial: str, *, clips: int = 3) -> None:
     """Wait until so many clips of a camera have a proven copy in the spool, and no more is due."""
     station.until(
-        lambda: len(
-            world.ask(
+        lambda: (
+            len(
+                world.ask(
+                    "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
+                    " AND spool_copy = 'proven'",
+                    serial,
+                )
+            )
+            >= clips
+            and not world.ask(
                 "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
-                " AND spool_copy = 'proven'",
+                " AND spool_copy != 'proven' AND camera_copy = 'present'",
                 serial,
             )
-        )
-        >= clips
-        and not world.ask(
-            "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
-            " AND spool_copy != 'proven' AND camera_copy = 'present'",
-            serial,
         ),
         f"{clips} clips of {serial} are verified",
     )
@@ -68,7 +72,9 @@ def undocked(station: StationProcess, world: World, serial: str) -> None:
     """Pull a camera and wait until the record says so."""
     world.yank(serial)
     station.until(
-        lambda: not world.ask("SELECT 1 FROM dockings WHERE camera = ? AND ended_at IS NULL", serial),
+        lambda: (
+            not world.ask("SELECT 1 FROM dockings WHERE camera = ? AND ended_at IS NULL", serial)
+        ),
         f"{serial} is undocked",
     )
 
