@@ -20,7 +20,6 @@ from tests.daemon.world import World
 
 PATIENCE_S = 90.0
 POLL_S = 0.01
-_COMMAND = "import sys; from pathlib import Path; from dockd.daemon import run; sys.exit(run(Path(sys.argv[1])))"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class StationProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, str(self.config)],
+                [sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
