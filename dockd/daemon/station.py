@@ -23,11 +23,13 @@ from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.remember import HoldMemory
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.notify import Notifier
+from dockd.station.spool.holds import SpoolHolds
 from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
@@ -94,6 +96,12 @@ class Station:
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
+        self.holds = HoldMemory(
+            ledger=self.ledger,
+            file=SpoolHolds(config.spool.path),
+            problems=self.problems,
+            clock=clock,
+        )
         self.narrator = Narrator(ledger=self.ledger, journal=journal)
         self.ledger.on_commit(self._heard)
 
@@ -121,6 +129,7 @@ class Station:
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
+        self.holds.heard(committed)
         self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:
@@ -145,6 +154,7 @@ class Station:
         await opening.settle_epoch(
             self._opened, folder=self.config.spool.path, problems=self.problems
         )
+        await self.holds.settle()
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
         else:
@@ -169,6 +179,7 @@ class Station:
             await self.prepare()
             group.create_task(self.known_copies.run(), name="known copies")
             group.create_task(self.manifests.run(), name="manifests")
+            group.create_task(self.holds.run(), name="holds")
             group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")
