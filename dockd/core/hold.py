@@ -42,14 +42,10 @@ class Hold:
     @property
     def subject(self) -> str:
         """What is held, as facts and problems name it; a clip by the id that it was born with."""
-        match self.kind:
-            case "clip":
-                born = naming.provisional_id(self.camera, docking=self.docking, path=self.path)
-                return f"clip {born}"
-            case "docking":
-                return f"docking {self.docking}"
-            case "camera":
-                return f"camera {self.camera}"
+        if self.kind == "clip":
+            born = naming.provisional_id(self.camera, docking=self.docking, path=self.path)
+            return f"clip {born}"
+        return f"{self.kind} {self.docking if self.kind == 'docking' else self.camera}"
 
     @property
     def identity(self) -> tuple[str, HoldKind]:
