@@ -68,6 +68,7 @@ async def _run(
     surfaces = Surfaces(station, clock=clock)
     try:
         surfaces.bind()
+        await surfaces.recall()
         async with asyncio.TaskGroup() as group:
             group.create_task(_stop_in_time(signals), name="stop in time")
             group.create_task(surfaces.run(), name="http")

@@ -94,6 +94,15 @@ class Surfaces:
         self._server.bind()
         self._report.listen = self._server.listen
 
+    async def recall(self) -> None:
+        """Take over what was known before this start, so that nothing is shown as unknown."""
+        ledger = self._station.ledger
+        for name in self._station.stores:
+            self._uplink.recall(name, await ledger.store_memory(name))
+        last = await ledger.last_checkpoint()
+        if last is not None:
+            self._report.heard([last])
+
     async def run(self) -> None:
         """Answer until cancelled."""
         await self._server.run()

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockd.core.clip import Clip, Place
-from dockd.core.facts import Fact, JsonValue, ReceiptAccepted, SetAside
+from dockd.core.facts import (
+    Checkpointed,
+    Fact,
+    JsonValue,
+    ReceiptAccepted,
+    SetAside,
+    Strength,
+)
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 
@@ -93,6 +100,14 @@ class Completeness:
     seen: int
     at: Mapping[Place, int]
     gone: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMemory:
+    """What was last known of a store; None where it never was. Times are RFC 3339 UTC."""
+
+    strength: Strength | None
+    last_receipt_at: str | None
 
 
 class Ledger(Protocol):
@@ -196,6 +211,12 @@ class Ledger(Protocol):
 
     async def completeness(self, *, camera: str | None = None) -> Completeness:
         """Return where every original ever seen is."""
+
+    async def store_memory(self, store: str) -> StoreMemory:
+        """Return how well a store last proved itself, and when it last gave a receipt."""
+
+    async def last_checkpoint(self) -> Checkpointed | None:
+        """Return the last checkpoint that was written, None before the first one."""
 
     async def history(self, clip: int) -> Sequence[EventRow]:
         """Return everything that happened to one clip."""

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from dockd.core import facts
 from dockd.ports.clock import Clock
+from dockd.ports.ledger import StoreMemory
 from dockd.ports.station import StoreState, UplinkState
 
 _RATE_OVER_S = 10.0
@@ -33,6 +35,14 @@ class UplinkBoard:
         self._strength: dict[str, str] = {}
         self._last_receipt: dict[str, str] = {}
         self._samples: deque[tuple[float, int]] = deque()
+
+    def recall(self, store: str, memory: StoreMemory) -> None:
+        """Begin with what was known of a store before this run."""
+        if memory.strength is not None:
+            self._strength[store] = memory.strength
+        if memory.last_receipt_at is not None:
+            at = datetime.fromisoformat(memory.last_receipt_at)
+            self._last_receipt[store] = f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Take in what was committed about stores."""

@@ -1,8 +1,14 @@
 """What is known of the link: measured, never guessed."""
 
+from pathlib import Path
+
+import pytest
+
 from dockd.core import facts
+from dockd.ports.ledger import StoreMemory
 from dockd.stages.uplink import UplinkBoard
 from tests.fakes.still_clock import StillClock
+from tests.station import ledger_parts as parts
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
@@ -46,3 +52,33 @@ def test_stores_are_what_was_committed_about_them() -> None:
     )  # fmt: skip
     after = board.stores()[0]
     assert (after.strength, after.last_receipt) == ("digest", "2026-11-23T02:00:00Z")
+
+
+@pytest.mark.asyncio
+async def test_what_was_known_of_a_store_outlives_a_restart(tmp_path: Path) -> None:
+    """After a restart a store's strength, its last receipt and the checkpoint are known at once."""
+    path = tmp_path / "ledger.sqlite3"
+    with parts.ledger_at(path) as ledger:
+        assert await ledger.store_memory(parts.STORE) == StoreMemory(
+            strength=None, last_receipt_at=None
+        )
+        assert await ledger.last_checkpoint() is None
+        await ledger.record(parts.docked(), *parts.proven(1), *parts.stored(1))
+        await ledger.record(facts.StoreProbed(store=parts.STORE, strength="digest", detail=""))
+        checkpoints = [
+            facts.Checkpointed(where="spool", sequence=number, root="r") for number in (1, 2)
+        ]
+        await ledger.record(*checkpoints)
+    with parts.ledger_at(path) as ledger:
+        board = UplinkBoard(
+            clock=StillClock(),
+            breakers={parts.STORE: lambda: "closed", "other": lambda: "closed"},
+            sent_bytes=dict,
+            limit_bytes_s=lambda: None,
+        )
+        for store in (parts.STORE, "other"):
+            board.recall(store, await ledger.store_memory(store))
+        known, unknown = board.stores()
+        assert (known.strength, known.last_receipt) == ("digest", "2026-11-23T02:00:00Z")
+        assert (unknown.strength, unknown.last_receipt) == (None, None)
+        assert await ledger.last_checkpoint() == checkpoints[-1]

@@ -1,11 +1,13 @@
 """What facts about dockings and about the station itself change in the ledger."""
 
+import json
 import sqlite3
 from typing import Final
 
 from dockd.core import facts
 from dockd.core.custody import Event
 from dockd.errors import IllegalFact
+from dockd.station.ledger import rows, tables
 
 _IN_AN_OPEN_DOCKING: Final = "WHERE docking = ? AND ended_at IS NULL"
 
@@ -69,16 +71,14 @@ def carry_out_for_station(
         case facts.StoreProbed():
             row = (fact.store, fact.strength, fact.detail, event.time_utc)
             connection.execute("INSERT OR REPLACE INTO probes VALUES (?, ?, ?, ?)", row)
-        case facts.SetAside():
-            hold = (fact.subject, fact.hold, fact.why, fact.actor, event.time_utc)
-            connection.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", hold)
-        case facts.SetFree():
-            connection.execute(
-                "DELETE FROM holds WHERE subject = ? AND hold = ?", (fact.subject, fact.hold)
-            )
+        case facts.SetAside() | facts.SetFree():
+            _change_hold(connection, fact, event=event)
         case facts.ProblemOpened() | facts.ProblemClosed():
             _change_problem(connection, fact, event=event)
-        case facts.StationStarted() | facts.StationStopped() | facts.Checkpointed():
+        case facts.Checkpointed():
+            last = {"key": rows.LAST_CHECKPOINT, "value": json.dumps(fact.fields())}
+            tables.insert(connection, "meta", row=last, replace=True)
+        case facts.StationStarted() | facts.StationStopped():
             pass
         case _:
             raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
@@ -91,6 +91,18 @@ def _begin_epoch(connection: sqlite3.Connection, fact: facts.EpochBegun) -> None
     ).rowcount
     if changed != 1:
         raise IllegalFact(f"{fact.kind}: {fact.epoch} is not the next epoch")
+
+
+def _change_hold(
+    connection: sqlite3.Connection, fact: facts.SetAside | facts.SetFree, *, event: Event
+) -> None:
+    if isinstance(fact, facts.SetFree):
+        connection.execute(
+            "DELETE FROM holds WHERE subject = ? AND hold = ?", (fact.subject, fact.hold)
+        )
+        return
+    hold = (fact.subject, fact.hold, fact.why, fact.actor, event.time_utc)
+    connection.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)", hold)
 
 
 def _change_problem(

@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.custody import Checkpoint, Standing
-from dockd.core.facts import Fact, ReceiptAccepted, SetAside
+from dockd.core.facts import Checkpointed, Fact, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import SpoolReadOnly
@@ -25,6 +25,7 @@ from dockd.ports.ledger import (
     EventRow,
     Head,
     Queue,
+    StoreMemory,
     Tally,
 )
 from dockd.station.ledger import checkpoints, reading, recording, tallying
@@ -253,6 +254,14 @@ class SqliteLedger:
     async def completeness(self, *, camera: str | None = None) -> Completeness:
         """Return where every original ever seen is."""
         return await self._read(reading.completeness, camera)
+
+    async def store_memory(self, store: str) -> StoreMemory:
+        """Return how well a store last proved itself, and when it last gave a receipt."""
+        return await self._read(reading.store_memory, store)
+
+    async def last_checkpoint(self) -> Checkpointed | None:
+        """Return the last checkpoint that was written, None before the first one."""
+        return await self._read(reading.last_checkpoint)
 
     async def history(self, clip: int) -> Sequence[EventRow]:
         """Return everything that happened to one clip."""

@@ -1,12 +1,13 @@
 """Reading the ledger: plain functions over one read-only connection, each one consistent view."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dockd.core.clip import Clip, Place
 from dockd.core.custody import Checkpoint, Link, Standing, compare, genesis
-from dockd.core.facts import ReceiptAccepted, SetAside
+from dockd.core.facts import Checkpointed, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
@@ -17,6 +18,7 @@ from dockd.ports.ledger import (
     EventRow,
     Head,
     Queue,
+    StoreMemory,
     Tally,
 )
 from dockd.station.ledger import rows, transferring
@@ -256,6 +258,22 @@ def holds(connection: sqlite3.Connection) -> list[SetAside]:
 def problems(connection: sqlite3.Connection) -> list[Problem]:
     """Return the open problems, oldest first."""
     return [rows.problem_from(row) for row in _all(connection, "problems")]
+
+
+def store_memory(connection: sqlite3.Connection, store: str) -> StoreMemory:
+    """Return what was last known of a store."""
+    probe = _one(connection, "probe", store=store)
+    receipt = _one(connection, "meta", key=rows.last_receipt_of(store))
+    return StoreMemory(
+        strength=probe["strength"] if probe else None,
+        last_receipt_at=receipt["value"] if receipt else None,
+    )
+
+
+def last_checkpoint(connection: sqlite3.Connection) -> Checkpointed | None:
+    """Return the last checkpoint that was written, or None."""
+    row = _one(connection, "meta", key=rows.LAST_CHECKPOINT)
+    return Checkpointed(**json.loads(row["value"])) if row else None
 
 
 # --- the record ------------------------------------------------------------------------------

@@ -37,6 +37,14 @@ transfers.parts, transfers.state, transfers.upload_id, transfers.version, transf
  WHERE clip = transfers.clip AND store = transfers.store) AS part_states
 """
 
+# Rows of ``meta`` that are written as things happen.
+LAST_CHECKPOINT: Final = "last checkpoint"
+
+
+def last_receipt_of(store: str) -> str:
+    """Return the key in ``meta`` of the time of a store's last receipt."""
+    return f"last receipt of {store}"
+
 
 def clip_row(clip: Clip) -> dict[str, Value]:
     """Return the columns of ``clips`` that are the clip's own."""
