@@ -325,7 +325,7 @@ def test_a_camera_pulled_at_any_stage_ends_clear(
     stage: str, dockd: StationProcess, world: World
 ) -> None:
     """Wherever its stay was broken off, the next one in another slot brings it to its end."""
-    dockd.configure(replace(SLOWLY, limit_mb_s=60))
+    dockd.configure(SLOWLY)
     dockd.start()
     serial = world.film()
     world.dock(serial, "A1")
