@@ -74,7 +74,7 @@ def test_a_stop_in_mid_copy_leaves_what_can_be_resumed(dockd: StationProcess, wo
     world.check_finished()
 
 
-def test_the_service_manager_hears_every_turn(dockd: StationProcess, world: World) -> None:
+def test_the_service_manager_hears_every_turn(dockd: StationProcess) -> None:
     """READY, WATCHDOG, RELOADING with its time, READY again and STOPPING, in their order."""
     dockd.start()
     dockd.signal(signal.SIGHUP)
@@ -253,7 +253,7 @@ def test_a_swapped_spool_takes_and_clears_nothing(
 def test_the_same_name_size_and_mtime_may_be_another_clip(
     dockd: StationProcess, world: World, share: Share
 ) -> None:
-    """Both clips are evidence and both are stored, although nothing but content tells them apart."""
+    """Both clips are evidence and both are stored, although only content tells them apart."""
     serial = offloaded_and_away(dockd, world, share)
     file = world.file(serial, SMALL)
     size_bytes, mtime_ns = file.stat().st_size, file.stat().st_mtime_ns
