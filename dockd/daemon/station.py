@@ -182,9 +182,8 @@ class Station:
             raise Stopped
 
     async def _keep_house(self, group: asyncio.TaskGroup) -> None:
-        """Prove what a crash left before any camera is read: it may be what one would resume."""
-        await self.housekeeping.set_orphans_aside()
-        await self.housekeeping.recover()
+        """Settle what a crash left before any camera is read, then watch for cameras."""
+        await self.housekeeping.begin()
         source = building.camera_source(self.config)
         if source is not None:
             offload = Offload(

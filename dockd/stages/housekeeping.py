@@ -69,6 +69,17 @@ class Housekeeping:
                     await self._problems.open(error.slug, subject="spool", reason=error.reason)
             await self._clock.sleep(self.policy.every_s)
 
+    async def begin(self) -> None:
+        """Settle what is in the spool before any camera is read: it may be what one would resume.
+
+        A spool that is not the ledger's, or fails, is a problem to report and not the daemon's end.
+        """
+        try:
+            await self.set_orphans_aside()
+            await self.recover()
+        except DockdError as error:
+            await self._problems.open(error.slug, subject="spool", reason=error.reason)
+
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.
 
