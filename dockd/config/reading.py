@@ -67,13 +67,13 @@ def _files(main: Path, unreadable: list[ConfigProblem], *, may_be_absent: bool) 
         yield main
     folder = main.parent / "dockd.d"
     try:
-        names = sorted(os.listdir(folder))
+        files = sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         unreadable.append(_unreadable(folder, error))
         return
-    yield from (folder / name for name in names if name.endswith(".toml"))
+    yield from (file for file in files if file.suffix == ".toml")
 
 
 def _read(file: Path, unreadable: list[ConfigProblem]) -> dict[str, Any]:

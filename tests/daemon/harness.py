@@ -20,7 +20,6 @@ from tests.daemon.world import World
 
 PATIENCE_S = 90.0
 POLL_S = 0.01
-_COMMAND = "import sys; from pathlib import Path; from dockd.daemon import run; sys.exit(run(Path(sys.argv[1])))"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class StationProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, str(self.config)],
+                [sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -208,9 +207,7 @@ class StationProcess:
 
     # --- what happens ------------------------------------------------------------------------
 
-    def until(
-        self, condition: Callable[[], object], what: str, *, restart: bool = True
-    ) -> None:
+    def until(self, condition: Callable[[], object], what: str, *, restart: bool = True) -> None:
         """Wait until something is true; a death by a fault on the way is part of the plan.
 
         With ``restart`` the station is started again then, as its service manager would.
@@ -229,9 +226,7 @@ class StationProcess:
 
     def happened(self, kind: str, *, count: int = 1, **fields: object) -> None:
         """Wait until the record has ``count`` events of a kind with such fields."""
-        self.until(
-            lambda: self.count(kind, **fields) >= count, f"{kind} {fields or ''} x {count}"
-        )
+        self.until(lambda: self.count(kind, **fields) >= count, f"{kind} {fields or ''} x {count}")
 
     def count(self, kind: str, **fields: object) -> int:
         """Return how many such events the record has."""

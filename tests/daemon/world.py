@@ -179,8 +179,10 @@ class World:
 
     def _check_clips(self) -> None:
         """Hold the ledger's clips against the originals: one for each, where it should be."""
-        rows = self.ask("SELECT camera, path, sha256, camera_copy, place, partial FROM clips"
-                        " WHERE merged_into IS NULL")
+        rows = self.ask(
+            "SELECT camera, path, sha256, camera_copy, place, partial FROM clips"
+            " WHERE merged_into IS NULL"
+        )
         found = Counter((row["camera"], row["path"].decode(), row["sha256"]) for row in rows)
         whole = Counter(
             {(one.serial, one.path, one.sha256): 1 for one in self.originals}

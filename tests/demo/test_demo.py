@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    # One after another: two at once would measure how they share the machine.
+    pytest.mark.xdist_group("demo"),
+]
 
 DEMO = [sys.executable, "-m", "dockd", "demo"]
 ROW = re.compile(r"^ *(BWC-\d+) +(\S+) .* (\w{12}) +(\w{12}) +(\d) +(\w+)", re.MULTILINE)

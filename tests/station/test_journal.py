@@ -17,6 +17,7 @@ from tests.fakes.still_clock import StillClock
 
 
 def said(level: str = "info", threshold: str = "info", **fields: object) -> str:
+    """Return what is written for one message."""
     stream = io.StringIO()
     journal: Journal = LineJournal(stream, clock=StillClock(), threshold=threshold)  # type: ignore[arg-type]
     journal.say("clip-seen", "A clip was seen.", level=level, **fields)  # type: ignore[arg-type]
@@ -83,12 +84,13 @@ def test_with_a_journal_every_field_can_be_searched_for(tmp_path: Path) -> None:
         "path=b'a\\nb\\xff', owner=None)\n"
     )
     run = tmp_path / "run"
+    as_root = () if os.geteuid() == 0 else ("--map-root-user",)
     (run / "systemd" / "journal").mkdir(parents=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald:
         journald.bind(os.fspath(run / "systemd" / "journal" / "socket"))
         journald.settimeout(30)
         subprocess.run(
-            ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run && exec "$@"',
+            ["unshare", *as_root, "--mount", "sh", "-c", 'mount --bind "$0" /run && exec "$@"',
              os.fspath(run), sys.executable, "-c", script],
             check=True,
             timeout=60,

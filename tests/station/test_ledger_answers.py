@@ -46,6 +46,16 @@ async def test_an_ambiguous_name_is_answered_with_the_candidates(path: Path) -> 
 
 
 @pytest.mark.asyncio
+async def test_a_legal_hold_does_not_keep_footage_from_its_store(path: Path) -> None:
+    """What a person set aside as evidence is never cleared, and is sent like everything else."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE}))
+        await ledger.record(parts.docked(), *parts.proven(1))
+        await ledger.record(facts.ClipHeld(clip=1, hold="legal", why="", actor=""))
+        assert [clip.number for clip in await ledger.awaiting(parts.STORE, limit=9)] == [1]
+
+
+@pytest.mark.asyncio
 async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
     """Refused, held and receipted clips do not wait; the others come flagged and oldest first."""
     with parts.ledger_at(path) as ledger:
@@ -53,7 +63,7 @@ async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
         await ledger.record(parts.docked())
         for clip in (1, 2, 3, 4, 5):
             await ledger.record(*parts.proven(clip, flagged=clip == 3))
-        await ledger.record(facts.ClipHeld(clip=4, hold="legal", why="", actor=""))
+        await ledger.record(facts.ClipHeld(clip=4, hold="error", why="", actor=""))
         await ledger.record(
             facts.TransferQueued(clip=5, store=parts.STORE),
             facts.TransferRefused(clip=5, store=parts.STORE, slug="s", reason="r"),

@@ -192,6 +192,8 @@ def histories(draw: some.DrawFn) -> History:
 
 
 @pytest.mark.slow
+# Only a failure takes long: Hypothesis looks up to five minutes for the shortest history.
+@pytest.mark.timeout(600)
 @given(history=histories())
 def test_the_ledger_says_what_the_core_says(history: History) -> None:
     """Any history leads to the clips and transfers of the pure model, and breaks no chain."""

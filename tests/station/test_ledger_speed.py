@@ -68,6 +68,10 @@ FILLING: Final = (
     INSERT INTO receipts {_NUMBERS} SELECT i, 'central', 'digest', printf('key-%d', i), 'v', 100,
     's', 'checksum', 1, 't' FROM n WHERE {_HAS_RECEIPT}
     """,
+    """
+    UPDATE receipts SET strength = 'size' WHERE clip > (SELECT max(number) - 100 FROM clips)
+    """,
+    "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n

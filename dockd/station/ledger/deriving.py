@@ -77,7 +77,8 @@ def _awaits(stored: Stored, *, store: str) -> bool:
     return (
         clip.merged_into is None
         and clip.spool_copy is SpoolCopy.PROVEN
-        and not clip.holds
+        # What a person set aside is never cleared; all the more it belongs into the store.
+        and "error" not in clip.holds
         and clip.store_copies.get(store) is not StoreCopy.RECEIPTED
         and store not in stored.refused
     )

@@ -253,6 +253,10 @@ _APPEND_ONLY: Final = tuple(
 _INDEXES: Final = (
     "CREATE INDEX events_subject ON events (subject, sequence)",
     "CREATE INDEX dockings_camera ON dockings (camera, docking)",
+    (
+        "CREATE INDEX clips_on_camera ON clips (camera, camera_copy)"
+        " WHERE camera_copy IN ('present', 'wiping') AND merged_into IS NULL"
+    ),
     "CREATE INDEX dockings_ended ON dockings (ended_at, docking)",
     (
         "CREATE INDEX dockings_manifest ON dockings (offloaded, manifested, docking)"

@@ -43,7 +43,9 @@ HOT_QUERIES: Final[dict[str, str]] = {
     "clips at a place": f"{_CLIP} WHERE clips.place = :place AND {_PAGE} {_ORDER}",
     "on camera": f"""
         {_CLIP} JOIN camera_paths ON camera_paths.clip = clips.number
-        WHERE camera_paths.camera = :camera ORDER BY camera_paths.path
+        WHERE camera_paths.camera = :camera
+        UNION {_CLIP} WHERE clips.camera = :camera AND clips.merged_into IS NULL
+        AND clips.camera_copy IN ('present', 'wiping')
         """,
     "in docking": f"""
         {_CLIP} WHERE clips.docking = :docking AND clips.merged_into IS NULL ORDER BY clips.number
