@@ -130,7 +130,7 @@ class StationProcess:
         address = self.world.folder / "notify.sock"
         address.unlink(missing_ok=True)
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._manager.setblocking(False)  # noqa: FBT003 - a method of the standard library
+        self._manager.setblocking(False)
         self._manager.bind(str(address))
         return address
 

@@ -29,7 +29,8 @@ def diagram(table: Mapping[tuple[Any, Any], Any]) -> str:
     edges: dict[tuple[StrEnum, StrEnum], list[str]] = {}
     for (at, what), to in table.items():
         edges.setdefault((at, to), []).append(_label(what))
-    first = next(iter(type(next(iter(table))[0])))
+    states: type[StrEnum] = type(next(iter(table))[0])
+    first = next(iter(states))
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {_node(first)}"]
     for (at, to), labels in edges.items():
         lines.append(f"    {_node(at)} --> {_node(to)}: {', '.join(sorted(labels))}")
