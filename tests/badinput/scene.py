@@ -1,6 +1,7 @@
 """One station as a process, its store, and what a person reads of it when something is wrong."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from tests.daemon.rooms import Room, Share
 from tests.daemon.world import World
 
 OWNERS = {"station", "network", "store", "evidence", "operations"}
-# A marker beside the rows of a table that only a camera can have written.
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -89,6 +89,15 @@ def scene(
     with ExitStack() as stack:
         world = World(folder, room=room or Share(folder))
         yield Scene(world, stack.enter_context(station(world, settings=settings)))
+
+
+def fill(home: Path, files: Mapping[bytes, bytes]) -> None:
+    """Write files by their raw paths below ``home``."""
+    for path, content in files.items():
+        file = os.path.join(os.fsencode(home), path)  # noqa: PTH118  raw bytes
+        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(file, "xb") as written:  # noqa: PTH123
+            written.write(content)
 
 
 def digest_of(path: bytes | Path) -> str:
