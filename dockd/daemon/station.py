@@ -205,7 +205,9 @@ class Station:
                 clock=self._clock,
                 policy=DockingPolicy(),
             )
-            dock = Dock(source, stay=docking.stay, problems=self.problems)
+            dock = Dock(
+                source, stay=docking.stay, problems=self.problems, clock=self._clock
+            )
             group.create_task(dock.run(), name="dock")
         await self.housekeeping.run()
 
