@@ -4,13 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 from rich.live import Live
 
 import dockd
 from dockd import config as configs
-from dockd.cli import offline, options, ordering, showing
+from dockd.cli import options, ordering, showing
 from dockd.cli.asking import quoted
 from dockd.cli.exits import Exit, errors_shown
 from dockd.cli.options import AsJson, ConfigPath
@@ -36,13 +35,10 @@ app = typer.Typer(
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status."""
     try:
-        status = app(args=list(arguments), standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return Exit.NO
-    return status if isinstance(status, int) else Exit.YES
+        app(args=list(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else Exit.NO
+    return Exit.YES
 
 
 def _print_version(asked: bool) -> None:
@@ -161,6 +157,8 @@ def clips(
         try:
             answer = options.daemon(config).get("/v1/clips", **query)
         except DaemonUnreachable as unreachable:
+            from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
+
             try:
                 answer = offline.clips(loaded, query)
             except NotFound:
@@ -219,6 +217,8 @@ def verify(
     Trusts neither the ledger nor the daemon: the copies are read from the disk (or, with --store,
     from the store) and compared with their digests, and every event with the one before it.
     """
+    from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
+
     with errors_shown(as_json=as_json):
         answer = offline.verify(options.load(config), docking=docking, store=store)
     if as_json:
@@ -260,6 +260,8 @@ def rebuild(
     It begins a new epoch: every receipt is asked for again before anything is wiped. A ledger
     that is there is moved aside, never deleted.
     """
+    from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
+
     with errors_shown(as_json=as_json):
         answer = offline.rebuild(options.load(config), force=force)
     if as_json:

@@ -49,12 +49,11 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
 def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipReport:
     stores = frozenset(store.name for store in config.store)
     at = place(clip, required=config.stores.required, stores=stores)
-    aside = {f"camera {clip.camera}", f"docking {clip.docking}"}
     situation = Situation(
         clip=clip,
         place=at,
         docked=False,
-        set_aside=not ledger.set_aside().isdisjoint(aside),
+        set_aside=not ledger.set_aside().isdisjoint({clip.camera, clip.docking}),
         stores=stores,
         transfers=ledger.transfers(clip),
         problems=ledger.problems(),

@@ -16,7 +16,9 @@ _COLOURS: Final = {"pass": "green", "warn": "yellow", "fail": "red"}
 _ADVICE_COLOURS: Final = {"take": "green", "report": "red", "leave": "yellow"}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _STEP: Final = 1000
-console: Final = Console(highlight=False)
+_WIDE: Final = 240
+# A pipe has no width: long lines are for whoever reads them there to cut.
+console: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def as_json(answer: object) -> None:

@@ -37,7 +37,7 @@ def load(path: Path | None = None) -> Config:
     nobody_named_it = path is None and "DOCKD_CONFIG" not in os.environ
     unreadable: list[ConfigProblem] = []
     document: dict[str, Any] = {}
-    for file in _files(main, may_be_absent=nobody_named_it):
+    for file in _files(main, unreadable, may_be_absent=nobody_named_it):
         _merge(document, _read(file, unreadable))
     return parse(document, unreadable=unreadable)
 
@@ -62,28 +62,47 @@ def parse(document: Mapping[str, Any], *, unreadable: list[ConfigProblem] | None
     return config
 
 
-def _files(main: Path, *, may_be_absent: bool) -> Iterator[Path]:
+def _files(main: Path, unreadable: list[ConfigProblem], *, may_be_absent: bool) -> Iterator[Path]:
     if not may_be_absent or main.exists():
         yield main
-    yield from sorted((main.parent / "dockd.d").glob("*.toml"))
+    folder = main.parent / "dockd.d"
+    try:
+        files = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        unreadable.append(_unreadable(folder, error))
+        return
+    yield from (file for file in files if file.suffix == ".toml")
 
 
 def _read(file: Path, unreadable: list[ConfigProblem]) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_bytes().decode())
     except OSError as error:
-        reason = f"cannot be read ({error.strerror})"
-        would_be_right = "name a file that the user of dockd may read"
+        problem = _unreadable(file, error)
     except UnicodeDecodeError as error:
-        reason = f"is not UTF-8 text (byte {error.start})"
-        would_be_right = "save the file as UTF-8"
+        problem = ConfigProblem(
+            key_path=str(file),
+            reason=f"is not UTF-8 text (byte {error.start})",
+            would_be_right="save the file as UTF-8",
+        )
     except tomllib.TOMLDecodeError as error:
-        reason = f"is not TOML: {error}"
-        would_be_right = "correct the line named; text stands in quotes, lists in brackets"
-    unreadable.append(
-        ConfigProblem(key_path=str(file), reason=reason, would_be_right=would_be_right)
-    )
+        problem = ConfigProblem(
+            key_path=str(file),
+            reason=f"is not TOML: {error}",
+            would_be_right="correct the line named; text stands in quotes, lists in brackets",
+        )
+    unreadable.append(problem)
     return {}
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigProblem:
+    return ConfigProblem(
+        key_path=str(path),
+        reason=f"cannot be read ({error.strerror})",
+        would_be_right="name a file that the user of dockd may read",
+    )
 
 
 def _merge(document: dict[str, Any], more: Mapping[str, Any]) -> None:

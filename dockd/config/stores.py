@@ -43,7 +43,7 @@ class RemoteStore(Table):
 class S3StoreConfig(RemoteStore):
     """A bucket."""
 
-    kind: Literal["s3"]
+    kind: Literal["s3"] = Field(description="s3, tus or directory")
     endpoint: values.HttpUrl = Field(
         description='the address of the S3 service, as "https://store.example"'
     )
@@ -61,7 +61,7 @@ class S3StoreConfig(RemoteStore):
 class TusStoreConfig(RemoteStore):
     """A tus 1.0 server."""
 
-    kind: Literal["tus"]
+    kind: Literal["tus"] = Field(description="s3, tus or directory")
     url: values.HttpUrl = Field(
         description='the address uploads are created at, as "https://dems.example/files/"'
     )
@@ -73,7 +73,7 @@ class TusStoreConfig(RemoteStore):
 class DirectoryStoreConfig(Table):
     """A mounted share."""
 
-    kind: Literal["directory"]
+    kind: Literal["directory"] = Field(description="s3, tus or directory")
     name: values.Name = Field(description="the store's name (letters, digits, . _ -)")
     path: values.AbsolutePath = Field(description="the absolute path of the mounted share")
     allow_same_disk: bool = Field(

@@ -115,7 +115,7 @@ def _timezone(value: str) -> str:
     if value:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError("is not a time zone that this system knows") from error
     return value
 

@@ -173,6 +173,15 @@ _CLIPS: Final = (
         "{path} read back as {copy_sha256}, the camera's file is {camera_sha256}.",
     ),
     _found(
+        "spool-orphans",
+        "warn",
+        "operations",
+        sentence="The spool holds copies of clips that the ledger does not know.",
+        reason="{count} copies belong to no clip in the ledger.",
+        next_step="Look at incoming/orphans/ in the spool; they are kept until a person removes "
+        "them.",
+    ),
+    _found(
         "clip-gone",
         "fail",
         "evidence",

@@ -239,10 +239,6 @@ GUARDS: Final[Guards] = {
             and fact.offset == sum(part.size_bytes for part in clip.spool_parts[: fact.index])
         ),
     ),
-    "a copy made again is the clip": (
-        facts.ClipCopied,
-        lambda clip, fact: clip.sha256 in {None, fact.sha256},
-    ),
     "a copy is what was read": (
         facts.ClipVerified,
         lambda clip, fact: fact.partial or (clip.copied and fact.sha256 == clip.copied_sha256),
@@ -415,7 +411,8 @@ def _part_spooled(clip: Clip, fact: facts.PartSpooled) -> Clip:
 
 def _copied(clip: Clip, fact: facts.ClipCopied) -> Clip:
     copied_in = _with(clip.copied_in, fact.docking)
-    whole_in_one = len(copied_in) == 1 and not fact.spliced
+    is_clip = clip.sha256 in {None, fact.sha256}
+    whole_in_one = is_clip and len(copied_in) == 1 and not fact.spliced
     return replace(
         clip,
         copied=True,

@@ -203,6 +203,15 @@ class DockingCleared(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ManifestStored(
+    DockingFact,
+    kind="manifest-stored",
+    sentence="Every store has the manifest of what was offloaded in a docking.",
+):
+    clips: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
     reason: str
 

@@ -54,8 +54,7 @@ class Resume:
 class CopyAgain:
     """The file is taken for a clip whose spool copy made room or was lost: it is copied again.
 
-    The copy must find the digest the clip has; otherwise the file is another clip
-    (``CopyDiscarded`` where parts were recorded, ``ClipOverwritten``, and a ``ClipSeen``).
+    Where the copy, read back, has another digest than the clip, the file is another clip: `split`.
     """
 
     clip: Clip
@@ -172,6 +171,44 @@ def _is_news(docking: str, file: Found, clip: Clip) -> bool:
         or clip.camera_copy is not CameraCopy.PRESENT
         or (file.size_bytes, file.mtime_ns) != (clip.size_bytes, clip.mtime_ns)
     )
+
+
+def split(clip: Clip, *, number: int, verified: facts.ClipVerified) -> Sequence[facts.ClipFact]:
+    """Return how a copy made for ``clip`` that is other content becomes clip ``number``.
+
+    The copy is not thrown away, for by now it may be all there is of that content: the new clip is
+    born with it, copied, and goes on to be verified (or merged). One transaction; the spool has the
+    copy under both names until it is recorded. The camera's file is hashed before a wipe.
+    """
+    reason = "copied again, the file of that name, size and mtime has other content"
+    recorded: list[facts.ClipFact] = [facts.CopyDiscarded(clip=clip.number, reason=reason)]
+    if clip.camera_copy in _ON_CAMERA:
+        overwritten = facts.ClipOverwritten(clip=clip.number, docking=clip.docking, reason=reason)
+        recorded.append(overwritten)
+    recorded.append(
+        facts.ClipSeen(
+            clip=number,
+            camera=clip.camera,
+            docking=clip.docking,
+            slot=clip.slot,
+            path=clip.path,
+            size_bytes=verified.size_bytes,
+            mtime_ns=clip.mtime_ns,
+            flagged=clip.flagged,
+        )
+    )
+    if clip.camera_copy not in _ON_CAMERA:
+        recorded.append(facts.ClipGone(clip=number, docking=clip.docking))
+    recorded.append(
+        facts.ClipCopied(
+            clip=number,
+            docking=clip.copied_in[-1] if clip.copied_in else clip.docking,
+            sha256=verified.sha256,
+            xxh128=verified.xxh128,
+            spliced=True,
+        )
+    )
+    return recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
+from dockd.stages.manifests import Manifests
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -63,7 +64,7 @@ class Station:
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
-        confirming = Confirming(
+        self.confirming = Confirming(
             ledger=self.ledger,
             spool=self.spool,
             stores=self.stores,
@@ -74,7 +75,7 @@ class Station:
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
-            confirming=confirming,
+            confirming=self.confirming,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -90,6 +91,9 @@ class Station:
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.manifests = Manifests(
+            ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
+        )
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -103,6 +107,7 @@ class Station:
             self.stores[name],
             ledger=self.ledger,
             transferring=transferring,
+            confirming=self.confirming,
             problems=self.problems,
             clock=self._clock,
             policy=upload_policy(self.config),
@@ -112,6 +117,7 @@ class Station:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
         for fact in committed:
@@ -163,6 +169,7 @@ class Station:
             group.create_task(self.pulse.run(), name="watchdog")
             await self.prepare()
             group.create_task(self.known_copies.run(), name="known copies")
+            group.create_task(self.manifests.run(), name="manifests")
             group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
             for upload in self.uploads:
                 group.create_task(upload.run(), name="upload")
@@ -176,6 +183,7 @@ class Station:
 
     async def _keep_house(self, group: asyncio.TaskGroup) -> None:
         """Prove what a crash left before any camera is read: it may be what one would resume."""
+        await self.housekeeping.set_orphans_aside()
         await self.housekeeping.recover()
         source = building.camera_source(self.config)
         if source is not None:

@@ -157,6 +157,9 @@ class Ledger(Protocol):
         Those that are held, or that this store refused, are left out.
         """
 
+    async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return proven clips of which this store has only shown the size, by their numbers."""
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
 
@@ -175,6 +178,9 @@ class Ledger(Protocol):
 
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
+
+    async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
+        """Return dockings that were offloaded and whose manifest is not stored yet."""
 
     async def set_aside(self) -> frozenset[str]:
         """Return every camera and docking that a person has set aside, by its bare name."""

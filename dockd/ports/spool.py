@@ -4,7 +4,7 @@ A clip's bytes walk one way: ``copy`` (camera to ``incoming/*.part``, hashed in 
 ``prove`` (read back from the device), ``keep`` (renamed into ``clips/``, with its sidecar).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -126,8 +126,27 @@ class Spool(Protocol):
     def release(self, target: CopyTarget) -> None:
         """Give up ownership of a ``.part``; the file stays."""
 
+    def incoming_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the clips that the copies in ``incoming/`` name."""
+
+    def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
+        """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
+
+        Done once at the start, before anything is claimed. They are kept, for each may be all
+        there is of a clip.
+        """
+
     def open(self, clip: Clip) -> BinaryIO:
         """Open a proven copy for reading. Raises SpoolChanged, FileNotFoundError."""
+
+    def verify(self, clip: Clip, *, stop: StopFlag) -> Proof:
+        """Read a kept copy back from the device and hash it; the caller compares.
+
+        Raises:
+            FileNotFoundError: it is not there.
+            SpoolChanged
+            CameraGone: ``stop`` said so.
+        """
 
     def purge(self, clip: Clip) -> None:
         """Remove a stored clip's copy and sidecar."""

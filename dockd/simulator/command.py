@@ -26,7 +26,10 @@ def demo(
         str, typer.Option(callback=_size, help="All footage together, as 512MiB or 4GiB.")
     ] = "1GiB",
     speed: Annotated[
-        float, typer.Option(min=0, help="How fast one camera is read, in MB/s; 0: no limit.")
+        float,
+        typer.Option(
+            min=0, help="How fast one camera is read, in MB/s; 0: no limit, for --no-faults."
+        ),
     ] = 30.0,
     seed: Annotated[
         int, typer.Option(help="What the footage follows from: one seed, the same digests.")

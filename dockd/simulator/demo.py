@@ -16,6 +16,7 @@ from dockd.simulator.footage import least_bytes
 from dockd.simulator.performance import Options, Performance
 
 INTERRUPTED: Final = 130
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 # The cameras, the spool, the store, and room for what a killed store leaves behind.
 _ROOM_FACTOR: Final = 4
 # A disk: /tmp may be memory, where reading back from the device proves nothing (DESIGN.md 4).
@@ -35,20 +36,22 @@ def main(options: Options, *, console: Console) -> int:
         with _terminated_is_interrupted():
             complaints = Performance(folder, options=options, console=console).run()
     except KeyboardInterrupt:
-        console.print("interrupted; everything was ended and cleared away")
         complaints = []
+        console.print("interrupted; every process was ended")
         return INTERRUPTED
     except DockdError as error:
         complaints = [error.reason, error.next_step]
     finally:
-        kept = _clear_away(folder, keep=options.keep or bool(complaints))
-    for complaint in complaints:
-        console.print(f"FAILED: {complaint}", highlight=False, markup=False, soft_wrap=True)
-    if kept:
-        console.print(f"everything is kept in {folder}", highlight=False, soft_wrap=True)
-    if not complaints:
-        console.print("every byte arrived exactly once, and every camera is empty of footage")
-    return 1 if complaints else 0
+        for complaint in complaints:
+            console.print(f"FAILED: {complaint}", highlight=False, markup=False, soft_wrap=True)
+        if options.keep or complaints:
+            console.print(f"everything is kept in {folder}", highlight=False, soft_wrap=True)
+        else:
+            shutil.rmtree(folder)
+    if complaints:
+        return 1
+    console.print("every byte arrived exactly once, and every camera is empty of footage")
+    return 0
 
 
 def _check(options: Options) -> None:
@@ -77,22 +80,16 @@ def _disk() -> Path:
     return _DISK if chosen == Path("/tmp") and _DISK.is_dir() else chosen  # noqa: S108 - as above
 
 
-def _clear_away(folder: Path, *, keep: bool) -> bool:
-    """Remove the folder unless it is to be kept; return whether it is still there."""
-    if not keep:
-        shutil.rmtree(folder)
-    return keep
-
-
 @contextlib.contextmanager
 def _terminated_is_interrupted() -> Iterator[None]:
-    """Let SIGTERM end the demo as ^C does: with everything cleared away."""
+    """Let SIGTERM, and a terminal that is closed, end the demo as ^C does."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in _ENDING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

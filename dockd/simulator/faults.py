@@ -71,6 +71,7 @@ class CablePull:
         self._left_at_bytes: int | None = None
         self._left_with_others = 0
         self._copied_before_it_left = False
+        self._copied_after = False
         self._resumed_at_bytes: int | None = None
 
     @property
@@ -90,9 +91,9 @@ class CablePull:
 
     @property
     def is_over(self) -> bool:
-        """Whether the copy of the interrupted clip went on in another slot, or cannot any more."""
-        too_late = self._left_at_bytes is not None and self._copied_before_it_left
-        return too_late or self._resumed_at_bytes is not None
+        """Whether the camera left and the copy of the interrupted clip went on, or was over."""
+        copied = self._copied_before_it_left or self._copied_after
+        return self._left_at_bytes is not None and (copied or self._resumed_at_bytes is not None)
 
     def saw(self, event: Event) -> Move | None:
         """Pull at the first durable part past a quarter; dock again when the record has it gone."""
@@ -106,7 +107,10 @@ class CablePull:
             case "part-spooled" if event.fields["docking"] in self._dockings:
                 return self._saw_part(event)
             case "clip-copied" if event.fields["clip"] == self._clip:
-                self._copied_before_it_left |= self._left_at_bytes is None
+                if self._left_at_bytes is None:
+                    self._copied_before_it_left = True
+                else:
+                    self._copied_after = True
             case "undocked" if self._pulled and event.fields["docking"] == self._dockings[0]:
                 self._left_at_bytes = self._durable_bytes
                 self._left_with_others = self._other_bytes
@@ -263,11 +267,6 @@ class Script:
     def __init__(self, faults: Iterable[Fault]) -> None:
         """An empty script is a quiet day."""
         self.faults = tuple(faults)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether everything that should go wrong went wrong."""
-        return all(fault.is_over for fault in self.faults)
 
     def saw(self, event: Event) -> list[Move]:
         """Take in one fact and return what is to be done now."""

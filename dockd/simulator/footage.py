@@ -80,9 +80,9 @@ def plan(
 ) -> dict[str, tuple[Shot, ...]]:
     """Share ``size_bytes`` out over cameras, by serial number.
 
-    With ``long_clip`` the first camera's first clip is one long recording of nearly
-    `LONG_CLIP_PARTS` parts or more; the others carry clips of several parts, of one part and of less, and a photo. One clip of each
-    second camera is flagged, as by the button with which an officer marks an incident.
+    With ``long_clip`` the first camera's first clip is one long recording of `LONG_CLIP_PARTS`
+    parts or more. The others carry clips of several parts, of one part and of less, and a photo;
+    one clip of each second camera is flagged, as by the button that marks an incident.
     """
     long_share = size_bytes // cameras
     if long_clip:

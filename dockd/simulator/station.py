@@ -17,7 +17,8 @@ from dockd.simulator.seaweed import BUCKET, REGION, SeaweedFS
 
 STORE: Final = "central"
 END_S: Final = 10.0
-_ANSWER_S: Final = 2.0
+# A late answer would make the faults late.
+_ANSWER_S: Final = 0.5
 _VERIFY_S: Final = 120.0
 _CREDENTIALS_MODE: Final = 0o600
 

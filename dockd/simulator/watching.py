@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -11,6 +12,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 _LINE_EVERY_S: Final = 5.0
 _MB: Final = 1_000_000
 _UPLINK: Final = "uplink"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """How much of the footage is proven in the spool and stored, over all dockings and starts.
+
+    A slot's own figures begin anew with each docking, and a restart of dockd begins new ones.
+    """
+
+    proven_bytes: int
+    stored_bytes: int
 
 
 class Watching(Protocol):
@@ -30,8 +42,8 @@ class Watching(Protocol):
     def say(self, sentence: str) -> None:
         """Show one sentence that stays."""
 
-    def show(self, status: Mapping[str, Any] | None) -> None:
-        """Show what /v1/status says; None: nobody answered."""
+    def show(self, status: Mapping[str, Any] | None, *, arrived: Arrived) -> None:
+        """Show what /v1/status says (None: nobody answered) and how far everything is."""
 
 
 def watching(console: Console, *, slots: tuple[str, ...], total_bytes: int) -> Watching:
@@ -80,7 +92,7 @@ class Bars:
         """Print above the bars."""
         self._progress.console.print(sentence, highlight=False)
 
-    def show(self, status: Mapping[str, Any] | None) -> None:
+    def show(self, status: Mapping[str, Any] | None, *, arrived: Arrived) -> None:
         """Draw the bars anew."""
         if status is None:
             self._progress.update(self._uplink, doing="dockd does not answer")
@@ -88,7 +100,7 @@ class Bars:
             for slot in status["slots"]:
                 self._show_slot(slot)
             self._progress.update(
-                self._uplink, completed=_stored_bytes(status), doing=_uplink(status)
+                self._uplink, completed=arrived.stored_bytes, doing=_uplink(status)
             )
         self._progress.refresh()
 
@@ -130,18 +142,17 @@ class Lines:
         """Print it."""
         self._console.print(sentence, highlight=False, soft_wrap=True)
 
-    def show(self, status: Mapping[str, Any] | None) -> None:
+    def show(self, status: Mapping[str, Any] | None, *, arrived: Arrived) -> None:
         """Print one line every few seconds."""
         if time.monotonic() - self._last_s < _LINE_EVERY_S:
             return
         self._last_s = time.monotonic()
         if status is None:
-            self.say("  dockd does not answer")
+            self.say("         dockd does not answer")
             return
-        proven = sum(slot["bytes_verified"] for slot in status["slots"])
         self.say(
-            f"  {proven / self._total_bytes:4.0%} proven, "
-            f"{_stored_bytes(status) / self._total_bytes:4.0%} stored; {_uplink(status)}"
+            f"         {arrived.proven_bytes / self._total_bytes:4.0%} proven, "
+            f"{arrived.stored_bytes / self._total_bytes:4.0%} stored; {_uplink(status)}"
         )
 
 
@@ -149,10 +160,6 @@ def _doing(slot: Mapping[str, Any]) -> str:
     """Return the state of a slot, and how many of its clips are where."""
     places = ", ".join(f"{count} {place}" for place, count in slot["clips"].items() if count)
     return f"{slot['state']}  {places}"
-
-
-def _stored_bytes(status: Mapping[str, Any]) -> int:
-    return sum(slot["bytes_stored"] for slot in status["slots"])
 
 
 def _uplink(status: Mapping[str, Any]) -> str:

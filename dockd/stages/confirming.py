@@ -12,6 +12,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Proven, Store
+from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import in_thread
@@ -57,7 +58,7 @@ class Confirming:
     async def confirm(self, clips: Sequence[Clip], *, epoch: int) -> Mapping[int, list[Confirmed]]:
         """Return, by clip number, the receipts that were repeated just now."""
         confirmed: dict[int, list[Confirmed]] = {clip.number: [] for clip in clips}
-        async with asyncio.TaskGroup() as group:
+        async with task_group() as group:
             for clip in clips:
                 group.create_task(self._confirm(clip, confirmed[clip.number], epoch=epoch))
         return confirmed

@@ -7,7 +7,7 @@ from typing import Final
 
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, Clip
-from dockd.errors import CameraGone, DigestMismatch, DockdError, SpoolFull
+from dockd.errors import CameraGone, DigestMismatch, DockdError, NotFound, SpoolFull
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -16,6 +16,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.threads import in_thread
 
 _PURGED_AT_ONCE: Final = 64
+_NOTICED_AT_MOST: Final = 10_000
 # Room is short a little above the reserve already, so that no camera has to wait for it.
 _COMFORT: Final = 1.1
 
@@ -86,6 +87,23 @@ class Housekeeping:
                 )
         return recovered
 
+    async def set_orphans_aside(self) -> Sequence[str]:
+        """Set aside copies of clips that this ledger does not know, and say that there are some.
+
+        After a restored ledger they may be all there is of what was offloaded in between.
+        """
+        known: list[Clip] = []
+        for number in await in_thread(self._spool.incoming_numbers):
+            with suppress(NotFound):
+                known.append(await self._ledger.clip(number))
+        orphans = await in_thread(self._spool.orphans, known)
+        if orphans:
+            reason = f"{len(orphans)} copies belong to no clip in the ledger: {orphans[0]}, ..."
+            await self._problems.open("spool-orphans", subject="spool", reason=reason)
+        else:
+            await self._problems.clear("spool-orphans", subject="spool")
+        return orphans
+
     async def _keep_partials(self) -> None:
         """Make evidence of what there is of clips whose cameras do not come back."""
         left = [clip for clip in await self._ledger.partials_left() if clip.spool_parts]
@@ -130,4 +148,7 @@ class Housekeeping:
         now_s = self._clock.monotonic_s()
         for clip in clips:
             self._noticed_s.setdefault(clip.number, now_s)
+        if len(self._noticed_s) > _NOTICED_AT_MOST:
+            # What went elsewhere meanwhile is noticed again if it comes back.
+            self._noticed_s = {clip.number: self._noticed_s[clip.number] for clip in clips}
         return [clip for clip in clips if now_s - self._noticed_s[clip.number] >= age_s]

@@ -102,6 +102,8 @@ class Obey:
         raise NotFound(f"there was no docking {reference!r} here")
 
     async def _set_aside_or_free(self, order: Order, subject: str) -> None:
+        if order.verb == "release" and order.reference not in await self._ledger.set_aside():
+            raise Refused(f"{subject} is not set aside")
         kind = facts.SetAside if order.verb == "hold" else facts.SetFree
         await self._ledger.record(
             kind(subject=subject, hold=order.hold, why=order.why, actor=order.actor)

@@ -20,8 +20,10 @@ from dockd.errors import (
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import Copied, CopyTarget, Spool
+from dockd.ports.spool import Copied, Spool
 from dockd.stages.board import SlotBoard
+from dockd.stages.groups import task_group
+from dockd.stages.lease import PartLease
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.stay import Stay
@@ -166,43 +168,38 @@ class Offload:
         Returns the last trouble with a single clip, after all clips were tried.
         """
         troubles: list[DockdError] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                for task in tasks:
-                    await self._bring_over_one(stay, task, group=group, troubles=troubles)
-        except BaseExceptionGroup as raised:
-            # Not `except*`, which would wrap what is raised here into a group again.
-            expected, others = raised.split(DockdError)
-            if expected is None or others is not None:
-                raise
-            # One is enough to go by: the stay retries as a whole, or its camera is gone.
-            raise _first(expected) from None
+        async with task_group() as group:
+            for task in tasks:
+                await self._bring_over_one(stay, task, group=group, troubles=troubles)
         return troubles[-1] if troubles else None
 
     async def _bring_over_one(
         self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
     ) -> None:
         """Copy one clip and leave its reading back to a task of its own."""
-        target = await self._claim(task.clip)
+        lease = await self._claim(task.clip)
         xxh128 = ""
         try:
             # A copy may be whole and durable since before a crash or a yank: then only its proof
             # is missing.
             if not task.clip.copied:
-                xxh128 = (await self._copy(stay, task, target)).xxh128
+                xxh128 = (await self._copy(stay, task, lease)).xxh128
             clip = await self._ledger.clip(task.clip.number)
-            await self._prover.turn()
         except (ClipUnreadable, ClipChangedWhileRead) as error:
-            self._spool.release(target)
+            lease.close()
             await self._note(task.clip, error)
             troubles.append(error)
             return
         except BaseException:
-            self._spool.release(target)
+            lease.close()
             raise
-        group.create_task(self._prove(stay, clip, target=target, xxh128=xxh128, troubles=troubles))
+        proving = group.create_task(
+            self._prove(stay, clip, lease=lease, xxh128=xxh128, troubles=troubles)
+        )
+        # Also for a task that is cancelled before it began.
+        proving.add_done_callback(lambda _: lease.close())
 
-    async def _claim(self, clip: Clip) -> CopyTarget:
+    async def _claim(self, clip: Clip) -> PartLease:
         """Return the ``.part`` to write; while the spool is full, wait and say so."""
         waited = False
         while True:
@@ -215,9 +212,9 @@ class Offload:
                 continue
             if waited:
                 await self._problems.clear("spool-full", subject="spool")
-            return target
+            return PartLease(self._spool, target)
 
-    async def _copy(self, stay: Stay, task: _Task, target: CopyTarget) -> Copied:
+    async def _copy(self, stay: Stay, task: _Task, lease: PartLease) -> Copied:
         """Copy one clip in one thread and record that it is whole and durable."""
 
         def durable(parts: Sequence[clips.Part]) -> None:
@@ -233,7 +230,7 @@ class Offload:
                 return self._spool.copy(
                     source,
                     clip=task.clip,
-                    target=target,
+                    target=lease.target,
                     stop=stay.must_stop,
                     pacer=_Counting(stay.camera.pacer, self._board, slot=stay.camera.slot),
                     durable=durable,
@@ -243,7 +240,7 @@ class Offload:
 
         try:
             async with self._lanes:
-                copied = await in_thread(copy)
+                copied = await in_thread(lease.held_by(copy))
         except (ClipUnreadable, ClipChangedWhileRead) as error:
             if not await in_thread(stay.camera.is_present):
                 raise CameraGone(f"{stay.camera.serial} left while it was read") from error
@@ -268,12 +265,12 @@ class Offload:
         stay: Stay,
         clip: Clip,
         *,
-        target: CopyTarget,
+        lease: PartLease,
         xxh128: str,
         troubles: list[DockdError],
     ) -> None:
         try:
-            await self._prover.prove(clip, target=target, xxh128=xxh128, stop=stay.must_stop)
+            await self._prover.prove(clip, lease=lease, xxh128=xxh128, stop=stay.must_stop)
         except (DigestMismatch, ClipChangedWhileRead) as error:
             await self._note(clip, error)
             troubles.append(error)
@@ -347,9 +344,3 @@ def _part_spooled(stay: Stay, clip: Clip, part: clips.Part) -> facts.PartSpooled
         size_bytes=part.size_bytes,
         sha256=part.sha256,
     )
-
-
-def _first(raised: BaseExceptionGroup[DockdError]) -> DockdError:
-    gone, others = raised.split(CameraGone)
-    error = (gone or others or raised).exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -5,19 +5,21 @@ may be waiting whose camera has long left.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, SpoolCopy
 from dockd.core.sidecar import Sidecar
-from dockd.errors import ClipChangedWhileRead, DigestMismatch
+from dockd.errors import DigestMismatch, IllegalFact
 from dockd.ports.camera import StopFlag
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
-from dockd.ports.spool import CopyTarget, Proof, Spool
+from dockd.ports.spool import Proof, Spool
+from dockd.stages.lease import PartLease
 from dockd.stages.threads import in_thread
 
 
@@ -31,31 +33,25 @@ class Prover:
         self._clock = clock
         self._turns = asyncio.Semaphore(at_once)
 
-    async def turn(self) -> None:
-        """Wait until one more read-back may begin; `prove` gives the turn back."""
-        await self._turns.acquire()
-
-    async def prove(self, clip: Clip, *, target: CopyTarget, xxh128: str, stop: StopFlag) -> Clip:
+    async def prove(self, clip: Clip, *, lease: PartLease, xxh128: str, stop: StopFlag) -> Clip:
         """Read back a copy that is recorded as copied; return the clip that it turned out to be.
 
-        A turn must have been taken; it and the ``.part`` are given back, whatever happens.
+        Waits for its turn. The ``.part`` is given back, whatever happens.
 
         Raises:
             DigestMismatch: the copy is not what was read from the camera; it was discarded.
-            ClipChangedWhileRead: copied again, the file turned out to be another clip.
             CameraGone: ``stop`` said so; the copy stays and is proven later.
         """
-        async with self._giving_back(clip, target):
-            proof = await self._read_back(clip, target, stop=stop)
+        async with self._turn(clip, lease):
+            proof = await self._read_back(clip, lease, stop=stop)
             if proof.sha256 != clip.copied_sha256 or (xxh128 and proof.xxh128 != xxh128):
                 await self._discard(clip, "read back, the copy is not what the camera gave")
-            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=False)
+            return await self._accept(clip, lease=lease, proof=proof, partial=False)
 
     async def recover(self, clip: Clip) -> Clip:
         """Prove a copy that an earlier run of the daemon left whole but not read back."""
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        return await self.prove(clip, target=target, xxh128="", stop=_never)
+        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
+        return await self.prove(clip, lease=lease, xxh128="", stop=_never)
 
     async def accept_partial(self, clip: Clip) -> Clip:
         """Keep what is proven of a clip whose camera did not come back, marked partial.
@@ -63,36 +59,54 @@ class Prover:
         Raises:
             DigestMismatch: what was recorded as durable no longer reads as it did.
         """
-        await self.turn()
-        target = await in_thread(self._spool.claim, clip)
-        async with self._giving_back(clip, target):
-            proof = await self._read_back(clip, target, stop=_never)
+        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
+        async with self._turn(clip, lease):
+            proof = await self._read_back(clip, lease, stop=_never)
             if proof.sha256 != clip.spool_parts[-1].sha256:
                 await self._discard(clip, "read back, the partial copy is not what was recorded")
-            return await self._accept(clip, part_name=target.part_name, proof=proof, partial=True)
+            if proof.size_bytes < clip.size_bytes:
+                return await self._accept(clip, lease=lease, proof=proof, partial=True)
+            whole = await self._as_copied(clip, proof)
+            return await self._accept(whole, lease=lease, proof=proof, partial=False)
 
-    async def _read_back(self, clip: Clip, target: CopyTarget, *, stop: StopFlag) -> Proof:
+    async def _as_copied(self, clip: Clip, proof: Proof) -> Clip:
+        """Record a copy whose last part was durable when the daemon was killed as the whole it is.
+
+        Called spliced, for nobody saw its reading end: it is hashed again before a wipe.
+        """
+        await self._ledger.record(
+            facts.ClipCopied(
+                clip=clip.number,
+                docking=clip.copied_in[-1],
+                sha256=proof.sha256,
+                xxh128=proof.xxh128,
+                spliced=True,
+            )
+        )
+        return await self._ledger.clip(clip.number)
+
+    async def _read_back(self, clip: Clip, lease: PartLease, *, stop: StopFlag) -> Proof:
         return await in_thread(
-            self._spool.prove,
+            lease.held_by(self._spool.prove),
             clip,
-            part_name=target.part_name,
+            part_name=lease.target.part_name,
             size_bytes=clip.spooled_bytes,
             stop=stop,
         )
 
     @asynccontextmanager
-    async def _giving_back(self, clip: Clip, target: CopyTarget) -> AsyncGenerator[None, None]:
-        """Give the turn and the ``.part`` back, and remove a copy that was discarded or merged."""
+    async def _turn(self, clip: Clip, lease: PartLease) -> AsyncGenerator[None, None]:
+        """Have a turn; then give the ``.part`` back, and remove a copy that was merged away."""
         try:
-            yield
+            async with self._turns:
+                yield
         finally:
-            self._turns.release()
-            self._spool.release(target)
+            lease.close()
         now = await self._ledger.clip(clip.number)
         if now.merged_into is not None:
             await in_thread(self._spool.discard, clip)
 
-    async def _accept(self, clip: Clip, *, part_name: str, proof: Proof, partial: bool) -> Clip:
+    async def _accept(self, clip: Clip, *, lease: PartLease, proof: Proof, partial: bool) -> Clip:
         """Give a proven copy its name and record it, as this clip or as the one it really is."""
         key = naming.store_key(clip.camera, sha256=proof.sha256, path=clip.path)
         verified = facts.ClipVerified(
@@ -107,44 +121,80 @@ class Prover:
             partial=partial,
         )
         if clip.sha256 not in {None, proof.sha256}:
-            await self._another(clip)
+            return await self._split(clip, lease=lease, verified=verified)
         same = await self._ledger.by_key(key)
         if same is not None and same.number != clip.number:
-            return await self._merge(clip, same, part_name=part_name, verified=verified)
-        await self._keep(clips.apply(clip, verified), part_name=part_name)
+            return await self._merge(clip, same, lease=lease, verified=verified)
+        await self._keep(clips.apply(clip, verified), lease=lease)
         await self._ledger.record(verified)
         return await self._ledger.clip(clip.number)
 
-    async def _another(self, clip: Clip) -> None:
-        """Record that a file copied again is not the clip it was taken for."""
-        reason = "copied again, the file of that name, size and mtime has other content"
-        await self._ledger.record(
-            facts.CopyDiscarded(clip=clip.number, reason=reason),
-            *another_clip(clip, number=self._ledger.next_clip_number(), reason=reason),
-        )
-        raise ClipChangedWhileRead(f"{clip.id}: {reason}")
+    async def _split(self, clip: Clip, *, lease: PartLease, verified: facts.ClipVerified) -> Clip:
+        """Record that a copy made for a clip has other content, and is a clip of its own.
+
+        The copy is kept, for by now it may be all there is of that content.
+        """
+        number = self._ledger.next_clip_number()
+        recorded = redock.split(clip, number=number, verified=verified)
+        verified = replace(verified, clip=number, partial=False)
+        born = _replayed(recorded, number)
+        same = await self._ledger.by_key(verified.key)
+        if same is not None and same.number != clip.number:
+            return await self._merge(born, same, lease=lease, verified=verified, first=recorded)
+        await self._keep(clips.apply(born, verified), lease=lease)
+        await self._ledger.record(*recorded, verified)
+        return await self._ledger.clip(number)
 
     async def _merge(
-        self, clip: Clip, same: Clip, *, part_name: str, verified: facts.ClipVerified
+        self,
+        clip: Clip,
+        same: Clip,
+        *,
+        lease: PartLease,
+        verified: facts.ClipVerified,
+        first: Sequence[facts.ClipFact] = (),
     ) -> Clip:
-        """Record that this copy is a clip known already, and keep only what that one lacks."""
+        """Record that this copy is a clip known already, and keep only what that one lacks.
+
+        ``first`` is what is recorded before, in the same transaction.
+        """
+        same = await self._with_its_copy_looked_for(same)
         merge = redock.merge(clip, into=same, verified=verified)
         if merge.hand_over:
             kept = same
             for fact in merge.recorded:
                 if fact.clip == same.number:
                     kept = clips.apply(kept, fact)
-            await self._keep(kept, part_name=part_name)
-        await self._ledger.record(*merge.recorded)
+            await self._keep(kept, lease=lease)
+        await self._ledger.record(*first, *merge.recorded)
         return await self._ledger.clip(same.number)
 
-    async def _keep(self, clip: Clip, *, part_name: str) -> None:
+    async def _with_its_copy_looked_for(self, clip: Clip) -> Clip:
+        """Return a clip whose spool copy is believed proven only if its file is there.
+
+        The copy that is about to be merged into it may otherwise be the only good one.
+        """
+        if clip.spool_copy is not SpoolCopy.PROVEN:
+            return clip
+        try:
+            (await in_thread(self._spool.open, clip)).close()
+        except FileNotFoundError:
+            reason = "the spool's file is missing"
+            await self._ledger.record(facts.SpoolCopyLost(clip=clip.number, reason=reason))
+        return await self._ledger.clip(clip.number)
+
+    async def _keep(self, clip: Clip, *, lease: PartLease) -> None:
         sidecar = Sidecar(
             clip=clip,
             recorded_at=recorded_at(clip.mtime_ns),
             verified_at=self._clock.now().isoformat(),
         )
-        await in_thread(self._spool.keep, clip, part_name=part_name, sidecar=sidecar)
+        await in_thread(
+            lease.held_by(self._spool.keep),
+            clip,
+            part_name=lease.target.part_name,
+            sidecar=sidecar,
+        )
 
     async def _discard(self, clip: Clip, reason: str) -> None:
         await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=reason))
@@ -153,6 +203,19 @@ class Prover:
 
 def _never() -> bool:
     return False
+
+
+def _replayed(recorded: Sequence[facts.ClipFact], number: int) -> Clip:
+    """Return the clip that ``recorded`` gives birth to."""
+    clip: Clip | None = None
+    for fact in recorded:
+        if isinstance(fact, facts.ClipSeen):
+            clip = clips.born(fact)
+        elif clip is not None and fact.clip == number:
+            clip = clips.apply(clip, fact)
+    if clip is None:
+        raise IllegalFact("a clip of its own begins with its first sighting")
+    return clip
 
 
 def another_clip(clip: Clip, *, number: int, reason: str) -> tuple[facts.ClipFact, ...]:

@@ -184,9 +184,7 @@ class Report:
             clip=clip,
             place=at,
             docked=any(slot.docking == clip.docking for slot in self._board.snapshots()),
-            set_aside=not set_aside.isdisjoint(
-                {f"camera {clip.camera}", f"docking {clip.docking}"}
-            ),
+            set_aside=not set_aside.isdisjoint({clip.camera, clip.docking}),
             stores=self.policy.stores,
             transfers=transfers,
             problems=self._problems.current(),
@@ -219,7 +217,7 @@ class Report:
             camera=serial,
             slot=here.slot if here else None,
             docking=here.docking if here else None,
-            held=f"camera {serial}" in await self._ledger.set_aside(),
+            held=serial in await self._ledger.set_aside(),
             completeness=await self.completeness(camera=serial),
             dockings=tuple(describe.docking_report(row) for row in rows[-_DOCKINGS_SHOWN:]),
             problems=tuple(

@@ -1,25 +1,25 @@
 """One clip to one store: does what core/transfer says is next, and commits before each effect."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from dockd.core import facts, transfer
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, StoreCopy
 from dockd.core.receipt import Judgement
 from dockd.core.transfer import PartState, State, Step, Transfer
 from dockd.errors import (
-    DockdError,
     IllegalFact,
     StoreChecksumMismatch,
     StoreConflict,
     StoreLostObject,
+    TransientError,
     UploadVanished,
 )
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Outgoing, Proven, Store
 from dockd.stages.confirming import accepted
+from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.threads import in_thread
 
@@ -32,7 +32,7 @@ class Window(Protocol):
     async def enter(self) -> None:
         """Wait for room for one more part."""
 
-    async def leave(self, *, well: bool) -> None:
+    def leave(self, *, well: bool) -> None:
         """Give the room back; ``well`` says whether the part arrived."""
 
 
@@ -67,20 +67,15 @@ class Transferring:
 
     async def spool_copy_holds(self, clip: Clip) -> bool:
         """Read the spool's copy back again; a copy that is no longer the clip is recorded so."""
-        proof = await in_thread(
-            self._spool.prove,
-            clip,
-            part_name="",
-            size_bytes=clip.stored_size_bytes,
-            stop=lambda: False,
-        )
-        if proof.sha256 == clip.sha256:
-            return True
-        await self._ledger.record(
-            facts.SpoolCopyLost(
-                clip=clip.number, reason="read again, the spool's copy has another digest"
-            )
-        )
+        try:
+            proof = await in_thread(self._spool.verify, clip, stop=lambda: False)
+        except FileNotFoundError:
+            reason = "the spool's file is missing"
+        else:
+            if proof.sha256 == clip.sha256:
+                return True
+            reason = "read again, the spool's copy has another digest"
+        await self._ledger.record(facts.SpoolCopyLost(clip=clip.number, reason=reason))
         return False
 
     def damaged_again(self, clip: Clip, index: int) -> bool:
@@ -93,12 +88,15 @@ class Transferring:
         """Commit facts; durable on return."""
         await self._ledger.record(fact, *more)
 
-    async def current(self, clip: Clip, store: Store) -> Transfer:
-        """Return the transfer as the ledger has it, beginning one where there is none."""
+    async def begin(self, clip: Clip, store: Store) -> None:
+        """Queue the clip where the store never had it, or lost it; once, for it stays queued."""
         found = await self._ledger.transfer(clip.number, store=store.name)
-        if found is None or clip.store_copies.get(store.name) == "lost":
+        if found is None or clip.store_copies.get(store.name) is StoreCopy.LOST:
             await self._ledger.record(facts.TransferQueued(clip=clip.number, store=store.name))
-            found = await self._ledger.transfer(clip.number, store=store.name)
+
+    async def current(self, clip: Clip, store: Store) -> Transfer:
+        """Return the transfer as the ledger has it."""
+        found = await self._ledger.transfer(clip.number, store=store.name)
         if found is None:
             raise IllegalFact(f"{clip.id}: the ledger has no transfer after queueing one")
         return found
@@ -135,6 +133,7 @@ class _Carriage:
 
     async def run(self) -> None:
         """Take step after step. The first one asks, for nobody knows what arrived before."""
+        await self._owner.begin(self._clip, self._store)
         current = await self._owner.current(self._clip, self._store)
         certain = False
         while (step := transfer.next_step(current, certain=certain)) is not Step.NOTHING:
@@ -185,24 +184,16 @@ class _Carriage:
         await self._owner.record(*settled)
 
     async def _send(self, current: Transfer) -> None:
-        """Send every pending part, a few at a time; then say that the object may come to be."""
-        pending = current.indices(None)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index in pending:
-                    await self._owner.window.enter()
-                    await self._record(facts.PartSending, index=index)
-                    group.create_task(self._send_part(current, index))
-        except BaseExceptionGroup as raised:
-            # Not `except*`, which would wrap what is raised here into a group again.
-            expected, others = raised.split(DockdError)
-            if expected is None or others is not None:
-                raise
-            raise _one_of(expected) from None
+        """Send every pending part, as many at a time as the window lets through."""
+        async with task_group() as group:
+            for index in current.indices(None):
+                group.create_task(self._send_part(current, index))
 
     async def _send_part(self, current: Transfer, index: int) -> None:
+        await self._owner.window.enter()
         well = False
         try:
+            await self._record(facts.PartSending, index=index)
             etag = await self._store.send_part(
                 self._sent, upload_id=current.upload_id or "", index=index
             )
@@ -211,7 +202,7 @@ class _Carriage:
         except StoreChecksumMismatch as error:
             await self._mismatch(error, index=index)
         finally:
-            await self._owner.window.leave(well=well)
+            self._owner.window.leave(well=well)
 
     async def _complete(self, current: Transfer) -> None:
         if current.state is not State.FINALIZING:
@@ -289,8 +280,3 @@ class _Carriage:
 
     async def _record(self, kind: type[facts.TransferFact], **fields: object) -> None:
         await self._owner.record(self._fact(kind, **fields))
-
-
-def _one_of(raised: BaseExceptionGroup[DockdError]) -> DockdError:
-    error = raised.exceptions[0]
-    return _one_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -16,6 +16,7 @@ from dockd.errors import DockdError, PermanentError, TransientError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
+from dockd.stages.confirming import Confirming
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 
@@ -53,6 +54,7 @@ class Upload:
         *,
         ledger: Ledger,
         transferring: Transferring,
+        confirming: Confirming,
         problems: ProblemBoard,
         clock: Clock,
         policy: UploadPolicy,
@@ -61,6 +63,7 @@ class Upload:
         self._store = store
         self._ledger = ledger
         self._transferring = transferring
+        self._confirming = confirming
         self._problems = problems
         self._clock = clock
         self.policy = policy
@@ -218,8 +221,19 @@ class Upload:
         )
         if probe.strength == "digest":
             await self._problems.clear("store-unproven", subject=self._subject)
+            await self._prove_more()
         else:
             await self._problems.open("store-unproven", subject=self._subject, reason=probe.detail)
+
+    async def _prove_more(self) -> None:
+        """Have clips proven by content of which this store could only show the size so far."""
+        after = 0
+        while clips := await self._ledger.unproven(
+            self._store.name, after=after, limit=_CANDIDATES
+        ):
+            epoch = (await self._ledger.head()).epoch
+            await self._confirming.confirm(clips, epoch=epoch)
+            after = clips[-1].number
 
     @property
     def _subject(self) -> str:

@@ -1,6 +1,7 @@
 """Parts in flight at one store: core/flow's window, with somebody to wait at it."""
 
 import asyncio
+from collections import deque
 
 from dockd.core import flow
 
@@ -12,17 +13,31 @@ class PartsWindow:
         """Begin with one part, and learn."""
         self._window = flow.Window()
         self._flying = 0
-        self._room = asyncio.Condition()
+        self._waiting: deque[asyncio.Event] = deque()
 
     async def enter(self) -> None:
-        """Wait for room for one more part."""
-        async with self._room:
-            await self._room.wait_for(lambda: self._flying < self._window.parts)
-            self._flying += 1
+        """Wait for room for one more part, in the order of asking."""
+        turn = asyncio.Event()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn.wait()
+        except asyncio.CancelledError:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            else:
+                # Admitted, and cancelled before it could be told: the room goes to the next.
+                self._flying -= 1
+                self._admit()
+            raise
 
-    async def leave(self, *, well: bool) -> None:
-        """Give the room back, and learn from how it went."""
-        async with self._room:
-            self._flying -= 1
-            self._window = (flow.after_success if well else flow.after_congestion)(self._window)
-            self._room.notify_all()
+    def leave(self, *, well: bool) -> None:
+        """Give the room back, and learn from how it went. Never waits, so it is safe anywhere."""
+        self._flying -= 1
+        self._window = (flow.after_success if well else flow.after_congestion)(self._window)
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._flying < self._window.parts:
+            self._flying += 1
+            self._waiting.popleft().set()

@@ -119,10 +119,11 @@ class Wipe:
             if not here:
                 await self._say_cleared(stay)
                 return True
-            stored = [clip for clip in here if self._is_stored(clip)]
-            if self.policy.after == "never" or not stored or not all(map(_is_verified, here)):
+            if self.policy.after == "never" or not any(map(self._is_stored, here)):
                 return False
-            await self._hash_again(stay, stored, listing)
+            if not all(map(_is_verified, here)):
+                return False
+            await self._hash_again(stay, here, listing)
             if not await self._clear_some(stay, listing):
                 return False
 
@@ -156,10 +157,14 @@ class Wipe:
                 raise NewFootage
         return [clips[file.path] for file in listing.files]
 
-    async def _hash_again(self, stay: Stay, stored: Sequence[Clip], listing: Listing) -> None:
-        """Hash the camera's whole file again where the copy alone cannot speak for it."""
+    async def _hash_again(self, stay: Stay, here: Sequence[Clip], listing: Listing) -> None:
+        """Hash the camera's whole file again where the copy alone cannot speak for it.
+
+        Every file, not only those that may go: a file that was taken for a clip by its name may be
+        other footage, and each deletion writes to the medium that it is on.
+        """
         files = {file.path: file for file in listing.files}
-        for clip in stored:
+        for clip in here:
             due = self.policy.rehash == "always" and not clip.rehashed
             if clip.hashed_in == stay.docking and not due:
                 continue
@@ -200,7 +205,9 @@ class Wipe:
             stay=stay,
             files={file.path: file for file in listing.files},
             media=clearance.Media(
-                all_clips_verified=all(map(_is_verified, here)),
+                all_clips_verified=all(
+                    _is_verified(clip) and clip.hashed_in == stay.docking for clip in here
+                ),
                 all_clips_stored=all(map(self._is_stored, here)),
                 troubled=await in_thread(stay.camera.is_troubled),
             ),
@@ -349,7 +356,10 @@ def _hash_file(stay: Stay, file: FoundFile) -> str:
 
 
 def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was refused was."""
+    """Delete files while the camera is writable; return why each that was refused was.
+
+    One that the camera does not let go of must not keep the others there.
+    """
     refused: dict[bytes, str] = {}
     if not files:
         return refused
@@ -357,7 +367,7 @@ def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
         for file in files:
             try:
                 eraser.erase(file)
-            except ClipChangedWhileRead as error:
+            except (ClipChangedWhileRead, ClipUnreadable) as error:
                 refused[file.path] = error.reason
     return refused
 

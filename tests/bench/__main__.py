@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
-from tests.bench import offload
+from tests.bench import offload, upload
 from tests.bench.bench import Bench
 from tests.bench.machine import describe
 from tests.bench.measuring import Failed
@@ -21,6 +21,7 @@ _RUNS: Final = 5
 
 _BENCHMARKS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "offload": offload.measure,
+    "upload": upload.measure,
 }
 
 

@@ -12,16 +12,23 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    # One after another: two at once would measure how they share the machine.
+    pytest.mark.xdist_group("demo"),
+]
 
 DEMO = [sys.executable, "-m", "dockd", "demo"]
+ROW = re.compile(r"^ *(BWC-\d+) +(\S+) .* (\w{12}) +(\w{12}) +(\d) +(\w+)", re.MULTILINE)
 SMALL = [*DEMO, "--no-faults", "--cameras", "2", "--size", "24MiB", "--speed", "0"]
 
 
 @pytest.fixture
 def disk() -> Iterator[Path]:
     """Return a folder on a disk, with a name short enough for a Unix socket below it."""
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir="/var/tmp"))  # noqa: S108 - a disk
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir="/var/tmp"))
     yield folder
     shutil.rmtree(folder)
 
@@ -66,7 +73,9 @@ def test_the_demo_brings_every_byte_through_pulls_and_kills(disk: Path) -> None:
     assert 10 <= int(pulled[1]) <= 90
     assert "SIGKILL with a part on its way" in done.stdout
     assert "SIGKILL at receipt" in done.stdout
-    rows = re.findall(r"^ *(BWC-\d+) +(\S+) .* (\w{12}) +(\w{12}) +(\d) +(\w+)", done.stdout, re.M)
+    rows = re.findall(
+        r"^ *(BWC-\d+) +(\S+) .* (\w{12}) +(\w{12}) +(\d) +(\w+)", done.stdout, re.MULTILINE
+    )
     assert [row[0] for row in rows] == ["BWC-000100", "BWC-000107", "BWC-000114"]
     assert rows[0][1] == "A1→A4"
     for _, _, spool, store, versions, cleared in rows:

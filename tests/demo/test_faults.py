@@ -135,7 +135,7 @@ def test_dockd_is_killed_at_a_receipt_after_everything_else() -> None:
     assert moves(script, events(("receipt-accepted", {"clip": 5}))) == [Move.KILL_STATION]
     assert fault.complaint() == "dockd did not come back"
     assert moves(script, events(("station-started", {}), receipt)) == []
-    assert script.is_over
+    assert fault.is_over
     assert script.complaints() == []
     assert "receipt 2 of 8" in fault.story()
 

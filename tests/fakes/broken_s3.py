@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -87,7 +88,9 @@ class BrokenS3:
 
 
 @asynccontextmanager
-async def broken_s3(script: Script, *, clock: StillClock) -> AsyncIterator[BrokenS3]:
+async def broken_s3(
+    script: Script, *, clock: StillClock, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[BrokenS3]:
     """Run a server that answers as the script says; its Date is the clock's, unless scripted."""
     serving: set[asyncio.Task[None]] = set()
     broken = BrokenS3("")
@@ -104,8 +107,9 @@ async def broken_s3(script: Script, *, clock: StillClock) -> AsyncIterator[Broke
             writer.transport.abort()
             serving.discard(_this_task())
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    broken.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "https" if tls else "http"
+    broken.endpoint = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield broken
     finally:

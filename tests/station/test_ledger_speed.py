@@ -68,6 +68,10 @@ FILLING: Final = (
     INSERT INTO receipts {_NUMBERS} SELECT i, 'central', 'digest', printf('key-%d', i), 'v', 100,
     's', 'checksum', 1, 't' FROM n WHERE {_HAS_RECEIPT}
     """,
+    """
+    UPDATE receipts SET strength = 'size' WHERE clip > (SELECT max(number) - 100 FROM clips)
+    """,
+    "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n
@@ -123,6 +127,8 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "clips by id": {"first": first, "beyond": first + "g", "limit": 11},
         "purgeable": {"limit": 50},
         "awaiting": {"store": "central", "limit": 50},
+        "unproven": {"store": "central", "after": 0, "limit": 50},
+        "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},
         "tallies": {"scope": "station"},

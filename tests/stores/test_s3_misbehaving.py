@@ -1,5 +1,6 @@
 """What becomes of a clip when the S3 store misbehaves: each case has one asserted ending."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -489,6 +490,25 @@ async def test_a_store_is_probed_again_after_a_day_and_when_its_server_changes(
         with sending(CONTENT) as outgoing:
             await store.find_object(outgoing)
         assert store.needs_probe()
+
+
+async def test_receipts_asked_for_at_once_wait_for_one_probe(tmp_path: Path) -> None:
+    """However many clips are proved at once, the store is probed once and each one believed."""
+    headers = {
+        "Content-Length": str(len(CONTENT)),
+        "x-amz-checksum-sha256": composite_sha256(EXPECTED.part_sha256),
+        "ETag": '"e"',
+    }
+
+    def script(heard: Heard) -> Answer:
+        return Answer(headers=headers) if heard.method == "HEAD" else honest(heard)
+
+    async with talking_to(script, tmp_path) as (store, server):
+        with sending(CONTENT) as outgoing:
+            async with asyncio.TaskGroup() as tasks:
+                proving = [tasks.create_task(store.prove(outgoing, version="")) for _ in range(5)]
+    assert {task.result().judgement.strength for task in proving} == {"digest"}
+    assert server.abouts().count("create") == 1
 
 
 async def test_what_is_sent_is_announced_by_its_known_digests(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from dockd.core.backoff import BackoffPolicy
+from dockd.core.backoff import Backoff
 from dockd.core.flow import BreakerPolicy, BreakerState
 from dockd.errors import (
     StoreBucketMissing,
@@ -92,7 +92,7 @@ async def test_trouble_that_passes_is_not_seen_outside(
 ) -> None:
     """Two failures in a row are waited out with growing pauses."""
     inner = FailingStore(StoreUnreachable("no route"), StoreBusy("503"))
-    store = RetryingStore(inner, clock=clock, policy=BackoffPolicy(base_s=1.0, cap_s=10.0))
+    store = RetryingStore(inner, clock=clock, policy=Backoff(base_s=1.0, cap_s=10.0))
     assert await store.find_object(outgoing) is None
     assert inner.calls == 3
     assert clock.slept == [0.5, 1.0]
@@ -158,7 +158,7 @@ async def test_streams_share_one_rate_to_the_byte(clock: StillClock, outgoing: O
     await first.put_whole(outgoing)
     await second.put_whole(outgoing)
     assert clock.monotonic_s() == pytest.approx(6.0, abs=0.1)
-    assert rate.sent_bytes == 600_000
+    assert (first.sent_bytes, second.sent_bytes) == (300_000, 300_000)
 
 
 async def test_a_limit_changes_under_a_clip_that_is_being_sent(
@@ -177,14 +177,15 @@ async def test_a_limit_changes_under_a_clip_that_is_being_sent(
 async def test_without_a_limit_nothing_waits(clock: StillClock, outgoing: Outgoing) -> None:
     """No limit means no pauses, and the bytes are still counted."""
     rate = SharedRate(clock=clock)
-    await RateLimitedStore(MemoryStore(), rate=rate).put_whole(outgoing)
+    store = RateLimitedStore(MemoryStore(), rate=rate)
+    await store.put_whole(outgoing)
     assert clock.slept == []
-    assert rate.sent_bytes == 300_000
+    assert store.sent_bytes == 300_000
 
 
 def guarded(inner: MemoryStore, clock: StillClock) -> GuardedStore:
     """Open after two failures, for 5 to 10 seconds."""
-    policy = BreakerPolicy(failures_to_open=2, backoff=BackoffPolicy(base_s=10.0, cap_s=10.0))
+    policy = BreakerPolicy(failures_to_open=2, backoff=Backoff(base_s=10.0, cap_s=10.0))
     return GuardedStore(inner, clock=clock, policy=policy)
 
 

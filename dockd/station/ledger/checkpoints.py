@@ -36,5 +36,5 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     """
     try:
         return parse_checkpoint((folder / FILE_NAME).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None

@@ -63,11 +63,10 @@ def derive(stored: Stored, *, policy: Policy) -> Derived:
 
 def _purge_rank(clip: Clip, *, where: Place) -> int | None:
     enough_hold_it = where in {Place.STORED, Place.WIPED}
-    if (
-        clip.merged_into is not None
-        or clip.spool_copy is not SpoolCopy.PROVEN
-        or not enough_hold_it
-    ):
+    # A wipe under way rests on the spool's copy: it stays until the wipe is settled.
+    settled = clip.camera_copy is not CameraCopy.WIPING
+    here = clip.merged_into is None and clip.spool_copy is SpoolCopy.PROVEN
+    if not (here and settled and enough_hold_it):
         return None
     clear = clip.camera_copy in {CameraCopy.WIPED, CameraCopy.GONE}
     return _CAMERA_IS_CLEAR if clear else _CAMERA_HOLDS_IT
@@ -78,7 +77,8 @@ def _awaits(stored: Stored, *, store: str) -> bool:
     return (
         clip.merged_into is None
         and clip.spool_copy is SpoolCopy.PROVEN
-        and not clip.holds
+        # What a person set aside is never cleared; all the more it belongs into the store.
+        and "error" not in clip.holds
         and clip.store_copies.get(store) is not StoreCopy.RECEIPTED
         and store not in stored.refused
     )

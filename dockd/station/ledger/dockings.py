@@ -23,6 +23,10 @@ def carry_out(connection: sqlite3.Connection, fact: facts.DockingFact, *, event:
             (fact.docking, fact.camera, fact.slot, fact.family, event.time_utc),
         )
         return
+    if isinstance(fact, facts.ManifestStored):
+        # Often after the camera left, and harmless to say twice.
+        connection.execute("UPDATE dockings SET manifested = 1 WHERE docking = ?", (fact.docking,))
+        return
     changed = _change_of(connection, fact, event=event)
     if changed != 1:
         raise IllegalFact(f"{fact.kind}: the docking {fact.docking} is not open")
@@ -34,7 +38,8 @@ def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event
         case facts.Listed():
             assignment = "listed = 1"
         case facts.DockingOffloaded():
-            assignment = "offloaded = 1"
+            # There is more in it than the manifest that was stored before says.
+            assignment = "offloaded = 1, manifested = 0"
         case facts.DockingCleared():
             assignment = "cleared = 1"
         case facts.Undocked():

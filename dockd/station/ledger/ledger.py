@@ -6,14 +6,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.custody import Checkpoint, Standing
-from dockd.core.facts import FACTS, Fact, ReceiptAccepted
+from dockd.core.facts import Fact, ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import SpoolReadOnly
@@ -31,50 +31,15 @@ from dockd.station.ledger import checkpoints, reading, recording, tallying
 from dockd.station.ledger.connections import (
     Lock,
     as_read_error,
-    as_write_error,
     open_for_reading,
-    open_for_writing,
 )
 from dockd.station.ledger.deriving import Policy
-from dockd.station.ledger.migrating import LEDGER_ID_BYTES, migrate
 from dockd.station.ledger.queries import HOT_QUERIES
 from dockd.station.ledger.writer import FaultPoint, Listener, Writer
 
 _READERS: Final = 2
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
-
-
-def open_ledger(path: Path, *, clock: Clock, faults: FaultPoint | None = None) -> "SqliteLedger":
-    """Open the ledger at ``path``, or begin one; blocks while a schema is migrated.
-
-    ``faults`` is told of each fact before and after its commit, in the writer's thread.
-
-    Raises:
-        Refused: another process has it open for writing.
-        PermanentError: it is damaged, or a newer dockd wrote it.
-        SpoolReadOnly, SpoolFull: it cannot be written.
-    """
-    with ExitStack() as unless_open:
-        lock = Lock(path)
-        unless_open.callback(lock.release)
-        try:
-            connection = open_for_writing(path)
-            unless_open.callback(connection.close)
-            ledger_id = clock.random_bytes(LEDGER_ID_BYTES).hex()
-            migrate(connection, path=path, ledger_id=ledger_id)
-            ledger = SqliteLedger(
-                path, connection=connection, lock=lock, clock=clock, faults=faults
-            )
-        except sqlite3.Error as error:
-            raise as_write_error(error) from error
-        unless_open.pop_all()
-    return ledger
-
-
-def fault_points() -> list[str]:
-    """Return the kind of every fact: each is a point at which dockd may be killed."""
-    return sorted(FACTS)
 
 
 class SqliteLedger:
@@ -239,6 +204,10 @@ class SqliteLedger:
         """Return what waits for a store: flagged first, then what was verified first."""
         return await self._read(reading.awaiting, store, limit)
 
+    async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return proven clips of which this store has only shown the size, by their numbers."""
+        return await self._read(reading.unproven, store, after, limit)
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
         return await self._read(reading.receipts, clip)
@@ -260,6 +229,10 @@ class SqliteLedger:
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
         return await self._read(reading.open_dockings)
+
+    async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
+        """Return dockings that were offloaded and whose manifest is not stored yet."""
+        return await self._read(reading.without_manifest, limit)
 
     async def set_aside(self) -> frozenset[str]:
         """Return every camera and docking that a person has set aside, by its bare name."""

@@ -43,7 +43,9 @@ HOT_QUERIES: Final[dict[str, str]] = {
     "clips at a place": f"{_CLIP} WHERE clips.place = :place AND {_PAGE} {_ORDER}",
     "on camera": f"""
         {_CLIP} JOIN camera_paths ON camera_paths.clip = clips.number
-        WHERE camera_paths.camera = :camera ORDER BY camera_paths.path
+        WHERE camera_paths.camera = :camera
+        UNION {_CLIP} WHERE clips.camera = :camera AND clips.merged_into IS NULL
+        AND clips.camera_copy IN ('present', 'wiping')
         """,
     "in docking": f"""
         {_CLIP} WHERE clips.docking = :docking AND clips.merged_into IS NULL ORDER BY clips.number
@@ -67,6 +69,11 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE queue.store = :store
         ORDER BY queue.unflagged, queue.verified_sequence LIMIT :limit
         """,
+    "unproven": f"""
+        {_CLIP} JOIN receipts ON receipts.clip = clips.number
+        WHERE receipts.store = :store AND receipts.strength = 'size' AND receipts.clip > :after
+        AND clips.spool_copy = 'proven' ORDER BY receipts.clip LIMIT :limit
+        """,
     "queue": "SELECT clips, size_bytes FROM queue_tallies WHERE store = :store",
     "oldest in queue": """
         SELECT clips.verified_at FROM queue JOIN clips ON clips.number = queue.clip
@@ -80,6 +87,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         ORDER BY docking LIMIT :limit
         """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
+    "without manifest": """
+        SELECT * FROM dockings WHERE offloaded = 1 AND manifested = 0
+        ORDER BY docking LIMIT :limit
+        """,
     "set aside": "SELECT DISTINCT subject FROM holds WHERE subject > ''",
     "problems": "SELECT * FROM problems WHERE opened_sequence > 0 ORDER BY opened_sequence",
     "tallies": "SELECT place, known, clips, size_bytes FROM tallies WHERE scope = :scope",

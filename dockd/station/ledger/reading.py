@@ -183,6 +183,11 @@ def awaiting(connection: sqlite3.Connection, store: str, limit: int) -> list[Cli
     return _clips(connection, "awaiting", store=store, limit=limit)
 
 
+def unproven(connection: sqlite3.Connection, store: str, after: int, limit: int) -> list[Clip]:
+    """Return proven clips of which a store has only shown the size."""
+    return _clips(connection, "unproven", store=store, after=after, limit=limit)
+
+
 def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepted]:
     """Return the receipts a clip has now."""
     return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]
@@ -221,6 +226,11 @@ def dockings(
 def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
     """Return the dockings without an end."""
     return [rows.docking_from(row) for row in _all(connection, "open dockings")]
+
+
+def without_manifest(connection: sqlite3.Connection, limit: int) -> list[DockingRow]:
+    """Return dockings that were offloaded and whose manifest is not stored yet."""
+    return [rows.docking_from(row) for row in _all(connection, "without manifest", limit=limit)]
 
 
 def set_aside(connection: sqlite3.Connection) -> frozenset[str]:

@@ -15,7 +15,8 @@ from dockd.errors import DockdError, Refused
 from dockd.ports.clock import Clock
 from dockd.station.ledger import recording
 from dockd.station.ledger.connections import Lock, fsync_folder, open_for_writing
-from dockd.station.ledger.ledger import SqliteLedger, open_ledger
+from dockd.station.ledger.ledger import SqliteLedger
+from dockd.station.ledger.opening import open_ledger
 from dockd.station.ledger.verifying import check_record
 
 LEDGER_NAME: Final = "ledger.sqlite3"

@@ -85,6 +85,11 @@ class DirectorySpool:
         root = self._identity.root()
         return self._room.look(root, promised_bytes=self._owners.promised_bytes())
 
+    def incoming_numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the clips that the copies in ``incoming/`` name."""
+        with writing("looking at the copies that are there"):
+            return incoming.numbers(self._identity.root())
+
     def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
         """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
 

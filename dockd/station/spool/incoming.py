@@ -50,6 +50,12 @@ def names(root: int) -> list[str]:
         os.close(descriptor)
 
 
+def numbers(root: int) -> tuple[int, ...]:
+    """Return the clip numbers that the names in ``incoming/`` begin with."""
+    begins = {name.partition("-")[0] for name in names(root)}
+    return tuple(sorted(int(begin) for begin in begins if begin.isascii() and begin.isdecimal()))
+
+
 def _is_empty(root: int, path: str) -> bool:
     """Return whether nothing was ever written to a file, preallocated or not."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)

@@ -1,17 +1,17 @@
 """Back from the device: what the spool really holds, hashed past the page cache."""
 
-import hashlib
+import itertools
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
-
-import xxhash
 
 from dockd.errors import CameraGone
 from dockd.ports.camera import StopFlag
 from dockd.ports.spool import Proof
 from dockd.station.spool import linux
 from dockd.station.spool.buffers import Buffers
+from dockd.station.spool.digests import BUFFERS, Digests
 from dockd.station.spool.direct_io import Opened, aligned
 from dockd.station.spool.disk import writing
 
@@ -38,21 +38,23 @@ def read_back(opened: Opened, *, extent: Extent, buffers: Buffers, stop: StopFla
         FsyncFailed: pages that were to be dropped could not be written.
     """
     drop_cache(opened.descriptor)
-    digests = _Digests(part_size_bytes=extent.part_size_bytes)
-    with buffers.lease() as buffer:
+    with ExitStack() as stack:
+        turns = itertools.cycle([stack.enter_context(buffers.lease()) for _ in range(BUFFERS)])
+        digests = stack.enter_context(Digests(part_size_bytes=extent.part_size_bytes))
         while digests.size_bytes < extent.size_bytes:
             if stop():
                 raise CameraGone("the read-back was stopped")
-            content = _read(opened.descriptor, buffer, digests=digests, extent=extent)
+            digests.wait_for_buffer()
+            content = _read(opened.descriptor, next(turns), digests=digests, extent=extent)
             if not content:
                 break
             digests.update(content)
     return Proof(
         size_bytes=digests.size_bytes,
-        sha256=digests.whole.hexdigest(),
-        xxh128=digests.fast.hexdigest(),
+        sha256=digests.sha256,
+        xxh128=digests.xxh128,
         part_size_bytes=extent.part_size_bytes,
-        part_sha256=digests.parts(),
+        part_sha256=digests.part_sha256,
         method=_method(opened, size_bytes=digests.size_bytes),
     )
 
@@ -69,39 +71,7 @@ def nothing(*, part_size_bytes: int) -> Proof:
     )
 
 
-class _Digests:
-    """SHA-256 and XXH128 of the whole, and SHA-256 of every part, over content in order."""
-
-    def __init__(self, *, part_size_bytes: int) -> None:
-        self.size_bytes = 0
-        self.whole = hashlib.sha256()
-        self.fast = xxhash.xxh3_128()
-        self._part_size_bytes = part_size_bytes
-        self._ended: list[str] = []
-        self._part = hashlib.sha256()
-
-    def left_in_part(self) -> int:
-        """Return how many bytes the present part still lacks."""
-        return self._part_size_bytes - self.size_bytes % self._part_size_bytes
-
-    def update(self, content: memoryview) -> None:
-        """Go on over ``content``, which does not cross the end of a part."""
-        self.whole.update(content)
-        self.fast.update(content)
-        self._part.update(content)
-        self.size_bytes += len(content)
-        if self.size_bytes % self._part_size_bytes == 0:
-            self._ended.append(self._part.hexdigest())
-            self._part = hashlib.sha256()
-
-    def parts(self) -> tuple[str, ...]:
-        """Return the digests of the parts; an empty file is one empty part."""
-        if self._ended and self.size_bytes % self._part_size_bytes == 0:
-            return tuple(self._ended)
-        return (*self._ended, self._part.hexdigest())
-
-
-def _read(descriptor: int, buffer: memoryview, *, digests: _Digests, extent: Extent) -> memoryview:
+def _read(descriptor: int, buffer: memoryview, *, digests: Digests, extent: Extent) -> memoryview:
     wanted = min(len(buffer), digests.left_in_part(), extent.size_bytes - digests.size_bytes)
     try:
         # Whole blocks, as O_DIRECT wants them; the device gives less only at the end of the file.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from dockd.ports.clock import Clock
 from dockd.stores.s3.body import SpoolRange
 from dockd.stores.s3.credentials import CredentialsFile
 from dockd.stores.s3.options import S3Options
-from dockd.stores.s3.replies import Reply, skewed
+from dockd.stores.s3.replies import Reply, error_of, skewed
 from dockd.stores.s3.sigv4 import Unsigned, encoded_path, encoded_query, signed_headers
 
 ERROR_BODY_BYTES: Final = 64 * 1024
@@ -25,7 +26,9 @@ REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
 # Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
 # in the kernel and a slow link looks like a dead one (FACTS.md 4).
 _TCP_NOTSENT_LOWAT: Final = 25
-_UNSENT_BYTES: Final = 256 * 1024
+_UNSENT_BYTES: Final = 512 * 1024
+# TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
+_TROUBLE: Final = (httpx2.TransportError, OSError)
 _LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30)
 
 
@@ -103,6 +106,16 @@ class S3Client:
             reply = await self._once(ask, body=body, body_sha256=body_sha256)
         return reply
 
+    def checked(self, reply: Reply, request: str) -> Reply:
+        """Return a good reply as it is; ``request`` says what was asked.
+
+        Raises:
+            TransientError, PermanentError: what the reply means, see `error_of`.
+        """
+        if not reply.ok:
+            raise error_of(reply, request=request, now=self.now())
+        return reply
+
     @asynccontextmanager
     async def stream(self, ask: Ask) -> AsyncIterator[tuple[Reply, httpx2.Response]]:
         """Send a request and give its reply with the body still to come.
@@ -127,7 +140,7 @@ class S3Client:
         try:
             limit = REPLY_BODY_BYTES if response.is_success else ERROR_BODY_BYTES
             content, cut = await _read_some(response, limit)
-        except httpx2.TransportError as error:
+        except _TROUBLE as error:
             raise _unreachable(ask, error) from error
         finally:
             await response.aclose()
@@ -139,7 +152,7 @@ class S3Client:
         request = self._request(ask, body=body, body_sha256=body_sha256)
         try:
             return await self._http.send(request, stream=True)
-        except httpx2.TransportError as error:
+        except _TROUBLE as error:
             raise _unreachable(ask, error) from error
 
     def _request(self, ask: Ask, *, body: SpoolRange | None, body_sha256: str) -> httpx2.Request:
@@ -192,7 +205,9 @@ class S3Client:
         )
         if reply.date is not None:
             self.clock_offset_s = (reply.date - self._clock.now().astimezone(UTC)).total_seconds()
-        self.server = reply.headers.get("server", "")
+        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # A 502 comes from whatever stands before the store and says nothing about it.
+            self.server = reply.headers.get("server", "")
         return reply
 
 
@@ -221,7 +236,7 @@ async def _tuned(event: str, info: Mapping[str, Any]) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
-def _unreachable(ask: Ask, error: httpx2.TransportError) -> StoreUnreachable:
+def _unreachable(ask: Ask, error: Exception) -> StoreUnreachable:
     kind = type(error).__name__
     return StoreUnreachable(
         f"{ask}: {str(error) or kind}",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from dockd.errors import StoreUnreachable, UploadVanished
 from dockd.stores.s3.client import Ask, S3Client
-from dockd.stores.s3.replies import error_of
 from dockd.stores.s3.xml import Element
 
 
@@ -69,10 +68,7 @@ async def _pages(
     query = dict(ask.query)
     while True:
         page_ask = Ask(method=ask.method, key=ask.key, query=query)
-        reply = await client.ask(page_ask)
-        if not reply.ok:
-            raise error_of(reply, request=str(page_ask), now=client.now())
-        page = reply.document(root)
+        page = client.checked(await client.ask(page_ask), str(page_ask)).document(root)
         yield page
         if page.value("IsTruncated") != "true":
             return

@@ -5,15 +5,17 @@ them with the right one. Both ways in are tried, because clips of one part take 
 Some stores store whatever comes and repeat the checksum that they were told (FACTS.md 2).
 """
 
+import asyncio
 import hashlib
 from typing import Final
 
+from dockd.core.naming import component
 from dockd.core.receipt import Trust, whole_sha256
 from dockd.errors import StoreChecksumMismatch
 from dockd.ports.clock import Clock
 from dockd.ports.store import Probe
 from dockd.stores.s3.client import Ask, S3Client
-from dockd.stores.s3.replies import Reply, error_of
+from dockd.stores.s3.replies import error_of
 
 FOLDER: Final = ".dockd-probe"
 EVERY_S: Final = 24 * 3600
@@ -31,6 +33,8 @@ class Prober:
         self._result: Probe | None = None
         self._probed_s = 0.0
         self._server: str | None = None
+        # One probe at a time; whoever needs its result waits for it.
+        self._probing = asyncio.Lock()
 
     @property
     def due(self) -> bool:
@@ -39,16 +43,23 @@ class Prober:
             return True
         return self._clock.monotonic_s() - self._probed_s >= EVERY_S
 
-    @property
-    def trust(self) -> Trust:
-        """How far the checksums are believed; not at all before the first probe."""
-        proven = self._result is not None and self._result.strength == "digest"
-        return Trust(refuses_wrong_checksums=proven, authentic=self._client.authentic)
+    async def trust(self) -> Trust:
+        """Return how far the checksums are believed now; whoever asks first has it probed."""
+        async with self._probing:
+            result = await self._probe() if self.due or self._result is None else self._result
+        return Trust(
+            refuses_wrong_checksums=result.strength == "digest", authentic=self._client.authentic
+        )
 
     async def probe(self) -> Probe:
         """Try the endpoint with wrong checksums and right ones; leave nothing behind."""
-        key = f"{FOLDER}/{self._client.options.station}-{self._clock.random_bytes(8).hex()}"
-        # While it is being asked again, the old answer does not count.
+        async with self._probing:
+            return await self._probe()
+
+    async def _probe(self) -> Probe:
+        station = component(self._client.options.station.encode())
+        key = f"{FOLDER}/{station}-{self._clock.random_bytes(8).hex()}"
+        # If this attempt fails, the old answer does not count any more.
         self._result = None
         detail = await self._part_fault(key) or await self._object_fault(key)
         self._result = Probe(
@@ -68,7 +79,7 @@ class Prober:
             headers={"x-amz-checksum-algorithm": "SHA256"},
         )
         upload_id = (
-            self._checked(await self._client.ask(create), create)
+            self._client.checked(await self._client.ask(create), str(create))
             .document("InitiateMultipartUploadResult")
             .value("UploadId")
         )
@@ -107,8 +118,3 @@ class Prober:
         if isinstance(error, StoreChecksumMismatch):
             return False
         raise error
-
-    def _checked(self, reply: Reply, ask: Ask) -> Reply:
-        if not reply.ok:
-            raise error_of(reply, request=str(ask), now=self._client.now())
-        return reply

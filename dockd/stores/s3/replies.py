@@ -106,6 +106,18 @@ class Reply:
             return None
         return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
+    @property
+    def content_length(self) -> int:
+        """The object's size in bytes.
+
+        Raises:
+            StoreUnreachable: the store does not say, so nothing can be concluded.
+        """
+        value = self.headers.get("content-length", "")
+        if not (value.isascii() and value.isdigit()):
+            raise StoreUnreachable("the store does not say how large the object is")
+        return int(value)
+
     def document(self, name: str) -> Element:
         """Return the body's root element.
 

@@ -15,26 +15,23 @@ from typing import Final, Literal
 
 import httpx2
 
-from dockd.core.receipt import Found, Trust, composite_sha256, judge, whole_sha256
+from dockd.core.receipt import Trust, composite_sha256, judge, whole_sha256
 from dockd.errors import (
-    StoreBucketMissing,
     StoreChecksumMismatch,
-    StoreLostObject,
+    StoreRejected,
     StoreUnreachable,
     UploadVanished,
 )
 from dockd.ports.clock import Clock
 from dockd.ports.store import Outgoing, Probe, Proven
-from dockd.stores.s3 import listing
+from dockd.stores.s3 import listing, objects
 from dockd.stores.s3.body import SpoolRange
 from dockd.stores.s3.client import Ask, S3Client
 from dockd.stores.s3.options import S3Options
 from dockd.stores.s3.probe import Prober
-from dockd.stores.s3.replies import Reply, error_of
+from dockd.stores.s3.replies import Reply
 from dockd.stores.s3.xml import render
 
-# 405: the latest version, or the one asked for, is a marker that it was deleted.
-_GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _UNLESS_THERE: Final = {"if-none-match": "*"}
 
 
@@ -59,10 +56,9 @@ class S3Store:
         """How far the store's clock is ahead of the station's, or None before its first reply."""
         return self._client.clock_offset_s
 
-    @property
-    def trust(self) -> Trust:
-        """How far the store's checksums are believed, after the last probe."""
-        return self._prober.trust
+    async def trust(self) -> Trust:
+        """Return how far the store's checksums are believed; it is probed when that is due."""
+        return await self._prober.trust()
 
     def needs_probe(self) -> bool:
         """Return whether the last probe is a day old, of another server, or never was."""
@@ -87,7 +83,9 @@ class S3Store:
             "x-amz-checksum-algorithm": "SHA256",
         }
         ask = Ask(method="POST", key=outgoing.expected.key, query={"uploads": ""}, headers=headers)
-        reply = self._checked(await self._client.ask(ask), str(ask))
+        reply = await self._client.ask(ask)
+        await self._check_lock(reply)
+        self._checked(reply, str(ask))
         upload_id = reply.document("InitiateMultipartUploadResult").value("UploadId")
         if not upload_id:
             raise StoreUnreachable("the store opened an upload without an id")
@@ -205,15 +203,15 @@ class S3Store:
         Raises:
             StoreLostObject: there is none.
         """
-        if self._prober.due:
-            await self._prober.probe()
-        found = await self._found(outgoing.expected.key, version=version)
-        judgement = judge(found, expected=outgoing.expected, trust=self.trust)
+        found = await objects.found(self._client, outgoing.expected.key, version=version)
+        # Asked for after the object: had the server changed, its answer would have shown it.
+        trust = await self._prober.trust()
+        judgement = judge(found, expected=outgoing.expected, trust=trust)
         unproven = judgement.outcome == "receipt" and judgement.strength == "size"
         if unproven and self._options.read_back == "when-unproven":
             digest = await self._digest(outgoing.expected.key, version=found.version)
             found = replace(found, read_back_sha256=digest)
-            judgement = judge(found, expected=outgoing.expected, trust=self.trust)
+            judgement = judge(found, expected=outgoing.expected, trust=trust)
         return Proven(judgement=judgement, version=found.version, size_bytes=found.size_bytes)
 
     async def abort(self, outgoing: Outgoing, *, upload_id: str) -> None:
@@ -229,13 +227,13 @@ class S3Store:
         Raises:
             StoreLostObject
         """
-        ask = Ask(method="GET", key=key, query=_of_version(version))
+        ask = Ask(method="GET", key=key, query=objects.of_version(version))
         async with self._client.stream(ask) as (reply, response):
             self._checked(reply, str(ask))
             try:
                 async for chunk in response.aiter_raw():
                     yield chunk
-            except httpx2.TransportError as error:
+            except (httpx2.TransportError, OSError) as error:
                 raise StoreUnreachable(f"{ask}: {type(error).__name__} {error}") from error
 
     async def write_record(self, key: str, content: bytes) -> None:
@@ -272,38 +270,13 @@ class S3Store:
                 # The answer may have been lost with the body: one without a body brings it.
                 await self._say_why(why)
             raise
+        await self._check_lock(reply)
         return reply if _is_there(reply) else self._checked(reply, str(ask))
 
     async def _say_why(self, why: Ask) -> None:
         reply = await self._client.ask(why)
-        if not reply.ok and not (why.method == "HEAD" and reply.status == HTTPStatus.NOT_FOUND):
-            raise error_of(reply, request=str(why), now=self._client.now())
-
-    async def _found(self, key: str, *, version: str) -> Found:
-        ask = Ask(
-            method="HEAD",
-            key=key,
-            query=_of_version(version),
-            headers={"x-amz-checksum-mode": "ENABLED"},
-        )
-        reply = await self._client.ask(ask)
-        if reply.status in _GONE:
-            await self._raise_lost(key, version=version)
-        self._checked(reply, str(ask))
-        return Found(
-            size_bytes=int(reply.headers.get("content-length", "-1")),
-            version=reply.version or version,
-            checksum=reply.headers.get("x-amz-checksum-sha256"),
-        )
-
-    async def _raise_lost(self, key: str, *, version: str) -> None:
-        # A bucket that is gone must not make every receipt look lost.
-        ask = Ask(method="HEAD")
-        reply = await self._client.ask(ask)
-        if reply.status == HTTPStatus.NOT_FOUND:
-            raise StoreBucketMissing(f"there is no bucket {self._options.bucket}")
-        self._checked(reply, str(ask))
-        raise StoreLostObject("the store no longer has the object", key=key, version=version)
+        if why.method != "HEAD" or reply.status != HTTPStatus.NOT_FOUND:
+            self._checked(reply, str(why))
 
     async def _existing_version(self, outgoing: Outgoing) -> str:
         version = await self.find_object(outgoing)
@@ -329,17 +302,25 @@ class S3Store:
             return {}
         if self._client.clock_offset_s is None:
             # Retention counts on the store's clock, never on one that may be wrong here.
-            self._checked(await self._client.ask(Ask(method="HEAD")), "HEAD the bucket")
+            await objects.require_bucket(self._client)
         until = self._client.now() + timedelta(days=self._options.object_lock_days)
         return {
             "x-amz-object-lock-mode": self._options.object_lock_mode,
             "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
         }
 
+    async def _check_lock(self, reply: Reply) -> None:
+        """Tell a bucket that cannot lock from a clip that is refused: the code is the same."""
+        if self._options.object_lock_days and reply.code == "InvalidRequest":
+            await objects.require_bucket(self._client)
+            raise StoreRejected(
+                f"the store refused a locked object: {' '.join(reply.words)}",
+                owner="operations",
+                next_step="Turn Object Lock on for the bucket, or set object_lock_days to 0.",
+            )
+
     def _checked(self, reply: Reply, request: str) -> Reply:
-        if not reply.ok:
-            raise error_of(reply, request=request, now=self._client.now())
-        return reply
+        return self._client.checked(reply, request)
 
 
 def _manifest(outgoing: Outgoing, *, etags: Mapping[int, str]) -> bytes:
@@ -368,7 +349,3 @@ def _same_checksum(theirs: str | None, *, ours: str) -> None:
         raise StoreChecksumMismatch(
             "the store's checksum of the object is not that of its parts", theirs=theirs, ours=ours
         )
-
-
-def _of_version(version: str) -> dict[str, str]:
-    return {"versionId": version} if version else {}

@@ -146,6 +146,17 @@ class Box:
             self.spool.incoming.pop(name, None)
             return
         verified = verified_as(clip, back)
+        if clip.sha256 not in {None, verified.sha256}:
+            other = self.ledger.next_number()
+            recorded = redock.split(clip, number=other, verified=verified)
+            born = next(fact for fact in recorded if isinstance(fact, facts.ClipSeen))
+            self.spool.incoming[name_of(clips.born(born))] = back
+            yield "linked"
+            self.ledger.record(*recorded)
+            yield "split"
+            self.spool.incoming.pop(name, None)
+            yield from self.prove(other)
+            return
         same = self.ledger.by_key(verified.key)
         if same is not None and same.number != number:
             yield from self._merge(clip, same, back, verified)

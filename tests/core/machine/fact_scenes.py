@@ -53,16 +53,6 @@ def _copied(rig: Rig, content: bytes) -> facts.ClipCopied:
     )
 
 
-def _other_copy(rules: Rules) -> None:
-    """A purged clip is copied again from a camera that has other content now."""
-    rig = Rig.new(rules).stored()
-    rig.station.purge(1)
-    rig.replaced()
-    rig.station.spool.incoming[name_of(rig.clip())] = ALIKE
-    rig.attempt(_copied(rig, ALIKE))
-    rig.finish()
-
-
 def _misread(rules: Rules) -> None:
     """What was read back is called proven, although it is not what was read from the camera."""
     rig = Rig.new(rules)
@@ -190,7 +180,6 @@ def _hold_merged_away(rules: Rules) -> None:
 CLIP_GUARDS: Mapping[str, tuple[Scene, str]] = {
     "a size changes only to what is known of it": (_grown, "a proven clip said to have grown"),
     "parts follow one another": (_gap, "a second part without a first"),
-    "a copy made again is the clip": (_other_copy, "copied again from other content"),
     "a copy is what was read": (_misread, "a bad read-back called proven"),
     "a partial copy is only called partial": (_half, "half a file called whole"),
     "an identity never changes": (_changed_identity, "proven as other content under old receipts"),
@@ -205,12 +194,6 @@ CLIP_GUARDS: Mapping[str, tuple[Scene, str]] = {
     "a copy that is evidence is not merged away": (_merged_away, "a proven clip merged away"),
     "nothing that is held is merged away": (_hold_merged_away, "a hold lost in a merge"),
 }
-
-# Rules that would also have refused; they are off in both halves of the scene.
-ALSO_OFF: Mapping[str, tuple[str, ...]] = {
-    "an identity never changes": ("a copy made again is the clip",),
-}
-
 
 # --- guards of a transfer --------------------------------------------------------------------
 

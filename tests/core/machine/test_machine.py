@@ -299,14 +299,24 @@ class WholeLife(RuleBasedStateMachine):
             settle(self.world, self.stations)
 
 
-@pytest.mark.slow
-def test_no_order_of_events_breaks_a_promise() -> None:
-    """In any order of events: both keys, one piece of evidence, and in the end all is stored."""
+def run(*, examples: int, steps: int) -> None:
+    """Try so many histories of so many events each."""
     run_state_machine_as_test(
         WholeLife,
         settings=settings(
-            max_examples=settings().max_examples,
-            stateful_step_count=60,
+            max_examples=examples,
+            stateful_step_count=steps,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_no_order_of_events_breaks_a_promise() -> None:
+    """In any order of events: both keys, one piece of evidence, and in the end all is stored."""
+    run(examples=settings().max_examples, steps=40)
+
+
+@pytest.mark.slow
+def test_no_long_order_of_events_breaks_a_promise() -> None:
+    """The same, for longer histories and many more of them."""
+    run(examples=5 * settings().max_examples, steps=80)

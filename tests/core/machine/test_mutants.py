@@ -1,6 +1,7 @@
 """Every rule of the core is taken away in turn, and the world notices every one of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -56,8 +57,19 @@ TABLES: tuple[Tables, ...] = (
     ("clip", clips.GUARDS, fact_scenes.CLIP_GUARDS, _clip_guards),
     ("transfer", transfer.GUARDS, fact_scenes.TRANSFER_GUARDS, _transfer_guards),
 )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule by its name, the history that shows it, and how to take rules of its table away."""
+
+    name: str
+    scene: Scene
+    rules: Callable[..., Rules]
+
+
 CASES = [
-    pytest.param(name, scene, rules, id=f"{table}: {name}")
+    pytest.param(Case(name=name, scene=scene, rules=rules), id=f"{table}: {name}")
     for table, _, told, rules in TABLES
     for name, (scene, _) in told.items()
 ]
@@ -71,21 +83,17 @@ def test_no_rule_is_without_a_scene(
     assert set(table) == set(told)
 
 
-@pytest.mark.parametrize(("name", "scene", "rules"), CASES)
-def test_the_core_as_it_is_keeps_every_promise(
-    name: str, scene: Scene, rules: Callable[..., Rules]
-) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_the_core_as_it_is_keeps_every_promise(case: Case) -> None:
     """Each of these histories ends well with every rule in place."""
-    scene(rules(*fact_scenes.ALSO_OFF.get(name, ())))
+    case.scene(case.rules())
 
 
-@pytest.mark.parametrize(("name", "scene", "rules"), CASES)
-def test_without_any_one_rule_a_promise_breaks(
-    name: str, scene: Scene, rules: Callable[..., Rules]
-) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_without_any_one_rule_a_promise_breaks(case: Case) -> None:
     """The world notices the absence of each single rule."""
     with pytest.raises(AssertionError):
-        scene(rules(name, *fact_scenes.ALSO_OFF.get(name, ())))
+        case.scene(case.rules(case.name))
 
 
 def test_the_findings_can_be_read(request: pytest.FixtureRequest) -> None:

@@ -1,0 +1,184 @@
+"""The command line as a process: what it prints, and the status it exits with."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockd.__main__ import dispatch
+from dockd.core import facts
+from tests.station import ledger_parts as parts
+from tests.station.answering_parts import answering, camera_in
+
+pytestmark = pytest.mark.real
+
+
+async def dockd(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run one command line; return its exit status, stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dockd", *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def configured(folder: Path, more: str = "") -> str:
+    """Write a configuration whose socket and spool are in `folder`; return its path."""
+    path = folder / "dockd.toml"
+    path.write_text(
+        f'[spool]\npath = "{folder}"\nreserve = 1\n[http]\nsocket = "{folder}/api.sock"\n'
+        f'listen = "127.0.0.1:0"\n[[store]]\nname = "central"\nkind = "directory"\n'
+        f'path = "{folder}/store"\nallow_same_disk = true\n{more}'
+    )
+    return str(path)
+
+
+def one_json(text: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the one JSON document that is all of `text`."""
+    return json.loads(text)
+
+
+def alike(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without the disk's free space, which others change as well."""
+    return {name: value for name, value in answer.items() if name != "spool"}
+
+
+@pytest.mark.asyncio
+async def test_reading_commands_show_what_the_daemon_says(tmp_path: Path) -> None:
+    """Every reading command has a --json that is the daemon's own answer, and a page for people."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await station.ledger.record(
+            parts.docked(), parts.seen(1, path=b"DCIM/\x1b[31mred.mp4"), parts.copied(1)
+        )
+        await station.ledger.record(parts.verified(1))
+        camera_in(station.board)
+        clip = await station.ledger.clip(1)
+        for command, path in (
+            (("status",), "/v1/status"),
+            (("clips",), "/v1/clips"),
+            (("clips", "--place", "stored", "--limit", "5"), "/v1/clips?place=stored&limit=5"),
+            (("explain", clip.id[:8]), f"/v1/clips/{clip.id}"),
+            (("completeness", "--camera", parts.CAMERA), f"/v1/completeness?camera={parts.CAMERA}"),
+        ):
+            status, out, _ = await dockd(*command, "--json", "--config", config)
+            assert (status, alike(one_json(out))) == (0, alike(await station.ask(path)))
+            status, out, _ = await dockd(*command, "--config", config)
+            assert status == 0
+            assert "\x1b" not in out
+            assert out
+
+
+@pytest.mark.asyncio
+async def test_orders_reach_the_daemon(tmp_path: Path) -> None:
+    """hold, release and retry find out what is meant: a clip, a docking or a camera."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), *parts.proven(1))
+        clip = await station.ledger.clip(1)
+        for subject in (clip.id, parts.DOCKING, parts.CAMERA):
+            order = (subject, "--why", "court", "--kind", "legal", "--config", config)
+            assert (await dockd("hold", *order))[0] == 0
+        assert (await station.ledger.clip(1)).holds == ("legal",)
+        assert await station.ledger.set_aside() == {parts.DOCKING, parts.CAMERA}
+        wrong = await dockd("release", clip.id, "--why", "x", "--config", config)
+        assert (wrong[0], "refused:" in wrong[2]) == (4, True)
+        assert (await dockd("release", parts.CAMERA, "--why", "x", "--config", config))[0] == 0
+        absent = await dockd("hold", "nobody", "--why", "x", "--json", "--config", config)
+        assert (absent[0], one_json(absent[2])["slug"]) == (5, "not-found")
+        assert (await dockd("hold", clip.id, "--config", config))[0] == 2
+
+
+@pytest.mark.asyncio
+async def test_open_books_are_a_no(tmp_path: Path) -> None:
+    """The status of completeness is 1 while an original has no known copy."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), parts.seen(1))
+        await station.ledger.record(facts.ClipGone(clip=1, docking=parts.DOCKING))
+        clip = await station.ledger.clip(1)
+        await station.problems.open("no-known-copy", subject=f"clip {clip.id}", reason="gone")
+        status, out, _ = await dockd("completeness", "--json", "--config", config)
+        assert (status, one_json(out)["gaps"]) == (1, [clip.id])
+
+
+@pytest.mark.asyncio
+async def test_without_a_daemon_that_is_said(tmp_path: Path) -> None:
+    """Where no daemon answers the status is 3, with an owner and a next step."""
+    config = configured(tmp_path)
+    for command in (("status",), ("explain", "abcdef"), ("clips",)):
+        status, _, err = await dockd(*command, "--config", config)
+        assert status == 3
+        assert all(word in err for word in ("daemon-unreachable", "owner:", "next:"))
+
+
+@pytest.mark.asyncio
+async def test_clips_are_listed_on_a_stopped_station(tmp_path: Path) -> None:
+    """A stopped station lists its clips from the ledger, in the daemon's words."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), *parts.proven(1), parts.seen(2))
+        await station.ledger.record(parts.left())
+        running = await station.ask("/v1/clips")
+    status, out, _ = await dockd("clips", "--json", "--config", config)
+    assert (status, one_json(out)) == (0, running)
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_configuration_is_reported_whole(tmp_path: Path) -> None:
+    """check-config and every other command exit with 2 and name every wrong key."""
+    config = configured(tmp_path, more='[wipe]\naftr = "never"\n[uplink]\nparallel_clips = 0\n')
+    status, out, _ = await dockd("check-config", "--config", config, "--json")
+    assert (status, one_json(out)["valid"]) == (2, False)
+    assert [one["key"] for one in one_json(out)["problems"]] == [
+        "wipe.aftr", "uplink.parallel_clips",
+    ]  # fmt: skip
+    status, _, err = await dockd("--config", config, "status")
+    assert status == 2
+    assert "wipe.aftr" in err
+    assert "uplink.parallel_clips" in err
+    status, _, err = await dockd("run", "--config", config)
+    assert status == 2
+    assert "wipe.aftr" in err
+
+
+def test_usage_is_taught(capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong command line is 2; --help explains every command, run among them."""
+    assert dispatch(["statsu"]) == 2
+    assert dispatch(["run", "--nonsense"]) == 2
+    assert dispatch(["status", "--config"]) == 2
+    capsys.readouterr()
+    assert dispatch(["--help"]) == 0
+    overview = capsys.readouterr().out
+    for command in ("run", "check-config", "status", "clips", "explain", "completeness", "verify",
+                    "doctor", "rebuild", "retry", "hold", "release", "demo"):  # fmt: skip
+        assert command in overview
+        assert dispatch([command, "--help"]) == 0
+        assert "Usage:" in capsys.readouterr().out
+
+
+def test_every_fault_point_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`run --list-faults` prints the fact table, which the fault points are made of."""
+    assert dispatch(["run", "--list-faults"]) == 0
+    assert capsys.readouterr().out.split() == sorted(facts.FACTS)
+
+
+@pytest.mark.asyncio
+async def test_the_daemon_never_loads_the_terminals_libraries() -> None:
+    """What `dockd run` imports draws on no terminal: the daemon would carry it for good."""
+    script = (
+        "import sys, dockd.__main__, dockd.daemon\n"
+        "print(*sorted({'typer', 'rich', 'boto3', 'ascmhl'} & set(sys.modules)))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == ""

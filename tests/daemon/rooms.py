@@ -1,0 +1,91 @@
+"""Where a station sends its footage in these tests, as somebody who is not dockd sees it."""
+
+import hashlib
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any, Protocol
+
+from dockd.stores.directory import MARKER
+from tests.conformance.far_sides import judge_of
+from tests.fakes.servers import S3Server
+
+NAME = "central"
+
+
+class Room(Protocol):
+    """A store's far side: how it is configured, and what it holds, read without dockd's code."""
+
+    def toml(self) -> str:
+        """Return its table ``[[store]]``."""
+
+    def contents(self, camera: str) -> Counter[tuple[str, str]]:
+        """Return how many versions of which key with which SHA-256 it holds of a camera."""
+
+
+class Share:
+    """A directory, on the spool's own disk (``allow_same_disk``), that can be away for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "share"
+        self.root.mkdir()
+        self._marker = self.root / MARKER
+        self._marker.touch()
+
+    def toml(self) -> str:
+        return (
+            f'[[store]]\nname = "{NAME}"\nkind = "directory"\npath = "{self.root}"\n'
+            "allow_same_disk = true\n"
+        )
+
+    def contents(self, camera: str) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for path in sorted((self.root / camera).rglob("*")):
+            if path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[path.relative_to(self.root).as_posix(), digest] += 1
+        return found
+
+    def leave(self) -> None:
+        """Be no longer mounted, as far as anybody can see."""
+        self._marker.unlink(missing_ok=True)
+
+    def come_back(self) -> None:
+        """Be mounted again."""
+        self._marker.touch()
+
+    def forget_uploads(self) -> None:
+        """Lose everything that was on its way here."""
+        shutil.rmtree(self.root / ".uploads", ignore_errors=True)
+
+    def path_of(self, key: str) -> Path:
+        """Return the file that holds an object, for those who harm it."""
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+class Bucket:
+    """A bucket with versions on a real S3 server; each test has cameras of its own in it."""
+
+    def __init__(self, server: S3Server, *, bucket: str, credentials: Path) -> None:
+        self._server = server
+        self._bucket = bucket
+        self._credentials = credentials
+        self._judge: Any = judge_of(server)
+
+    def toml(self) -> str:
+        return (
+            f'[[store]]\nname = "{NAME}"\nkind = "s3"\nendpoint = "{self._server.endpoint}"\n'
+            f'bucket = "{self._bucket}"\ncredentials = "{self._credentials}"\n'
+        )
+
+    def contents(self, camera: str) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        listed = self._judge.list_object_versions(Bucket=self._bucket, Prefix=f"{camera}/")
+        for held in listed.get("Versions", []):
+            body = self._judge.get_object(
+                Bucket=self._bucket, Key=held["Key"], VersionId=held["VersionId"]
+            )["Body"]
+            found[held["Key"], hashlib.sha256(body.read()).hexdigest()] += 1
+        return found

@@ -1,0 +1,455 @@
+"""The lives of a station that lead to every kind of fact, each to a good end.
+
+A scenario goes on whenever its station died over a fault and was started again, so it waits for
+what the record says and never for a time. `LEADS_TO` is the table of which one reaches what.
+"""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests.daemon.harness import Settings, StationProcess
+from tests.daemon.rooms import Share
+from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
+
+# A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
+SLOWLY = Settings(limit_mb_s=24)
+PART_BYTES = 16 * MIB
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens, and with which configuration."""
+
+    run: Callable[[StationProcess, World, Share], None]
+    settings: Settings = field(default_factory=Settings)
+    first_faults: tuple[str, ...] = ()
+
+
+def cleared(station: StationProcess, world: World, serial: str) -> None:
+    """Wait until a camera that is docked is clear, and the record says so."""
+    station.until(
+        lambda: (
+            not any(path.is_file() for path in world.file(serial, "").rglob("*"))
+            and not world.ask(
+                "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
+                " AND camera_copy NOT IN ('wiped', 'gone')",
+                serial,
+            )
+            and world.ask("SELECT 1 FROM dockings WHERE camera = ? AND cleared", serial)
+        ),
+        f"{serial} is clear",
+    )
+
+
+def verified(station: StationProcess, world: World, serial: str, *, clips: int = 3) -> None:
+    """Wait until so many clips of a camera have a proven copy in the spool, and no more is due."""
+    station.until(
+        lambda: (
+            len(
+                world.ask(
+                    "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
+                    " AND spool_copy = 'proven'",
+                    serial,
+                )
+            )
+            >= clips
+            and not world.ask(
+                "SELECT 1 FROM clips WHERE merged_into IS NULL AND camera = ?"
+                " AND spool_copy != 'proven' AND camera_copy = 'present'",
+                serial,
+            )
+        ),
+        f"{clips} clips of {serial} are verified",
+    )
+
+
+def undocked(station: StationProcess, world: World, serial: str) -> None:
+    """Pull a camera and wait until the record says so."""
+    world.yank(serial)
+    station.until(
+        lambda: (
+            not world.ask("SELECT 1 FROM dockings WHERE camera = ? AND ended_at IS NULL", serial)
+        ),
+        f"{serial} is undocked",
+    )
+
+
+def clip_id(world: World, serial: str, path: str) -> str:
+    """Return the present id of a clip."""
+    (row,) = world.ask(
+        "SELECT key FROM clips WHERE merged_into IS NULL AND camera = ? AND path = ?",
+        serial,
+        path.encode(),
+    )
+    return hashlib.sha256(row["key"].encode()).hexdigest()[:16]
+
+
+def journey(station: StationProcess, world: World, _: Share) -> None:
+    """Dock, offload, store, clear, undock, stop: a camera's ordinary day."""
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    cleared(station, world, serial)
+    undocked(station, world, serial)
+    station.stop()
+
+
+def yanked(station: StationProcess, world: World, share: Share) -> None:
+    """Pull the camera in mid-copy, when a part is durable, and dock it in another slot."""
+    share.leave()
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    station.happened("part-spooled")
+    undocked(station, world, serial)
+    world.dock(serial, "B2")
+    verified(station, world, serial)
+    share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def offloaded_and_away(station: StationProcess, world: World, share: Share) -> str:
+    """Offload a camera while the store is away, and undock it; return its serial."""
+    share.leave()
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    verified(station, world, serial)
+    undocked(station, world, serial)
+    return serial
+
+
+def overwritten(station: StationProcess, world: World, share: Share) -> None:
+    """Between two dockings the camera writes another clip under the name of one."""
+    serial = offloaded_and_away(station, world, share)
+    world.record(serial, SMALL, b"another clip under that name", mtime_ns=1_790_000_100 * 10**9)
+    world.dock(serial, "A1")
+    verified(station, world, serial, clips=4)
+    share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def deleted(station: StationProcess, world: World, share: Share) -> None:
+    """Between two dockings somebody deletes a clip on the camera."""
+    serial = offloaded_and_away(station, world, share)
+    world.lose(serial, SMALL, by="somebody")
+    world.dock(serial, "A1")
+    station.happened("clip-gone")
+    share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def corrupted_in_the_spool(station: StationProcess, world: World, _: Share) -> None:
+    """A copy rots between its last fsync and its read-back: it is made again."""
+    faults, station.faults = station.faults, ["clip-copied:1:kill"]
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    station.until(lambda: station.fired, "the first clip is copied", restart=False)
+    (part,) = (path for path in (world.spool / "incoming").glob("*.part") if path.stat().st_size)
+    with part.open("r+b") as file:
+        file.seek(part.stat().st_size // 2)
+        file.write(b"rot")
+    station.faults, station.fired = faults, []
+    station.start()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def touched(station: StationProcess, world: World, share: Share) -> None:
+    """A clip comes back with another mtime: the same content, and one piece of evidence."""
+    serial = offloaded_and_away(station, world, share)
+    content = world.file(serial, SMALL).read_bytes()
+    world.record(serial, SMALL, content, mtime_ns=1_790_000_100 * 10**9)
+    world.originals.pop()
+    world.originals[1].lost_by = None
+    world.dock(serial, "A1")
+    verified(station, world, serial)
+    share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def never_came_back(station: StationProcess, world: World, share: Share) -> None:
+    """A camera is pulled in mid-copy; what there is of its clip is kept and sent as partial."""
+    share.leave()
+    station.start()
+    serial = world.film({BIG: 40 * MIB + 12_345})
+    head = world.file(serial, BIG).read_bytes()[:PART_BYTES]
+    digest = hashlib.sha256(head).hexdigest()
+    world.dock(serial, "A1")
+    station.happened("part-spooled")
+    undocked(station, world, serial)
+    station.restart()
+    station.happened("clip-verified", partial=True)
+    share.come_back()
+    station.happened("receipt-accepted")
+    world.partials.append((f"{serial}/{digest}/{BIG}", digest))
+    world.dock(serial, "A1")
+    cleared(station, world, serial)
+    station.stop()
+
+
+def made_room(station: StationProcess, world: World, _: Share) -> None:
+    """What the store holds and the camera no longer has is kept for no time at all."""
+    world.spool_may_forget = True
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    cleared(station, world, serial)
+    undocked(station, world, serial)
+    station.restart()
+    station.happened("spool-purged", count=3)
+    station.stop()
+
+
+def spool_file_lost(station: StationProcess, world: World, share: Share) -> None:
+    """A proven copy is deleted in the spool before it was sent: it is copied again."""
+    serial = offloaded_and_away(station, world, share)
+    (kept,) = (world.spool / "clips" / serial).rglob(Path(SMALL).name)
+    kept.unlink()
+    share.come_back()
+    station.happened("spool-copy-lost")
+    world.dock(serial, "A1")
+    cleared(station, world, serial)
+    station.stop()
+
+
+def orders(station: StationProcess, world: World, _: Share) -> None:
+    """People set a clip and a camera aside, and let them go one after another."""
+    station.start()
+    serial = world.film()
+    first = world.film({SMALL: 1000})
+    world.dock(first, "A1")
+    cleared(station, world, first)
+    station.order("hold", "cameras", first)
+    undocked(station, world, first)
+    world.record(first, EMPTY, b"held", mtime_ns=1_790_000_100 * 10**9)
+    world.dock(first, "A1")
+    world.dock(serial, "B2")
+    cleared(station, world, serial)
+    station.happened("receipt-accepted", key=world.originals[-1].key)
+    held = clip_id(world, first, EMPTY)
+    station.order("hold", "clips", held, hold="legal")
+    station.order("retry", "clips", held)
+    station.order("release", "cameras", first)
+    assert world.file(first, EMPTY).exists()
+    station.order("release", "clips", held, hold="legal")
+    cleared(station, world, first)
+    station.stop()
+
+
+def object_lost(station: StationProcess, world: World, share: Share) -> None:
+    """The store loses an object after its receipt, before the camera was cleared."""
+    station.configure(replace(Settings(), wipe_after="never"))
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    station.until(
+        lambda: len(world.ask("SELECT 1 FROM receipts")) == len(world.originals), "all is receipted"
+    )
+    station.stop()
+    share.path_of(world.originals[1].key).unlink()
+    station.configure(Settings())
+    station.start()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def refused(station: StationProcess, world: World, share: Share) -> None:
+    """Other content stands at a clip's key; a person settles it and has the clip sent again."""
+    station.start()
+    serial = world.film()
+    squatter = share.path_of(world.originals[1].key)
+    squatter.write_bytes(b"this is not the clip")
+    world.dock(serial, "A1")
+    station.until(
+        lambda: world.ask("SELECT 1 FROM transfers WHERE state = 'refused'"), "it is refused"
+    )
+    squatter.unlink()
+    station.order("retry", "clips", clip_id(world, serial, SMALL))
+    cleared(station, world, serial)
+    station.stop()
+
+
+def upload_lost(station: StationProcess, world: World, share: Share) -> None:
+    """The store forgets an upload of which a part had arrived."""
+    _killed_while_sending(station, world, "part-stored:1:kill")
+    share.forget_uploads()
+    _sent_after_all(station, world)
+
+
+def part_not_sent(station: StationProcess, world: World, _: Share) -> None:
+    """The daemon dies when a part is said to be on its way and nothing of it was sent."""
+    _killed_while_sending(station, world, "part-sending:1:kill")
+    _sent_after_all(station, world)
+
+
+def _killed_while_sending(station: StationProcess, world: World, fault: str) -> None:
+    faults, station.faults = station.faults, [fault]
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    station.until(lambda: station.fired, f"it dies at {fault}", restart=False)
+    station.faults, station.fired = faults, []
+
+
+def _sent_after_all(station: StationProcess, world: World) -> None:
+    station.start()
+    cleared(station, world, world.originals[0].serial)
+    station.stop()
+
+
+def restored(station: StationProcess, world: World, share: Share) -> None:
+    """The ledger is put back to where it was before the last camera came."""
+    station.start()
+    station.happened("checkpointed")
+    first = world.film({SMALL: 1000})
+    world.dock(first, "A1")
+    cleared(station, world, first)
+    undocked(station, world, first)
+    station.stop()
+    backup = world.folder / "yesterday.sqlite3"
+    back_up(world, backup)
+    station.start()
+    station.until(lambda: checkpoint_is_new(world), "a checkpoint is written")
+    share.leave()
+    serial = world.film()
+    world.dock(serial, "A1")
+    verified(station, world, serial)
+    station.stop()
+    put_back(world, backup)
+    station.begin_record_anew()
+    station.start()
+    station.happened("epoch-begun")
+    share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def checkpoint_is_new(world: World) -> bool:
+    """Return whether a checkpoint was written in the latest run of the station."""
+    rows = world.ask(
+        "SELECT 1 FROM events WHERE kind = 'checkpointed' AND sequence >"
+        " (SELECT max(sequence) FROM events WHERE kind = 'station-started')"
+    )
+    return bool(rows)
+
+
+def back_up(world: World, to: Path) -> None:
+    """Copy the ledger as a person would who knows SQLite."""
+    to.unlink(missing_ok=True)
+    world.ask("VACUUM INTO ?", str(to))
+
+
+def put_back(world: World, backup: Path) -> None:
+    """Put an earlier ledger in the place of a stopped station's."""
+    ledger = world.spool / LEDGER
+    for suffix in ("-wal", "-shm"):
+        ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
+    shutil.copyfile(backup, ledger)
+
+
+def not_erasable(station: StationProcess, world: World, _: Share) -> None:
+    """The camera's file system refuses a deletion; once it permits it, the clip is cleared."""
+    station.start()
+    serial = world.film()
+    with immovable(world, serial, SMALL):
+        world.dock(serial, "A1")
+        station.happened("wipe-failed")
+    undocked(station, world, serial)
+    world.dock(serial, "A1")
+    cleared(station, world, serial)
+    station.stop()
+
+
+@contextmanager
+def immovable(world: World, serial: str, path: str) -> Iterator[None]:
+    """Have the file system refuse the deletion of a file, to root as well."""
+    subprocess.run(["chattr", "+i", world.file(serial, path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", world.file(serial, path)], check=True)
+
+
+def store_away(station: StationProcess, world: World, share: Share) -> None:
+    """The store is away when the station starts, and comes back."""
+    share.leave()
+    station.start()
+    serial = world.film()
+    world.dock(serial, "A1")
+    station.happened("problem-opened", slug="store-unreachable")
+    share.come_back()
+    station.happened("problem-closed", slug="store-unreachable")
+    cleared(station, world, serial)
+    station.stop()
+
+
+_YANKED = Scenario(yanked, SLOWLY)
+_REFUSED = Scenario(refused)
+_ORDERS = Scenario(orders)
+
+# The scenario that reaches each kind of fact; those of an ordinary day are in JOURNEY_FACTS.
+LEADS_TO: Mapping[str, Scenario] = {
+    "epoch-begun": Scenario(restored),
+    "problem-opened": Scenario(store_away),
+    "problem-closed": Scenario(store_away),
+    "set-aside": _ORDERS,
+    "set-free": _ORDERS,
+    "clip-seen-again": _YANKED,
+    "clip-rehashed": _YANKED,
+    "part-spooled": _YANKED,
+    "clip-overwritten": Scenario(overwritten),
+    "clip-gone": Scenario(deleted),
+    "wipe-failed": Scenario(not_erasable),
+    "copy-discarded": Scenario(corrupted_in_the_spool),
+    "clip-merged": Scenario(touched),
+    "spool-purged": Scenario(made_room, Settings(keep_stored_h=0)),
+    "spool-copy-lost": Scenario(spool_file_lost),
+    "clip-troubled": _REFUSED,
+    "clip-held": _REFUSED,
+    "clip-released": _ORDERS,
+    "clip-retried": _REFUSED,
+    "part-unsent": Scenario(part_not_sent),
+    "receipt-lost": Scenario(object_lost),
+    "transfer-restarted": Scenario(upload_lost),
+    "transfer-refused": _REFUSED,
+}
+NEVER_CAME_BACK = Scenario(never_came_back, replace(SLOWLY, partial_after_h=0))
+JOURNEY = Scenario(journey)
+# How often each happens on an ordinary day with the clips of `world.JOURNEY`.
+JOURNEY_FACTS: Mapping[str, int] = {
+    "station-started": 1,
+    "spool-adopted": 1,
+    "store-probed": 1,
+    "checkpointed": 1,
+    "docked": 1,
+    "listed": 1,
+    "clip-seen": 3,
+    "clip-copied": 3,
+    "clip-verified": 3,
+    "docking-offloaded": 1,
+    "transfer-queued": 3,
+    "upload-creating": 1,
+    "upload-opened": 1,
+    "part-sending": 3,
+    "part-stored": 3,
+    "object-finalizing": 3,
+    "object-confirming": 3,
+    "receipt-accepted": 6,
+    "wipe-intended": 3,
+    "clip-wiped": 3,
+    "docking-cleared": 1,
+    "undocked": 1,
+    "station-stopped": 1,
+}

@@ -1,0 +1,125 @@
+"""A station that answers: a real ledger, spool and listeners, and facts instead of cameras."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from dockd.ports.camera import Sighting
+from dockd.stages.board import SlotBoard
+from dockd.stages.obey import Obey
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wellness import Wellness, WellnessPolicy
+from dockd.station.http import HttpServer, TcpSettings, build_app
+from dockd.station.ledger import SqliteLedger, open_ledger
+from dockd.station.spool.directory import DirectorySpool
+from tests.fakes.still_clock import StillClock
+from tests.station.ledger_parts import CAMERA, DOCKING, STORE, HandClock
+
+
+class SilentJournal:
+    """A journal that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, object]]] = []
+
+    def say(self, event: str, sentence: str, *, level: str = "info", **fields: object) -> None:
+        self.said.append((event, {"sentence": sentence, "level": level, **fields}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answering:
+    """The parts of a station that answers, and a client on each of its listeners."""
+
+    ledger: SqliteLedger
+    board: SlotBoard
+    problems: ProblemBoard
+    report: Report
+    clock: StillClock
+    server: HttpServer
+    socket: Path
+    by_socket: httpx2.AsyncClient
+    by_tcp: httpx2.AsyncClient
+
+    async def ask(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the answer to a question over TCP, which must be well."""
+        response = await self.by_tcp.get(path)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+
+@asynccontextmanager
+async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # noqa: ANN401 - settings
+    """Run a station that answers, with one configured store and two slots."""
+    clock = StillClock()
+    ledger = open_ledger(folder / "ledger.sqlite3", clock=HandClock())
+    spool = DirectorySpool(folder, reserve_bytes=1, expected_spool_id=None)
+    spool.adopt()
+    await ledger.set_policy(required=1, stores=frozenset({STORE}))
+    board = SlotBoard({"A1": "1-1.1", "A2": None})
+    problems = ProblemBoard(ledger=ledger, journal=SilentJournal(), clock=clock)
+    uplink = UplinkBoard(
+        clock=clock,
+        breakers={STORE: lambda: "closed"},
+        sent_bytes=lambda: {STORE: 7},
+        limit_bytes_s=lambda: None,
+    )
+    wellness = Wellness(
+        ledger=ledger,
+        spool=spool,
+        problems=problems,
+        clock=clock,
+        policy=WellnessPolicy(station="lambeth-03", version="0.1.0", has_stores=True),
+    )
+    report = Report(
+        ledger=ledger,
+        spool=spool,
+        board=board,
+        problems=problems,
+        uplink=uplink,
+        wellness=wellness,
+        clock=clock,
+        policy=ReportPolicy(
+            station="lambeth-03", site="lambeth", version="0.1.0", required=1,
+            stores=frozenset({STORE}), wiping=True, power_driver="none", budget_w=90.0,
+        ),
+    )  # fmt: skip
+    ledger.on_commit(uplink.heard)
+    ledger.on_commit(report.heard)
+    socket = folder / "api.sock"
+    server = HttpServer(
+        build_app(report, actions=Obey(ledger=ledger), version="0.1.0"),
+        clock=clock,
+        tcp=TcpSettings(host="127.0.0.1", port=0, **tcp),
+        unix=socket,
+    )
+    server.bind()
+    report.listen = server.listen
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(server.run())
+            async with (
+                httpx2.AsyncClient(
+                    transport=httpx2.AsyncHTTPTransport(uds=str(socket)), base_url="http://dockd"
+                ) as by_socket,
+                httpx2.AsyncClient(base_url=f"http://{server.listen}") as by_tcp,
+            ):
+                yield Answering(
+                    ledger=ledger, board=board, problems=problems, report=report, clock=clock,
+                    server=server, socket=socket, by_socket=by_socket, by_tcp=by_tcp,
+                )  # fmt: skip
+            running.cancel()
+    finally:
+        ledger.close()
+
+
+def camera_in(board: SlotBoard, *, slot: str = "A1") -> None:
+    """Put the camera of the ledger's parts into a slot."""
+    board.saw(Sighting(slot=slot, port=None, family="directory", serial=CAMERA, token=""))
+    board.docked(slot, camera=CAMERA, docking=DOCKING)

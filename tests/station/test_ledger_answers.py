@@ -1,0 +1,192 @@
+"""What the stages and the people ask of the ledger, on a real SQLite file."""
+
+from pathlib import Path
+
+import pytest
+
+from dockd.core import facts
+from dockd.core.clip import Place, SpoolCopy
+from dockd.errors import NotFound
+from dockd.ports.ledger import ClipFilter
+from dockd.station.ledger import SqliteLedger
+from tests.station import ledger_parts as parts
+
+STORES = frozenset({parts.STORE})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the test's ledger is."""
+    return tmp_path / "ledger.sqlite3"
+
+
+@pytest.mark.asyncio
+async def test_a_clip_is_found_by_every_name_it_had(path: Path) -> None:
+    """Its key, its id, its id from before its digest was known, and a beginning of those."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked(), parts.seen(1))
+        provisional = (await ledger.clip(1)).id
+        await ledger.record(parts.copied(1), parts.verified(1))
+        present = await ledger.clip(1)
+        for name in (parts.key(1), present.id, present.id[:6].upper(), provisional):
+            assert await ledger.find(name) == present
+        for name in (present.id[:5], "no such key", "0" * 16, ""):
+            with pytest.raises(NotFound):
+                await ledger.find(name)
+
+
+@pytest.mark.asyncio
+async def test_an_ambiguous_name_is_answered_with_the_candidates(path: Path) -> None:
+    """A name that fits several clips finds none of them and lists them all."""
+    with parts.ledger_at(path) as ledger:
+        twins = (parts.seen(1, path=b"x"), parts.seen(2, path=b"x"))
+        await ledger.record(parts.docked(), *twins)
+        with pytest.raises(NotFound, match=r"\(clip 1 of .*\(clip 2 of "):
+            await ledger.find((await ledger.clip(1)).id)
+
+
+@pytest.mark.asyncio
+async def test_a_legal_hold_does_not_keep_footage_from_its_store(path: Path) -> None:
+    """What a person set aside as evidence is never cleared, and is sent like everything else."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE}))
+        await ledger.record(parts.docked(), *parts.proven(1))
+        await ledger.record(facts.ClipHeld(clip=1, hold="legal", why="", actor=""))
+        assert [clip.number for clip in await ledger.awaiting(parts.STORE, limit=9)] == [1]
+
+
+@pytest.mark.asyncio
+async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
+    """Refused, held and receipted clips do not wait; the others come flagged and oldest first."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second"}))
+        await ledger.record(parts.docked())
+        for clip in (1, 2, 3, 4, 5):
+            await ledger.record(*parts.proven(clip, flagged=clip == 3))
+        await ledger.record(facts.ClipHeld(clip=4, hold="error", why="", actor=""))
+        await ledger.record(
+            facts.TransferQueued(clip=5, store=parts.STORE),
+            facts.TransferRefused(clip=5, store=parts.STORE, slug="s", reason="r"),
+        )
+        await ledger.record(*parts.stored(1))
+        waiting = await ledger.awaiting(parts.STORE, limit=9)
+        assert [clip.number for clip in waiting] == [3, 2]
+        assert [clip.number for clip in await ledger.awaiting("second", limit=2)] == [3, 1]
+        assert (await ledger.queue(parts.STORE)).clips == 2
+        everything = await ledger.queue()
+        assert (everything.clips, everything.size_bytes) == (4, 400)
+        first = (await ledger.history(1))[2]
+        assert everything.oldest_verified_at == first.time_utc
+        await ledger.record(facts.TransferRestarted(clip=5, store=parts.STORE, reason="retried"))
+        assert (await ledger.queue(parts.STORE)).clips == 3
+
+
+@pytest.mark.asyncio
+async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
+    """Stored copies make room, the wiped ones first; what is being wiped or set aside stays."""
+    other = "20261123T020000Z-00000002"
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=STORES)
+        await ledger.record(parts.docked(), parts.docked(other, camera="BWC-2"))
+        for clip in (1, 2, 3):
+            await ledger.record(*parts.proven(clip))
+        intended, wiped = parts.wiped(2)
+        await ledger.record(*parts.stored(1), *parts.stored(2), intended)
+        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [1]
+        await ledger.record(wiped)
+        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [2, 1]
+        aside = {"subject": f"camera {parts.CAMERA}", "hold": "legal", "why": "w", "actor": "a"}
+        await ledger.record(facts.SetAside(**aside))  # type: ignore[arg-type]
+        assert await ledger.purgeable(limit=9) == []
+        assert await ledger.set_aside() == {parts.CAMERA}
+        await ledger.record(facts.SetFree(**aside))  # type: ignore[arg-type]
+        seen_in = {**aside, "subject": f"docking {parts.DOCKING}"}
+        await ledger.record(
+            facts.ClipSeenAgain(clip=2, docking=other, slot="A2", mtime_ns=2),
+            facts.SetAside(**seen_in),  # type: ignore[arg-type]
+        )
+        assert await ledger.purgeable(limit=9) == []
+        await ledger.record(facts.SetFree(**seen_in))  # type: ignore[arg-type]
+        assert await ledger.set_aside() == frozenset()
+        await ledger.record(facts.SpoolPurged(clip=2, reason="room"))
+        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [1]
+
+
+@pytest.mark.asyncio
+async def test_what_a_camera_left_half_copied_is_found(path: Path) -> None:
+    """A partial copy is left once its docking has ended, and until then it is at work."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked(), parts.seen(1), parts.spooled_part(1, 0))
+        assert await ledger.partials_left() == []
+        await ledger.record(parts.left())
+        (left,) = await ledger.partials_left()
+        assert (left.number, left.spool_copy, left.spooled_bytes) == (1, SpoolCopy.PARTIAL, 16)
+
+
+@pytest.mark.asyncio
+async def test_pages_follow_one_another(path: Path) -> None:
+    """Whatever the filter, pages of two in a row are the whole list, in order, once."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked())
+        for clip in range(1, 8):
+            await ledger.record(parts.seen(clip))
+        await ledger.record(facts.ClipHeld(clip=4, hold="error", why="", actor=""))
+        expected = {
+            ClipFilter(): [1, 2, 3, 4, 5, 6, 7],
+            ClipFilter(camera=parts.CAMERA, held=False): [1, 2, 3, 5, 6, 7],
+            ClipFilter(docking=parts.DOCKING, place=Place.SEEN): [1, 2, 3, 5, 6, 7],
+            ClipFilter(place=Place.HELD): [4],
+            ClipFilter(held=True): [4],
+            ClipFilter(held=False): [1, 2, 3, 5, 6, 7],
+            ClipFilter(place=Place.SEEN, held=True): [],
+            ClipFilter(camera="other"): [],
+        }
+        for wanted, numbers in expected.items():
+            assert await _by_pages(ledger, wanted) == numbers
+
+
+async def _by_pages(ledger: SqliteLedger, wanted: ClipFilter) -> list[int]:
+    found: list[int] = []
+    while True:
+        page = await ledger.clips(
+            ClipFilter(
+                camera=wanted.camera,
+                docking=wanted.docking,
+                place=wanted.place,
+                held=wanted.held,
+                after=found[-1] if found else 0,
+                limit=2,
+            )
+        )
+        if not page:
+            return found
+        found += [clip.number for clip in page]
+
+
+@pytest.mark.asyncio
+async def test_every_original_is_counted_once(path: Path) -> None:
+    """Completeness closes: what was ever seen is what is at each place and what is gone."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=STORES)
+        await ledger.record(parts.docked(), *parts.proven(1), *parts.proven(2), parts.seen(3))
+        await ledger.record(facts.ClipGone(clip=3, docking=parts.DOCKING))
+        await ledger.record(facts.ClipGone(clip=2, docking=parts.DOCKING), *parts.stored(1))
+        for camera in (None, parts.CAMERA):
+            complete = await ledger.completeness(camera=camera)
+            at = {place: count for place, count in complete.at.items() if count}
+            assert (complete.seen, complete.gone) == (3, 1)
+            assert at == {Place.VERIFIED: 1, Place.STORED: 1}
+        assert (await ledger.completeness(camera="other")).seen == 0
+
+
+@pytest.mark.asyncio
+async def test_places_follow_the_policy(path: Path) -> None:
+    """When other stores count, every clip's place is derived anew, and so are the queues."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=STORES)
+        await ledger.record(parts.docked(), *parts.proven(1), *parts.stored(1))
+        assert (await ledger.tally()).clips[Place.STORED] == 1
+        await ledger.set_policy(required=1, stores=frozenset({"another"}))
+        assert (await ledger.tally()).clips[Place.VERIFIED] == 1
+        assert [clip.number for clip in await ledger.awaiting("another", limit=9)] == [1]
+        assert await ledger.awaiting(parts.STORE, limit=9) == []

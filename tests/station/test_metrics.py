@@ -1,0 +1,51 @@
+"""The metrics, as Prometheus reads them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from dockd.station import metrics
+from tests.station import ledger_parts as parts
+from tests.station.answering_parts import answering, camera_in
+
+NAMED_IN_THE_DESIGN = {
+    "dockd_clips", "dockd_slots", "dockd_problems", "dockd_oldest_unstored_seconds",
+    "dockd_spool_free_bytes", "dockd_offload_bytes", "dockd_upload_bytes",
+    "dockd_uplink_queued_bytes", "dockd_wiped_clips",
+}  # fmt: skip
+LABELS = {"place", "state", "slug", "severity", "store", "version"}
+
+
+@pytest.mark.asyncio
+async def test_the_metrics_of_the_design_are_there(tmp_path: Path) -> None:
+    """Every metric that the design names is exposed, with its labels, and can be parsed."""
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), *parts.proven(1), parts.seen(2))
+        camera_in(station.board)
+        await station.problems.open("store-unreachable", subject="store central", reason="x")
+        response = await station.by_tcp.get("/metrics")
+        assert response.headers["content-type"] == metrics.CONTENT_TYPE
+        families = {family.name: family for family in text_string_to_metric_families(response.text)}
+    assert families.keys() >= NAMED_IN_THE_DESIGN
+    clips = {sample.labels["place"]: sample.value for sample in families["dockd_clips"].samples}
+    assert (clips["verified"], clips["seen"], clips["wiped"]) == (1, 1, 0)
+    assert families["dockd_problems"].samples[0].labels == {
+        "slug": "store-unreachable", "severity": "warn",
+    }  # fmt: skip
+    assert families["dockd_upload_bytes"].samples[0].name == "dockd_upload_bytes_total"
+
+
+@pytest.mark.asyncio
+async def test_no_label_can_grow_without_bound(tmp_path: Path) -> None:
+    """No camera, clip or path is a label, and names follow Prometheus's rules."""
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), *parts.proven(1))
+        text = metrics.exposition(await station.report.measurements()).decode()
+    for family in text_string_to_metric_families(text):
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name)
+        assert family.documentation
+        if family.name.startswith("dockd_"):
+            assert all(sample.labels.keys() <= LABELS for sample in family.samples)
+    assert parts.CAMERA not in text
