@@ -60,7 +60,7 @@ class Client:
     def _version(self) -> str:
         match self.name:
             case "boto3":
-                import boto3  # noqa: PLC0415 - slow, and only asked for the row
+                import boto3
 
                 return f"boto3 {boto3.__version__}"
             case "curl":
@@ -111,7 +111,7 @@ CURL: Final = Client(
     # One PUT a file and no resume: the least that a checked upload can cost.
     script=(
         'for f in "$SRC"/DCIM/*; do d=$(mktemp); openssl dgst -sha256 -binary "$f" > "$d"; '
-        'curl -sSf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 '
+        "curl -sSf -o /dev/null --aws-sigv4 aws:amz:us-east-1:s3 "
         '-u "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
         """-H "x-amz-content-sha256: $(od -An -v -tx1 "$d" | tr -d ' \\n')" """
         '-H "x-amz-checksum-sha256: $(base64 < "$d")" '
@@ -124,8 +124,8 @@ CLIENTS: Final = (RCLONE, S5CMD, BOTO3, CURL)
 
 def _boto3(source: Path, *, prefix: str) -> None:
     """Be the boto3 peer: what a script of ten lines would do."""
-    import boto3  # noqa: PLC0415 - only the peer's own process loads it
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
+    import boto3
+    from boto3.s3.transfer import TransferConfig
 
     client: Any = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"], region_name=REGION)
     before_s = _own_cpu_s()

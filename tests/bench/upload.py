@@ -103,9 +103,7 @@ def measure(bench: Bench) -> list[Row]:
                 # Half of the best multipart client; a bare checked PUT is only not exceeded.
                 goal="<0.5" if client.multipart else "<=1.0",
                 command=told,
-                peer=Peer(
-                    name=client.name, values=theirs[client.name], command=client.command()
-                ),
+                peer=Peer(name=client.name, values=theirs[client.name], command=client.command()),
             )
             for client in CLIENTS
         ),
