@@ -7,11 +7,11 @@ from typing import Final
 
 import dockd
 from dockd.config import Config
-from dockd.core import facts, naming
+from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.clock import Clock
-from dockd.ports.journal import Journal, Level
+from dockd.ports.journal import Journal
 from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
@@ -19,6 +19,7 @@ from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.manifests import Manifests
+from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -55,7 +56,6 @@ class Station:
         self.spool = opened.spool
         self._opened = opened
         self._clock = clock
-        self._journal = journal
         self._notifier = notifier
         self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
@@ -94,6 +94,7 @@ class Station:
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
+        self.narrator = Narrator(ledger=self.ledger, journal=journal)
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -120,10 +121,7 @@ class Station:
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
-        for fact in committed:
-            if fact.kind not in _SAID_ELSEWHERE:
-                level: Level = "debug" if isinstance(fact, _QUIET) else "info"
-                self._journal.say(fact.kind, fact.sentence, level=level, **_shown(fact))
+        self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:
         await opening.write_checkpoints(
@@ -167,6 +165,7 @@ class Station:
         """Run until told to stop; everything that is under way is parked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pulse.run(), name="watchdog")
+            group.create_task(self.narrator.run(), name="narrator")
             await self.prepare()
             group.create_task(self.known_copies.run(), name="known copies")
             group.create_task(self.manifests.run(), name="manifests")
@@ -205,7 +204,9 @@ class Station:
                 clock=self._clock,
                 policy=DockingPolicy(),
             )
-            dock = Dock(source, stay=docking.stay, problems=self.problems)
+            dock = Dock(
+                source, stay=docking.stay, problems=self.problems, clock=self._clock
+            )
             group.create_task(dock.run(), name="dock")
         await self.housekeeping.run()
 
@@ -230,17 +231,10 @@ class Station:
             await self._clock.sleep(_RATE_LOOK_S)
 
     async def close(self) -> None:
-        """Let go of the stores; the ledger is closed by whoever opened it."""
+        """Say what is left to say, and let go of the stores; the ledger stays open."""
+        await self.narrator.flush()
         for store in self.stores.values():
             await store.close()
-
-
-def _shown(fact: facts.Fact) -> dict[str, object]:
-    """Return a fact's fields for people: a raw path in a form that every terminal bears."""
-    shown: dict[str, object] = {**fact.fields()}
-    if isinstance(fact, facts.ClipSeen):
-        shown["path"] = naming.safe_path(fact.path)
-    return shown
 
 
 class Stopped(Exception):
@@ -268,18 +262,3 @@ def housekeeping_policy(config: Config) -> HousekeepingPolicy:
         keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
         partial_after_s=config.spool.partial_after_h * _HOUR_S,
     )
-
-
-# Problems are said by their board, with their words; parts would flood the journal.
-_SAID_ELSEWHERE: Final = frozenset({"problem-opened", "problem-closed"})
-_QUIET: Final = (
-    facts.PartSpooled,
-    facts.PartSending,
-    facts.PartStored,
-    facts.PartUnsent,
-    facts.UploadCreating,
-    facts.ObjectFinalizing,
-    facts.ObjectConfirming,
-    facts.TransferQueued,
-    facts.Checkpointed,
-)

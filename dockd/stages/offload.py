@@ -126,12 +126,15 @@ class Offload:
         return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
 
     async def _name_refused(self, stay: Stay, listing: Listing) -> None:
-        for name in listing.refused:
-            await self._problems.open(
-                name.slug,
-                subject=f"camera {stay.camera.serial} file {naming.safe_path(name.path)}",
-                reason=name.reason,
-            )
+        """Name what cannot be footage, and forget what was named and is there no longer."""
+        about = f"camera {stay.camera.serial} file "
+        refused = {about + naming.safe_path(name.path): name for name in listing.refused}
+        for problem in self._problems.current():
+            name = refused.get(problem.subject)
+            if problem.subject.startswith(about) and (name is None or name.slug != problem.slug):
+                await self._problems.clear(problem.slug, subject=problem.subject)
+        for subject, name in refused.items():
+            await self._problems.open(name.slug, subject=subject, reason=name.reason)
 
     def _as_facts(self, stay: Stay, decision: redock.Decision) -> Sequence[facts.ClipFact]:
         """Return how one decision about one file is recorded."""

@@ -220,6 +220,7 @@ class StationProcess:
         deadline_s = time.monotonic() + PATIENCE_S
         while True:
             self.world.look()
+            self._hear()
             self._follow()
             if condition():
                 return
