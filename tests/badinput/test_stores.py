@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.badinput.scene import Scene, says_what_to_do, scene
+from tests.daemon.harness import Settings
 from tests.daemon.rooms import NAME, Bucket
-from tests.daemon.scenarios import cleared, clip_id
+from tests.daemon.scenarios import cleared, clip_id, verified
 from tests.daemon.world import BIG, MIB, SMALL
 from tests.fakes.broken_s3 import Answer, Heard, Reset, Silence, error
 from tests.fakes.meddler import Meddler, Meddling, Pass, Reply, honest, meddler, without
@@ -61,7 +62,8 @@ class Shop:
     def still_there(self, serial: str) -> None:
         """Fail unless all footage is where it was."""
         for original in self.at.world.originals:
-            assert self.at.world.file(serial, original.path).exists()
+            if original.serial == serial:
+                assert original.cleared or self.at.world.file(serial, original.path).exists()
         self.at.world.check()
 
     def behaves(self, serial: str, *slugs: str) -> None:
@@ -120,14 +122,14 @@ def test_wrong_credentials_are_named_and_clips_wait(shop: Shop) -> None:
 def test_a_missing_bucket_is_named_and_clips_wait(shop: Shop) -> None:
     """A bucket that is not there is a problem; with the right one all arrives."""
     right, shop.store.named = shop.store.named, "nobody-made-this-one"
-    shop.at.station.configure(_settings())
+    shop.at.station.configure(Settings())
     serial = shop.dock(WHOLE)
     shop.at.troubled("store-bucket-missing", about="store central")
     shop.at.station.happened("clip-verified")
     shop.still_there(serial)
     shop.at.station.stop()
     shop.store.named = right
-    shop.at.station.configure(_settings())
+    shop.at.station.configure(Settings())
     shop.at.station.start()
     shop.behaves(serial, "store-bucket-missing")
 
@@ -166,15 +168,72 @@ def test_a_200_with_an_error_body_is_no_success(
     shop.behaves(serial, "store-busy")
 
 
-@pytest.mark.parametrize(("operation", "files"), [("part", PARTS), ("put", WHOLE)])
-def test_an_answer_without_an_etag_is_not_believed(
-    shop: Shop, operation: str, files: dict[str, int]
-) -> None:
-    """A yes that names nothing it holds is no yes; nothing is cleared for it."""
-    shop.store.proxy.script = upon(operation, Pass(without("ETag")))
-    serial = shop.dock(files)
-    shop.at.station.until(lambda: operation in shop.store.proxy.heard, "it was asked")
-    shop.at.troubled("store-unreachable")
+def test_a_part_without_an_etag_is_not_believed(shop: Shop) -> None:
+    """A yes to a part that names nothing it holds is no yes; the clip waits for a real one."""
+    shop.store.proxy.script = upon("part", Pass(without("ETag")))
+    serial = shop.dock(PARTS)
+    shop.at.troubled("store-unreachable", about="store central")
+    shop.behaves(serial, "store-unreachable")
+
+
+def test_an_object_without_an_etag_is_proved_before_it_counts(shop: Shop) -> None:
+    """A yes without an ETag is followed by a question; only the store's own checksum clears."""
+    shop.store.proxy.script = upon("put", Pass(without("ETag")))
+    serial = shop.dock(WHOLE)
+    cleared(shop.at.station, shop.at.world, serial)
+    assert "head" in shop.store.proxy.heard[shop.store.proxy.heard.index("put") :]
+    shop.at.station.happened("receipt-accepted", strength="digest", how="checksum")
+    shop.at.station.stop()
+    shop.at.world.check_finished()
+
+
+def test_a_truncated_list_of_parts_is_not_believed(shop: Shop) -> None:
+    """A list that breaks off says nothing of what arrived; the station asks until it is whole."""
+
+    def cut(reply: Reply) -> Reply:
+        return replace(reply, body=reply.body[: len(reply.body) // 2])
+
+    shop.at.station.faults = ["part-sending:1:kill"]
+    shop.at.station.start()
+    serial = shop.at.world.film(PARTS)
+    shop.at.world.dock(serial, "A1")
+    shop.at.station.until(lambda: shop.at.station.fired, "it dies over a part", restart=False)
+    shop.store.proxy.script = upon("list-parts", Pass(cut))
+    shop.at.station.start()
+    shop.at.troubled("store-unreachable", about="store central")
+    assert "list-parts" in shop.store.proxy.heard
+    shop.behaves(serial, "store-unreachable")
+
+
+def test_a_store_that_says_nothing_at_all_holds_nothing_up(shop: Shop) -> None:
+    """While the store takes everything and never answers, footage is still taken off cameras."""
+    shop.store.proxy.script = upon("put", Silence())
+    serial = shop.dock({**WHOLE, BIG: 2 * MIB})
+    shop.at.station.until(lambda: "put" in shop.store.proxy.heard, "it was asked")
+    other = shop.at.world.film(WHOLE)
+    shop.at.world.dock(other, "B2")
+    verified(shop.at.station, shop.at.world, serial, clips=2)
+    verified(shop.at.station, shop.at.world, other, clips=1)
+    says_what_to_do(shop.at.clip(serial, SMALL.encode()))
+    shop.at.world.check()
+    shop.store.proxy.script = honest
+    shop.store.proxy.ended.set()
+    cleared(shop.at.station, shop.at.world, other)
+    shop.behaves(serial)
+
+
+def test_a_store_that_nobody_runs_is_unreachable(shop: Shop) -> None:
+    """Nobody listening is the network's trouble; footage waits in the spool and is sent later."""
+    right, shop.store.proxy.endpoint = shop.store.proxy.endpoint, "http://127.0.0.1:9"
+    shop.at.station.configure(Settings())
+    serial = shop.dock(WHOLE)
+    shop.at.troubled("store-unreachable", about="store central")
+    shop.at.station.happened("clip-verified")
+    shop.still_there(serial)
+    shop.at.station.stop()
+    shop.store.proxy.endpoint = right
+    shop.at.station.configure(Settings())
+    shop.at.station.start()
     shop.behaves(serial, "store-unreachable")
 
 
