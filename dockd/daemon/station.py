@@ -204,9 +204,7 @@ class Station:
                 clock=self._clock,
                 policy=DockingPolicy(),
             )
-            dock = Dock(
-                source, stay=docking.stay, problems=self.problems, clock=self._clock
-            )
+            dock = Dock(source, stay=docking.stay, problems=self.problems, clock=self._clock)
             group.create_task(dock.run(), name="dock")
         await self.housekeeping.run()
 

@@ -87,6 +87,8 @@ class StationProcess:
         self.fault_log = world.folder / "faults.log"
         self.faults = list(faults)
         self.fired: list[str] = []
+        # A command that runs it, such as one that takes privileges away first.
+        self.under: list[str] = []
         self.events: list[Happened] = []
         self.notified: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +117,7 @@ class StationProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
+                [*self.under, sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
