@@ -131,7 +131,10 @@ class Docking:
         if stay.news:
             await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
             stay.news = False
-        await self._problems.clear_subject(f"slot {stay.camera.slot}")
+        for problem in self._problems.of_subject(f"slot {stay.camera.slot}"):
+            # That is about the wipe, which says itself when it works again.
+            if problem.slug != "wipe-failed":
+                await self._problems.clear(problem.slug, subject=problem.subject)
         self._board.event(stay.camera.slot, SlotEvent.OFFLOADED)
 
     async def _wipe_as_receipts_come(self, stay: Stay) -> None:

@@ -104,7 +104,7 @@ class Offload:
         decisions = redock.plan(stay.docking, map(_found, listing.files), known)
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
         stay.news = stay.news or bool(recorded)
-        if stay.news:
+        if recorded or not stay.listed:
             await self._ledger.record(
                 *recorded,
                 facts.Listed(
@@ -114,6 +114,7 @@ class Offload:
                     refused=len(listing.refused),
                 ),
             )
+            stay.listed = True
         await self._name_refused(stay, listing)
         tasks = [
             _Task(clip=clip, file=files[clip.path])
@@ -291,6 +292,12 @@ class Offload:
         await in_thread(self._spool.discard, clip)
 
     async def _note(self, clip: Clip, error: DockdError) -> None:
+        """Record a clip's trouble, once for as long as it stays the same."""
+        trouble = clips.Trouble(
+            slug=error.slug, reason=error.reason, owner=error.owner, next_step=error.next_step
+        )
+        if (await self._ledger.clip(clip.number)).trouble == trouble:
+            return
         await self._ledger.record(
             facts.ClipTroubled(
                 clip=clip.number,

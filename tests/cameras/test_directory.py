@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
@@ -397,8 +397,7 @@ def test_a_rack_that_is_watched_anew_shows_all_its_cameras(rack: Rack) -> None:
     async def look_twice() -> None:
         source = DirectoryRack(rack.path, poll_s=LOOK_S)
         first = await anext(source.sightings())
-        async with aclosing(source.sightings()) as again:
-            second = await anext(again)
+        second = await anext(source.sightings())
         assert isinstance(first, Sighting)
         assert isinstance(second, Sighting)
         assert first.token != second.token
