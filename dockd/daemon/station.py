@@ -25,11 +25,13 @@ from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.remember import HoldMemory
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.notify import Notifier
+from dockd.station.spool.holds import SpoolHolds
 from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
@@ -96,6 +98,12 @@ class Station:
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
+        self.holds = HoldMemory(
+            ledger=self.ledger,
+            file=SpoolHolds(config.spool.path),
+            problems=self.problems,
+            clock=clock,
+        )
         self.narrator = Narrator(ledger=self.ledger, journal=journal)
         self.ledger.on_commit(self._heard)
 
@@ -123,6 +131,7 @@ class Station:
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
+        self.holds.heard(committed)
         self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:
@@ -147,6 +156,7 @@ class Station:
         await opening.settle_epoch(
             self._opened, folder=self.config.spool.path, problems=self.problems
         )
+        await self.holds.settle()
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
         else:
@@ -181,6 +191,7 @@ class Station:
         return {
             "known copies": self.known_copies.run,
             "manifests": self.manifests.run,
+            "holds": self.holds.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             **{
                 f"upload to {name}": upload.run

@@ -2,36 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dockd.core import facts, naming
-from dockd.ports.journal import Level
 from dockd.stages import narrate
 from dockd.stages.narrate import Narrator
 from dockd.station.ledger import SqliteLedger
+from tests.fakes.lines import Lines
 from tests.station import ledger_parts as parts
 
 PATH = b"DCIM/1.mp4"
 BIRTH_ID = naming.provisional_id(parts.CAMERA, docking=parts.DOCKING, path=PATH)
 ID = naming.clip_id(parts.key(1))
-
-
-class Lines:
-    """A journal that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, Level, dict[str, Any]]] = []
-
-    def say(self, event: str, sentence: str, *, level: Level = "info", **fields: object) -> None:
-        """Keep one line."""
-        assert sentence
-        self.said.append((event, level, fields))
-
-    def of(self, event: str) -> dict[str, Any]:
-        """Return the fields of the last line about ``event``."""
-        return [fields for kind, _, fields in self.said if kind == event][-1]
 
 
 @pytest.fixture
