@@ -1,7 +1,7 @@
 """One running station: every part, joined; and the one TaskGroup in which all of it lives."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +10,14 @@ from dockd.config import Config
 from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
+from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal
 from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
+from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.manifests import Manifests
@@ -177,48 +179,65 @@ class Station:
             group.create_task(self.pulse.run(), name="watchdog")
             group.create_task(self.narrator.run(), name="narrator")
             await self.prepare()
-            group.create_task(self.known_copies.run(), name="known copies")
-            group.create_task(self.manifests.run(), name="manifests")
-            group.create_task(self.holds.run(), name="holds")
-            group.create_task(self._ask_stores_about_the_ledger(), name="checkpoints")
-            for upload in self.uploads:
-                group.create_task(upload.run(), name="upload")
-            group.create_task(self._follow_windows(), name="rate windows")
-            group.create_task(self._tell_status(), name="status line")
-            group.create_task(self._keep_house(group), name="housekeeping")
+            for name, work in self._duties().items():
+                group.create_task(self._enduring(name, work), name=name)
             self._notifier.ready()
             await signals.stop.wait()
             self._notifier.stopping()
             raise Stopped
 
-    async def _keep_house(self, group: asyncio.TaskGroup) -> None:
+    def _duties(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what a station does all at once, for as long as it runs."""
+        return {
+            "known copies": self.known_copies.run,
+            "manifests": self.manifests.run,
+            "holds": self.holds.run,
+            "checkpoints": self._ask_stores_about_the_ledger,
+            **{
+                f"upload to {name}": upload.run
+                for name, upload in zip(self.stores, self.uploads, strict=True)
+            },
+            "rate windows": self._follow_windows,
+            "status line": self._tell_status,
+            "house": self._keep_house,
+        }
+
+    async def _enduring(
+        self, name: str, work: Callable[[], Awaitable[object]], *, slug: str | None = None
+    ) -> None:
+        await enduring(name, work, problems=self.problems, clock=self._clock, slug=slug)
+
+    async def _keep_house(self) -> None:
         """Prove what a crash left before any camera is read: it may be what one would resume."""
-        await self.housekeeping.set_orphans_aside()
-        await self.housekeeping.recover()
-        source = building.camera_source(self.config)
-        if source is not None:
-            offload = Offload(
-                ledger=self.ledger,
-                spool=self.spool,
-                prover=self.prover,
-                board=self.board,
-                problems=self.problems,
-                clock=self._clock,
-                policy=OffloadPolicy(),
-            )
-            docking = Docking(
-                source,
-                ledger=self.ledger,
-                offload=offload,
-                wipe=self.wipe,
-                board=self.board,
-                problems=self.problems,
-                clock=self._clock,
-                policy=DockingPolicy(),
-            )
-            dock = Dock(source, stay=docking.stay, problems=self.problems)
-            group.create_task(dock.run(), name="dock")
-        await self.housekeeping.run()
+        await self._enduring("recovery", self.housekeeping.begin)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._enduring("housekeeping", self.housekeeping.run))
+            source = building.camera_source(self.config)
+            if source is not None:
+                dock = self._dock(source)
+                group.create_task(self._enduring("dock", dock.run, slug="detection-failed"))
+
+    def _dock(self, source: CameraSource) -> Dock:
+        offload = Offload(
+            ledger=self.ledger,
+            spool=self.spool,
+            prover=self.prover,
+            board=self.board,
+            problems=self.problems,
+            clock=self._clock,
+            policy=OffloadPolicy(),
+        )
+        docking = Docking(
+            source,
+            ledger=self.ledger,
+            offload=offload,
+            wipe=self.wipe,
+            board=self.board,
+            problems=self.problems,
+            clock=self._clock,
+            policy=DockingPolicy(),
+        )
+        return Dock(source, stay=docking.stay, problems=self.problems, clock=self._clock)
 
     def set_rate(self) -> None:
         """Put the rate limit of this time of day in force."""

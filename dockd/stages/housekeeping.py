@@ -7,7 +7,15 @@ from typing import Final
 
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, Clip
-from dockd.errors import CameraGone, DigestMismatch, DockdError, NotFound, SpoolFull
+from dockd.errors import (
+    DigestMismatch,
+    DockdError,
+    FsyncFailed,
+    NotFound,
+    SpoolChanged,
+    SpoolFull,
+    SpoolReadOnly,
+)
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -19,6 +27,8 @@ _PURGED_AT_ONCE: Final = 64
 _NOTICED_AT_MOST: Final = 10_000
 # Room is short a little above the reserve already, so that no camera has to wait for it.
 _COMFORT: Final = 1.1
+# What a later round that goes well disproves. A full spool has a rule of its own.
+_PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +68,68 @@ class Housekeeping:
         self.policy = policy
         self._noticed_s: dict[int, float] = {}
         self._checkpointed_s = float("-inf")
+        self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
+            self.recover,
+            self._keep_partials,
+            self._make_room,
+            self._checkpoint_when_due,
+            self._say_whether_full,
+        )
 
     async def run(self) -> None:
         """Look round from time to time until cancelled."""
         while True:
-            for duty in (self._keep_partials, self._make_room, self._checkpoint_when_due):
+            troubles: set[str] = set()
+            for duty in self._duties:
                 try:
                     await duty()
                 except DockdError as error:
+                    troubles.add(error.slug)
                     await self._problems.open(error.slug, subject="spool", reason=error.reason)
+            # Whoever found it, also in a run before this one: a round without it is its end.
+            passed = [slug for slug in _PASSING if slug not in troubles]
+            await self._problems.clear_all(passed, subject="spool")
             await self._clock.sleep(self.policy.every_s)
+
+    async def begin(self) -> None:
+        """Settle what is in the spool before any camera is read: it may be what one would resume.
+
+        A spool that is not the ledger's, or fails, is a problem to report and not the daemon's end.
+        """
+        try:
+            await self.set_orphans_aside()
+            await self.recover()
+        except DockdError as error:
+            await self._problems.open(error.slug, subject="spool", reason=error.reason)
+
+    async def _say_whether_full(self) -> None:
+        """Keep the word on room true, also when no camera is there that waits for some."""
+        space = await in_thread(self._spool.space)
+        if not space.accepting:
+            reason = (
+                f"{space.free_bytes} bytes are free and {space.reserve_bytes} are kept in reserve"
+            )
+            await self._problems.open(SpoolFull.slug, subject="spool", reason=reason)
+        elif space.free_bytes >= space.reserve_bytes * _COMFORT:
+            await self._problems.clear(SpoolFull.slug, subject="spool")
 
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.
 
-        Their cameras may have left long ago: what is in the spool may be all there is.
+        Their cameras may have left long ago: what is in the spool may be all there is. One that
+        cannot be recovered now is tried again later, and never keeps the others waiting.
         """
         recovered = 0
         for clip in await self._ledger.partials_left():
             if not clip.copied:
                 continue
+            subject = f"clip {clip.id}"
             try:
-                await self._prover.recover(clip)
-                recovered += 1
-            except (DigestMismatch, CameraGone, SpoolFull) as error:
-                await self._problems.open(
-                    error.slug, subject=f"clip {clip.id}", reason=error.reason
-                )
+                recovered += await self._prover.recover(clip)
+            except DockdError as error:
+                await self._problems.open(error.slug, subject=subject, reason=error.reason)
+            except OSError as error:
+                await self._problems.mistake("internal-error", subject=subject, error=error)
         return recovered
 
     async def set_orphans_aside(self) -> Sequence[str]:
@@ -106,10 +151,19 @@ class Housekeeping:
 
     async def _keep_partials(self) -> None:
         """Make evidence of what there is of clips whose cameras do not come back."""
-        left = [clip for clip in await self._ledger.partials_left() if clip.spool_parts]
+        left = [
+            clip
+            for clip in await self._ledger.partials_left()
+            if clip.spool_parts and not clip.copied
+        ]
         for clip in self._older_than(left, self.policy.partial_after_s):
-            with suppress(DigestMismatch):
+            subject = f"clip {clip.id}"
+            try:
                 await self._prover.accept_partial(clip)
+            except DigestMismatch as error:
+                await self._problems.open(error.slug, subject=subject, reason=error.reason)
+            except OSError as error:
+                await self._problems.mistake("internal-error", subject=subject, error=error)
 
     async def _make_room(self) -> None:
         """Let go of stored copies that are old, or of the oldest ones when room is short."""
@@ -140,8 +194,9 @@ class Housekeeping:
     async def _checkpoint_when_due(self) -> None:
         now_s = self._clock.monotonic_s()
         if now_s - self._checkpointed_s >= self.policy.checkpoint_every_s:
-            self._checkpointed_s = now_s
+            # One that fails is due again with the next round.
             await self._checkpoint()
+            self._checkpointed_s = now_s
 
     def _older_than(self, clips: Sequence[Clip], age_s: float) -> Sequence[Clip]:
         """Return the clips first noticed more than ``age_s`` of uptime ago."""
