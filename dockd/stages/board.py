@@ -11,14 +11,13 @@ from dockd.ports.camera import Sighting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotSnapshot:
-    """One slot. Bytes: ``total`` on the camera, ``read`` so far in this docking."""
+    """One slot; ``bytes_read`` are those read from its camera so far in this docking."""
 
     slot: str
     port: str | None = None
     state: SlotState = SlotState.EMPTY
     camera: str | None = None
     docking: str | None = None
-    bytes_total: int = 0
     bytes_read: int = 0
 
 
@@ -49,10 +48,6 @@ class SlotBoard:
         """A stay began."""
         self._change(slot, camera=camera, docking=docking)
 
-    def listed(self, slot: str, *, bytes_total: int) -> None:
-        """The camera was listed."""
-        self._change(slot, bytes_total=bytes_total)
-
     def event(self, slot: str, event: SlotEvent) -> None:
         """Something happened to a slot."""
         self._change(slot, event=event)
@@ -78,7 +73,6 @@ class SlotBoard:
         event: SlotEvent | None = None,
         camera: str | None = None,
         docking: str | None = None,
-        bytes_total: int | None = None,
     ) -> None:
         with self._lock:
             known = self._slots.get(slot, SlotSnapshot(slot=slot))
@@ -87,5 +81,4 @@ class SlotBoard:
                 state=known.state if event is None else slots.after(known.state, event),
                 camera=camera or known.camera,
                 docking=docking or known.docking,
-                bytes_total=known.bytes_total if bytes_total is None else bytes_total,
             )

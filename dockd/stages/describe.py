@@ -123,7 +123,8 @@ def slot_report(
         camera=snapshot.camera,
         docking=snapshot.docking,
         clips={str(place): count for place, count in clips.items()},
-        bytes_total=snapshot.bytes_total,
+        # Not what the last listing found: what was cleared since the camera came counts as well.
+        bytes_total=sum(sizes.values()),
         bytes_verified=sum(sizes[place] for place in _VERIFIED),
         bytes_stored=sum(sizes[place] for place in _STORED),
         # Nothing on the station charges or measures yet; null means exactly that.

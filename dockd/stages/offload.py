@@ -83,9 +83,6 @@ class Offload:
         """
         listing = await in_thread(stay.camera.listing)
         tasks = await self._plan(stay, listing)
-        self._board.listed(
-            stay.camera.slot, bytes_total=sum(file.size_bytes for file in listing.files)
-        )
         trouble = await self._bring_over(stay, tasks)
         if trouble is not None:
             raise trouble
