@@ -290,4 +290,6 @@ def housekeeping_policy(config: Config) -> HousekeepingPolicy:
     return HousekeepingPolicy(
         keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
         partial_after_s=config.spool.partial_after_h * _HOUR_S,
+        required=config.stores.required,
+        stores=frozenset(store.name for store in config.store),
     )

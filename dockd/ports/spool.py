@@ -4,12 +4,13 @@ A clip's bytes walk one way: ``copy`` (camera to ``incoming/*.part``, hashed in 
 ``prove`` (read back from the device), ``keep`` (renamed into ``clips/``, with its sidecar).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from dockd.core.clip import Clip, Part
 from dockd.core.sidecar import Sidecar
+from dockd.errors import DockdError
 from dockd.ports.camera import ReadPacer, StopFlag
 
 PartDurable = Callable[[Sequence[Part]], None]
@@ -135,6 +136,9 @@ class Spool(Protocol):
         Done once at the start, before anything is claimed. They are kept, for each may be all
         there is of a clip.
         """
+
+    def sidecars(self) -> Iterator[Sidecar | DockdError]:
+        """Yield what is kept, by its sidecars; an error for each that cannot be believed."""
 
     def open(self, clip: Clip) -> BinaryIO:
         """Open a proven copy for reading. Raises SpoolChanged, FileNotFoundError."""

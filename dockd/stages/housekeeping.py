@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from dockd.core import facts
-from dockd.core.clip import CameraCopy, Clip
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.sidecar import Sidecar
 from dockd.errors import (
     DigestMismatch,
     DockdError,
@@ -33,10 +35,15 @@ _PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HousekeepingPolicy:
-    """Ages are counted in seconds of this run's uptime: a wrong clock must not delete anything."""
+    """Ages are counted in seconds of this run's uptime: a wrong clock must not delete anything.
+
+    ``required`` of ``stores`` have to hold a clip whose copy makes room.
+    """
 
     keep_stored_s: float
     partial_after_s: float
+    required: int
+    stores: frozenset[str]
     every_s: float = 30.0
     checkpoint_every_s: float = 300.0
 
@@ -68,12 +75,14 @@ class Housekeeping:
         self.policy = policy
         self._noticed_s: dict[int, float] = {}
         self._checkpointed_s = float("-inf")
+        self._purges_finished = False
         self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
             self.recover,
             self._keep_partials,
             self._make_room,
             self._checkpoint_when_due,
             self._say_whether_full,
+            self._finish_purges,
         )
 
     async def run(self) -> None:
@@ -190,6 +199,29 @@ class Housekeeping:
         # The fact first: a copy that is gone while it is called proven would be a lie.
         await self._ledger.record(facts.SpoolPurged(clip=clip.number, reason=reason))
         await in_thread(self._spool.purge, clip)
+
+    async def _finish_purges(self) -> None:
+        """Once a start: remove the copies whose purge was recorded right before a crash."""
+        if self._purges_finished:
+            return
+        kept = await in_thread(self._spool.sidecars)
+        while found := await in_thread(lambda: [*islice(kept, _PURGED_AT_ONCE)]):
+            for sidecar in found:
+                # One that cannot be believed is for `verify` to report.
+                if isinstance(sidecar, Sidecar) and await self._is_left_over(sidecar.clip):
+                    await in_thread(self._spool.purge, sidecar.clip)
+        self._purges_finished = True
+
+    async def _is_left_over(self, kept: Clip) -> bool:
+        """Return whether a kept copy is of a clip that was purged, and that stores still hold."""
+        clip = None if kept.key is None else await self._ledger.by_key(kept.key)
+        if clip is None or clip.spool_copy is not SpoolCopy.PURGED or clip.holds:
+            return False
+        if len(self.policy.stores.intersection(clip.proven_by)) < self.policy.required:
+            return False
+        # One that is being made anew is kept a moment before the ledger says so.
+        read_in = [await self._ledger.docking(docking) for docking in kept.copied_in]
+        return all(row is None or row.ended_at is not None for row in read_in)
 
     async def _checkpoint_when_due(self) -> None:
         now_s = self._clock.monotonic_s()

@@ -170,7 +170,12 @@ class Rig:
             problems=self.problems,
             checkpoint=_nothing,
             clock=self.clock,
-            policy=HousekeepingPolicy(keep_stored_s=1e9, partial_after_s=1e9),
+            policy=HousekeepingPolicy(
+                keep_stored_s=1e9,
+                partial_after_s=1e9,
+                required=required,
+                stores=frozenset(self.stores),
+            ),
         )
         self.offload = Offload(
             ledger=self.ledger,

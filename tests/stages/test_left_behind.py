@@ -11,7 +11,6 @@ from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import CameraGone
 from dockd.ports.camera import StopFlag
 from dockd.ports.spool import Proof
-from dockd.stages.housekeeping import HousekeepingPolicy
 from tests.stages.rig import Rig, rig_at, running, until
 from tests.station.spool_parts import PART, content_of
 
@@ -55,7 +54,7 @@ async def test_a_whole_copy_is_proven_although_its_camera_left(tmp_path: Path) -
     """A copy that was whole when its camera was pulled is read back soon, and never discarded."""
     async with rig_at(tmp_path) as rig, running(rig):
         await left_behind(rig)
-        rig.housekeeping.policy = HousekeepingPolicy(keep_stored_s=1e9, partial_after_s=0.0)
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
         house = asyncio.create_task(rig.housekeeping.run())  # noqa: TID251 - ended below
         await until(lambda: rig.count(facts.ClipVerified) == 1, what="the copy is proven")
         house.cancel()
@@ -105,3 +104,46 @@ async def test_one_bad_copy_holds_up_no_other_recovery(tmp_path: Path) -> None:
         rig.spool.prove = prove  # type: ignore[method-assign]
         assert await rig.housekeeping.recover() == 1
         await until(lambda: "internal-error" not in rig.open_problems(), what="it is well")
+
+
+async def purged_in_the_record_only(rig: Rig) -> None:
+    """Have a clip stored, cleared and purged, as if the daemon died before it removed the file."""
+    (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
+    rig.rack.dock("A1", "BWC-1")
+    await until(lambda: rig.count(facts.ClipWiped) == 1, what="the clip is cleared")
+    [clip] = await rig.clips()
+    await rig.ledger.record(facts.SpoolPurged(clip=clip.number, reason="room is short"))
+
+
+@pytest.mark.asyncio
+async def test_a_purge_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
+    """What was purged in the record and not on the disk is removed, once nothing is made of it."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await purged_in_the_record_only(rig)
+        # A copy of a docking that goes on may be kept a moment before the ledger says so.
+        await rig.housekeeping._finish_purges()
+        assert len(list(rig.spool.sidecars())) == 1
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        rig.housekeeping._purges_finished = False
+        await rig.housekeeping._finish_purges()
+        assert list(rig.spool.sidecars()) == []
+
+
+@pytest.mark.asyncio
+async def test_what_no_store_holds_any_more_is_not_removed_late(tmp_path: Path) -> None:
+    """A copy that outlived its purge stays when its receipt was lost, or a person holds it."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=True):
+        await purged_in_the_record_only(rig)
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        [clip] = await rig.clips()
+        held = facts.ClipHeld(clip=clip.number, hold="legal", why="a case", actor="alice")
+        await rig.ledger.record(held)
+        await rig.housekeeping._finish_purges()
+        freed = facts.ClipReleased(clip=clip.number, hold="legal", why="over", actor="alice")
+        lost = facts.ReceiptLost(clip=clip.number, store="central", reason="it is gone")
+        await rig.ledger.record(freed, lost)
+        rig.housekeeping._purges_finished = False
+        await rig.housekeeping._finish_purges()
+        assert len(list(rig.spool.sidecars())) == 1
