@@ -42,7 +42,9 @@ class Scene:
 
     def troubled(self, slug: str, *, about: str = "") -> dict[str, Any]:
         """Wait for a problem, see that it says all that a person needs, and return it."""
-        self.station.until(lambda: self._about(slug, about), f"{slug} is reported of {about or 'it'}")
+        self.station.until(
+            lambda: self._about(slug, about), f"{slug} is reported of {about or 'it'}"
+        )
         found = self._about(slug, about)[0]
         says_what_to_do(found)
         assert found["owner"] == CATALOGUE[slug].owner

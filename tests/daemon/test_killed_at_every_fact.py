@@ -71,11 +71,11 @@ def test_every_fact_has_a_scenario() -> None:
     assert set(fault_points()) == set(FACTS) == set(LEADS_TO) | set(JOURNEY_FACTS)
 
 
-def test_an_ordinary_day_is_what_it_is_said_to_be(
-    tmp_path: Path, record_property: Record
-) -> None:
+def test_an_ordinary_day_is_what_it_is_said_to_be(tmp_path: Path, record_property: Record) -> None:
     """The table of how often each fact happens on an ordinary day is true."""
-    lived = _live_through(tmp_path, JOURNEY, room=Share(tmp_path), faults=[], record=record_property)
+    lived = _live_through(
+        tmp_path, JOURNEY, room=Share(tmp_path), faults=[], record=record_property
+    )
     assert dict(lived.facts()) == dict(JOURNEY_FACTS)
 
 
