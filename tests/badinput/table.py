@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from typing import Final
 
 PARAGRAPH: Final = (
-    "A clear error with a slug, a reason, an owner and a next step, and nothing lost: an unknown or "
-    "misspelt config key, a wrong type, a negative size, a slot named twice, all reported at once "
-    "with their key paths; file names with control characters, non-UTF-8 bytes, 255 bytes, names "
-    "that differ only in case, names that would escape the spool or break an S3 key; symlinks, "
-    "fifos, sockets, directories 64 deep, 20,000 files in one folder, empty files, a file that "
-    "grows, shrinks or changes while it is read, a file that cannot be read; a camera pulled at "
-    "every stage; a clip overwritten by another of the same name, size and mtime between two "
-    "dockings; the same serial in two slots; a full spool; a spool that turns read-only; a spool "
-    "that is not the one it was; a ledger from yesterday; wrong credentials, a missing bucket, a "
-    "store that answers 500, 503 with Retry-After, 200 with an error body, an ETag missing, a wrong "
-    "composite checksum, a truncated ListParts, a connection reset, an object that vanished after "
-    "its receipt, or nothing at all."
+    "A clear error with a slug, a reason, an owner and a next step, and nothing lost: an "
+    "unknown or misspelt config key, a wrong type, a negative size, a slot named twice, all "
+    "reported at once with their key paths; file names with control characters, non-UTF-8 "
+    "bytes, 255 bytes, names that differ only in case, names that would escape the spool or "
+    "break an S3 key; symlinks, fifos, sockets, directories 64 deep, 20,000 files in one "
+    "folder, empty files, a file that grows, shrinks or changes while it is read, a file that "
+    "cannot be read; a camera pulled at every stage; a clip overwritten by another of the same "
+    "name, size and mtime between two dockings; the same serial in two slots; a full spool; a "
+    "spool that turns read-only; a spool that is not the one it was; a ledger from yesterday; "
+    "wrong credentials, a missing bucket, a store that answers 500, 503 with Retry-After, 200 "
+    "with an error body, an ETag missing, a wrong composite checksum, a truncated ListParts, a "
+    "connection reset, an object that vanished after its receipt, or nothing at all."
 )
 BETWEEN: Final = frozenset({"or", "with"})
 """Words that join two nouns and belong to neither."""

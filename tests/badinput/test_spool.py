@@ -25,41 +25,41 @@ def _reported(at: Scene, slug: str) -> None:
 
 def test_a_full_spool_says_so_and_goes_on_once_there_is_room(tmp_path: Path) -> None:
     """No new clip is accepted, the camera keeps everything, and with room all is stored."""
-    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
-        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
-            at.world.spool = mount / "spool"
-            at.station.configure(Kept(reserve="8 MiB"))
-            (mount / "filling").write_bytes(bytes(44 * MIB))
-            at.station.start()
-            serial = at.world.film({BIG: 20 * MIB})
-            at.world.dock(serial, "A1")
-            at.troubled("spool-full", about="spool")
-            says_what_to_do(at.clip(serial, BIG.encode()))
-            assert at.world.file(serial, BIG).exists()
-            at.world.check()
-            (mount / "filling").unlink()
-            at.settled("spool-full")
-            cleared(at.station, at.world, serial)
-            at.station.stop()
-            at.world.check_finished()
+    small = mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt")
+    with small as mount, scene(tmp_path) as at:
+        at.world.spool = mount / "spool"
+        at.station.configure(Kept(reserve="8 MiB"))
+        (mount / "filling").write_bytes(bytes(44 * MIB))
+        at.station.start()
+        serial = at.world.film({BIG: 20 * MIB})
+        at.world.dock(serial, "A1")
+        at.troubled("spool-full", about="spool")
+        says_what_to_do(at.clip(serial, BIG.encode()))
+        assert at.world.file(serial, BIG).exists()
+        at.world.check()
+        (mount / "filling").unlink()
+        at.settled("spool-full")
+        cleared(at.station, at.world, serial)
+        at.station.stop()
+        at.world.check_finished()
 
 
 def test_a_camera_pulled_from_a_full_spool_leaves_no_problem_of_its_own(tmp_path: Path) -> None:
     """A spool that has room again is no problem, also when the camera that met it has left."""
-    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
-        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
-            at.world.spool = mount / "spool"
-            at.station.configure(Kept(reserve="8 MiB"))
-            (mount / "filling").write_bytes(bytes(44 * MIB))
-            at.station.start()
-            serial = at.world.film({BIG: 20 * MIB})
-            at.world.dock(serial, "A1")
-            at.troubled("spool-full", about="spool")
-            at.world.yank(serial)
-            at.station.happened("undocked")
-            (mount / "filling").unlink()
-            at.settled("spool-full")
-            at.station.stop()
+    small = mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt")
+    with small as mount, scene(tmp_path) as at:
+        at.world.spool = mount / "spool"
+        at.station.configure(Kept(reserve="8 MiB"))
+        (mount / "filling").write_bytes(bytes(44 * MIB))
+        at.station.start()
+        serial = at.world.film({BIG: 20 * MIB})
+        at.world.dock(serial, "A1")
+        at.troubled("spool-full", about="spool")
+        at.world.yank(serial)
+        at.station.happened("undocked")
+        (mount / "filling").unlink()
+        at.settled("spool-full")
+        at.station.stop()
 
 
 @contextmanager

@@ -228,7 +228,7 @@ def test_a_store_that_nobody_runs_is_unreachable(shop: Shop) -> None:
 
 
 def test_a_wrong_composite_checksum_holds_the_clip(shop: Shop) -> None:
-    """A store that names another checksum than the spool's gets the clip held, not the camera cleared."""
+    """A store that names another checksum than the spool's has the clip held, never cleared."""
 
     def lie(reply: Reply) -> Reply:
         headers = {
