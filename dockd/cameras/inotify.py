@@ -14,6 +14,7 @@ _IN_MOVED_FROM: Final = 0x00000040
 _IN_MOVED_TO: Final = 0x00000080
 _IN_CREATE: Final = 0x00000100
 _IN_DELETE: Final = 0x00000200
+_IN_Q_OVERFLOW: Final = 0x00004000
 _IN_IGNORED: Final = 0x00008000
 _IN_ONLYDIR: Final = 0x01000000
 _IN_DONT_FOLLOW: Final = 0x02000000
@@ -82,11 +83,15 @@ class Watcher:
             if mask & _IN_IGNORED:
                 self._ignored(watch)
                 continue
-            yield Change(
-                folder=self._folders.get(watch),
-                name=os.fsdecode(name),
-                left=bool(mask & _LEFT),
-            )
+            if mask & _IN_Q_OVERFLOW:
+                # inotify(7): the queue was full, and what did not fit into it is lost.
+                yield Change(folder=None, name="", left=True)
+            elif watch in self._folders:
+                yield Change(
+                    folder=self._folders[watch],
+                    name=os.fsdecode(name),
+                    left=bool(mask & _LEFT),
+                )
 
     def _ignored(self, watch: int) -> None:
         folder = self._folders.pop(watch, None)

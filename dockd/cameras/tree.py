@@ -39,6 +39,7 @@ FLAG_FOLDERS: Final = frozenset({b"flagged", b"locked"})
 DEEPEST: Final = 256
 """Folders within folders beyond this are refused: no camera makes them, an attacker does."""
 
+_FURTHEST_NS: Final = 2**63 - 1
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a fifo put in the file's place must not hold the thread up.
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -120,7 +121,7 @@ def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
             FoundFile(
                 path=path,
                 size_bytes=status.st_size,
-                mtime_ns=status.st_mtime_ns,
+                mtime_ns=mtime_ns_of(status),
                 flagged=is_flagged(path),
             )
         )
@@ -131,6 +132,14 @@ def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
         found.refused.append(_refused(path, f"it lies {DEEPEST} folders deep"))
     else:
         found.folders.append(path)
+
+
+def mtime_ns_of(status: os.stat_result) -> int:
+    """Return a file's mtime, or the nearest that 64 bits hold: the years 1677 to 2262.
+
+    A file system may claim any year, and no file's time may keep the others from being recorded.
+    """
+    return max(-_FURTHEST_NS, min(_FURTHEST_NS, status.st_mtime_ns))
 
 
 def _shown(path: bytes) -> str:
@@ -205,7 +214,7 @@ def meaning_of(error: OSError, *, file: FoundFile) -> ClipChangedWhileRead | Cli
 
 def refuse_another(status: os.stat_result, *, file: FoundFile) -> None:
     """Raise ClipChangedWhileRead unless ``status`` is a regular file as it was listed."""
-    same = (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+    same = (status.st_size, mtime_ns_of(status)) == (file.size_bytes, file.mtime_ns)
     if not stat.S_ISREG(status.st_mode) or not same:
         raise ClipChangedWhileRead(
             f"{_shown(file.path)} is no longer the file that was listed",

@@ -124,6 +124,8 @@ def binding_stores(
     )
 
 
+_BY_THE_STORES: Final = "enough stores have proven that they hold it"
+
 Conditions = Mapping[str, Callable[[Evidence], bool]]
 CONDITIONS: Final[Conditions] = {
     "wiping is switched on": lambda evidence: evidence.wipe_after == "receipt",
@@ -136,9 +138,7 @@ CONDITIONS: Final[Conditions] = {
     "the spool's copy is there": lambda evidence: (
         evidence.spool_copy_bytes == evidence.clip.size_bytes
     ),
-    "enough stores have proven that they hold it": lambda evidence: (
-        len(binding_stores(evidence)) >= evidence.required
-    ),
+    _BY_THE_STORES: lambda evidence: len(binding_stores(evidence)) >= evidence.required,
     "the clip is not held": lambda evidence: not evidence.clip.holds,
     "its camera and no docking it was seen in are held": lambda evidence: (
         not is_set_aside(evidence.clip, evidence.set_aside)
@@ -174,6 +174,11 @@ def may_wipe(evidence: Evidence, *, conditions: Conditions = CONDITIONS) -> Verd
     Only the proof of the core passes other ``conditions``.
     """
     return Verdict(tuple(name for name, holds in conditions.items() if not holds(evidence)))
+
+
+def is_worth_asking(evidence: Evidence) -> bool:
+    """Return whether only the stores' word is missing: else it is of no use to ask them."""
+    return set(may_wipe(evidence).unmet) <= {_BY_THE_STORES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

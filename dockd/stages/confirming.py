@@ -15,7 +15,7 @@ from dockd.ports.store import Proven, Store
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.problems import ProblemBoard
-from dockd.stages.threads import in_thread
+from dockd.stages.threads import obtained
 
 _AT_ONCE: Final = 8
 REACHING: Final = (
@@ -119,7 +119,8 @@ class Confirming:
         return again
 
     async def _prove(self, store: Store, clip: Clip, *, version: str) -> Proven:
-        with await in_thread(self._spool.open, clip) as content:
+        opened = obtained(lambda: self._spool.open(clip), give_back=lambda file: file.close())
+        with await opened as content:
             sent = outgoing(clip, content=content, station=self._station)
             return await store.prove(sent, version=version)
 

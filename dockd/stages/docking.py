@@ -16,7 +16,7 @@ from dockd.stages.board import SlotBoard
 from dockd.stages.offload import Offload
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.stay import Stay
-from dockd.stages.threads import in_thread
+from dockd.stages.threads import in_thread, obtained
 from dockd.stages.wipe import NewFootage, Wipe
 
 
@@ -62,9 +62,13 @@ class Docking:
     async def stay(self, sighting: Sighting) -> None:
         """Live through one stay; returns only by being cancelled, or when the camera left."""
         self._board.saw(sighting)
-        camera = await self._opened(sighting)
+        camera: Camera | None = None
+        try:
+            camera = await self._opened(sighting)
+        finally:
+            if camera is None:
+                self._board.left(sighting.slot)
         if camera is None:
-            self._board.left(sighting.slot)
             return
         docking = naming.docking_id(self._clock.now(), random_bytes=self._clock.random_bytes(4))
         stay = Stay(docking=docking, camera=camera)
@@ -85,7 +89,9 @@ class Docking:
         attempt = 0
         while True:
             try:
-                return await in_thread(self._source.open, sighting)
+                return await obtained(
+                    lambda: self._source.open(sighting), give_back=lambda camera: camera.close()
+                )
             except CameraGone:
                 return None
             except DockdError as error:
@@ -141,7 +147,10 @@ class Docking:
         if stay.news:
             await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
             stay.news = False
-        await self._problems.clear_subject(f"slot {stay.camera.slot}")
+        for problem in self._problems.of_subject(f"slot {stay.camera.slot}"):
+            # That is about the wipe, which says itself when it works again.
+            if problem.slug != "wipe-failed":
+                await self._problems.clear(problem.slug, subject=problem.subject)
         self._board.event(stay.camera.slot, SlotEvent.OFFLOADED)
 
     async def _wipe_as_receipts_come(self, stay: Stay) -> None:

@@ -8,7 +8,6 @@ from typing import Final
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, Clip
 from dockd.errors import (
-    CameraGone,
     DigestMismatch,
     DockdError,
     FsyncFailed,
@@ -69,17 +68,19 @@ class Housekeeping:
         self.policy = policy
         self._noticed_s: dict[int, float] = {}
         self._checkpointed_s = float("-inf")
+        self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
+            self.recover,
+            self._keep_partials,
+            self._make_room,
+            self._checkpoint_when_due,
+            self._say_whether_full,
+        )
 
     async def run(self) -> None:
         """Look round from time to time until cancelled."""
         while True:
             troubles: set[str] = set()
-            for duty in (
-                self._keep_partials,
-                self._make_room,
-                self._checkpoint_when_due,
-                self._say_whether_full,
-            ):
+            for duty in self._duties:
                 try:
                     await duty()
                 except DockdError as error:
@@ -89,6 +90,17 @@ class Housekeeping:
             passed = [slug for slug in _PASSING if slug not in troubles]
             await self._problems.clear_all(passed, subject="spool")
             await self._clock.sleep(self.policy.every_s)
+
+    async def begin(self) -> None:
+        """Settle what is in the spool before any camera is read: it may be what one would resume.
+
+        A spool that is not the ledger's, or fails, is a problem to report and not the daemon's end.
+        """
+        try:
+            await self.set_orphans_aside()
+            await self.recover()
+        except DockdError as error:
+            await self._problems.open(error.slug, subject="spool", reason=error.reason)
 
     async def _say_whether_full(self) -> None:
         """Keep the word on room true, also when no camera is there that waits for some."""
@@ -104,19 +116,20 @@ class Housekeeping:
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.
 
-        Their cameras may have left long ago: what is in the spool may be all there is.
+        Their cameras may have left long ago: what is in the spool may be all there is. One that
+        cannot be recovered now is tried again later, and never keeps the others waiting.
         """
         recovered = 0
         for clip in await self._ledger.partials_left():
             if not clip.copied:
                 continue
+            subject = f"clip {clip.id}"
             try:
-                await self._prover.recover(clip)
-                recovered += 1
-            except (DigestMismatch, CameraGone, SpoolFull) as error:
-                await self._problems.open(
-                    error.slug, subject=f"clip {clip.id}", reason=error.reason
-                )
+                recovered += await self._prover.recover(clip)
+            except DockdError as error:
+                await self._problems.open(error.slug, subject=subject, reason=error.reason)
+            except OSError as error:
+                await self._problems.mistake("internal-error", subject=subject, error=error)
         return recovered
 
     async def set_orphans_aside(self) -> Sequence[str]:
@@ -138,10 +151,19 @@ class Housekeeping:
 
     async def _keep_partials(self) -> None:
         """Make evidence of what there is of clips whose cameras do not come back."""
-        left = [clip for clip in await self._ledger.partials_left() if clip.spool_parts]
+        left = [
+            clip
+            for clip in await self._ledger.partials_left()
+            if clip.spool_parts and not clip.copied
+        ]
         for clip in self._older_than(left, self.policy.partial_after_s):
-            with suppress(DigestMismatch):
+            subject = f"clip {clip.id}"
+            try:
                 await self._prover.accept_partial(clip)
+            except DigestMismatch as error:
+                await self._problems.open(error.slug, subject=subject, reason=error.reason)
+            except OSError as error:
+                await self._problems.mistake("internal-error", subject=subject, error=error)
 
     async def _make_room(self) -> None:
         """Let go of stored copies that are old, or of the oldest ones when room is short."""

@@ -11,6 +11,7 @@ from typing import Final
 from dockd.core import clip as clips
 from dockd.core import facts, naming
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.errors import DockdError
 from dockd.ports.ledger import Ledger
 from dockd.stages.problems import ProblemBoard
 
@@ -34,6 +35,12 @@ _ABOUT_A_COPY: Final = (
     "clip-unreadable",
     "clip-changed-while-read",
     "digest-mismatch",
+    "fsync-failed",
+    "spool-full",
+    "spool-read-only",
+    "spool-changed",
+    "illegal-fact",
+    "internal-error",
 )
 
 
@@ -61,13 +68,22 @@ class KnownCopies:
     async def run(self) -> None:
         """Look at one noted clip after another until cancelled."""
         while True:
-            clip = await self._ledger.clip(await self._changed.get())
-            if clip.merged_into is not None:
-                await self._forget(clip)
-            elif clips.has_known_copy(clip):
-                await self._found(clip)
-            else:
-                await self._missing(clip)
+            number = await self._changed.get()
+            try:
+                await self._look(number)
+            except DockdError:
+                # Looked at again, whatever it was: a lost original must not go unsaid.
+                self._changed.put_nowait(number)
+                raise
+
+    async def _look(self, number: int) -> None:
+        clip = await self._ledger.clip(number)
+        if clip.merged_into is not None:
+            await self._forget(clip)
+        elif clips.has_known_copy(clip):
+            await self._found(clip)
+        else:
+            await self._missing(clip)
 
     async def _missing(self, clip: Clip) -> None:
         reason = "it is gone from its camera and neither the spool nor a store has proven a copy"

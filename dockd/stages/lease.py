@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from dockd.core.clip import Clip
 from dockd.ports.spool import CopyTarget, Spool
+from dockd.stages.threads import obtained
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -52,3 +54,14 @@ class PartLease:
             ended = self._holders == 0
         if ended:
             self._spool.release(self.target)
+
+
+async def claimed(spool: Spool, clip: Clip) -> PartLease:
+    """Claim the ``.part`` of a clip.
+
+    Raises:
+        SpoolFull, SpoolChanged, SpoolReadOnly
+    """
+    return await obtained(
+        lambda: PartLease(spool, spool.claim(clip)), give_back=lambda lease: lease.close()
+    )

@@ -23,7 +23,7 @@ from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Copied, Spool
 from dockd.stages.board import SlotBoard
 from dockd.stages.groups import task_group
-from dockd.stages.lease import PartLease
+from dockd.stages.lease import PartLease, claimed
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.stay import Stay
@@ -104,7 +104,7 @@ class Offload:
         decisions = redock.plan(stay.docking, map(_found, listing.files), known)
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
         stay.news = stay.news or bool(recorded)
-        if stay.news:
+        if recorded or not stay.listed:
             await self._ledger.record(
                 *recorded,
                 facts.Listed(
@@ -114,6 +114,7 @@ class Offload:
                     refused=len(listing.refused),
                 ),
             )
+            stay.listed = True
         await self._name_refused(stay, listing)
         tasks = [
             _Task(clip=clip, file=files[clip.path])
@@ -180,6 +181,10 @@ class Offload:
         self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
     ) -> None:
         """Copy one clip and leave its reading back to a task of its own."""
+        await self._prover.left_alone(task.clip.number)
+        if (await self._ledger.clip(task.clip.number)).spool_copy is SpoolCopy.PROVEN:
+            # Proven after its camera had left, while the camera came back.
+            return
         lease = await self._claim(task.clip)
         xxh128 = ""
         try:
@@ -207,15 +212,19 @@ class Offload:
         waited = False
         while True:
             try:
-                target = await in_thread(self._spool.claim, clip)
+                lease = await claimed(self._spool, clip)
             except SpoolFull as full:
                 waited = True
                 await self._problems.open(full.slug, subject="spool", reason=full.reason)
                 await self._clock.sleep(self._policy.full_poll_s)
                 continue
             if waited:
-                await self._problems.clear("spool-full", subject="spool")
-            return PartLease(self._spool, target)
+                try:
+                    await self._problems.clear("spool-full", subject="spool")
+                except BaseException:
+                    lease.close()
+                    raise
+            return lease
 
     async def _copy(self, stay: Stay, task: _Task, lease: PartLease) -> Copied:
         """Copy one clip in one thread and record that it is whole and durable."""
@@ -286,6 +295,12 @@ class Offload:
         await in_thread(self._spool.discard, clip)
 
     async def _note(self, clip: Clip, error: DockdError) -> None:
+        """Record a clip's trouble, once for as long as it stays the same."""
+        trouble = clips.Trouble(
+            slug=error.slug, reason=error.reason, owner=error.owner, next_step=error.next_step
+        )
+        if (await self._ledger.clip(clip.number)).trouble == trouble:
+            return
         await self._ledger.record(
             facts.ClipTroubled(
                 clip=clip.number,

@@ -19,7 +19,7 @@ from dockd.ports.camera import StopFlag
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Proof, Spool
-from dockd.stages.lease import PartLease
+from dockd.stages.lease import PartLease, claimed
 from dockd.stages.threads import in_thread
 
 
@@ -32,6 +32,7 @@ class Prover:
         self._spool = spool
         self._clock = clock
         self._turns = asyncio.Semaphore(at_once)
+        self._left_behind: dict[int, asyncio.Event] = {}
 
     async def prove(self, clip: Clip, *, lease: PartLease, xxh128: str, stop: StopFlag) -> Clip:
         """Read back a copy that is recorded as copied; return the clip that it turned out to be.
@@ -48,42 +49,62 @@ class Prover:
                 await self._discard(clip, "read back, the copy is not what the camera gave")
             return await self._accept(clip, lease=lease, proof=proof, partial=False)
 
-    async def recover(self, clip: Clip) -> Clip:
-        """Prove a copy that an earlier run of the daemon left whole but not read back."""
-        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
-        return await self.prove(clip, lease=lease, xxh128="", stop=_never)
+    async def recover(self, clip: Clip) -> bool:
+        """Prove a whole copy whose camera left, or whose daemon ended, before it was read back.
 
-    async def accept_partial(self, clip: Clip) -> Clip:
+        Returns whether it was proven; False when its camera came back meanwhile and sees to it.
+
+        Raises:
+            DigestMismatch, ClipChangedWhileRead: as `prove`.
+        """
+        async with self._while_left_behind(clip) as now:
+            if now is None or not now.copied:
+                return False
+            lease = await claimed(self._spool, now)
+            await self.prove(now, lease=lease, xxh128="", stop=_never)
+            return True
+
+    async def accept_partial(self, clip: Clip) -> None:
         """Keep what is proven of a clip whose camera did not come back, marked partial.
 
         Raises:
             DigestMismatch: what was recorded as durable no longer reads as it did.
         """
-        lease = PartLease(self._spool, await in_thread(self._spool.claim, clip))
-        async with self._turn(clip, lease):
-            proof = await self._read_back(clip, lease, stop=_never)
-            if proof.sha256 != clip.spool_parts[-1].sha256:
-                await self._discard(clip, "read back, the partial copy is not what was recorded")
-            if proof.size_bytes < clip.size_bytes:
-                return await self._accept(clip, lease=lease, proof=proof, partial=True)
-            whole = await self._as_copied(clip, proof)
-            return await self._accept(whole, lease=lease, proof=proof, partial=False)
+        async with self._while_left_behind(clip) as now:
+            if now is None or now.copied or not now.spool_parts:
+                return
+            lease = await claimed(self._spool, now)
+            async with self._turn(now, lease):
+                proof = await self._read_back(now, lease, stop=_never)
+                if proof.sha256 != now.spool_parts[-1].sha256:
+                    reason = "read back, the partial copy is not what was recorded"
+                    await self._discard(now, reason)
+                await self._accept(now, lease=lease, proof=proof, partial=True)
 
-    async def _as_copied(self, clip: Clip, proof: Proof) -> Clip:
-        """Record a copy whose last part was durable when the daemon was killed as the whole it is.
+    async def left_alone(self, number: int) -> None:
+        """Return when nothing is done any more to a copy that its camera had left behind."""
+        while (under_way := self._left_behind.get(number)) is not None:
+            await under_way.wait()
 
-        Called spliced, for nobody saw its reading end: it is hashed again before a wipe.
+    @asynccontextmanager
+    async def _while_left_behind(self, clip: Clip) -> AsyncGenerator[Clip | None, None]:
+        """Lend the clip as it is now; None when its camera is back, or somebody has it.
+
+        Who docks records that the clip was seen again and only then asks `left_alone`; here the
+        order is the other way round, so that one of the two always notices the other.
         """
-        await self._ledger.record(
-            facts.ClipCopied(
-                clip=clip.number,
-                docking=clip.copied_in[-1],
-                sha256=proof.sha256,
-                xxh128=proof.xxh128,
-                spliced=True,
-            )
-        )
-        return await self._ledger.clip(clip.number)
+        if clip.number in self._left_behind:
+            yield None
+            return
+        ended = self._left_behind[clip.number] = asyncio.Event()
+        try:
+            now = await self._ledger.clip(clip.number)
+            docked = {row.docking for row in await self._ledger.open_dockings()}
+            is_left = now.docking not in docked and now.spool_copy is SpoolCopy.PARTIAL
+            yield now if is_left and now.merged_into is None else None
+        finally:
+            del self._left_behind[clip.number]
+            ended.set()
 
     async def _read_back(self, clip: Clip, lease: PartLease, *, stop: StopFlag) -> Proof:
         return await in_thread(

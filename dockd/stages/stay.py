@@ -10,12 +10,13 @@ from dockd.ports.camera import Camera
 class Stay:
     """One camera in one slot from dock to undock.
 
-    ``news`` is true until what the last listing brought was recorded as offloaded; ``cleared`` is
-    how many clips it was said of that they were cleared.
+    ``listed`` is true once a listing was recorded; ``news`` until what the last one brought was
+    recorded as offloaded; ``cleared`` is how many clips it was said of that they were cleared.
     """
 
     docking: str
     camera: Camera
+    listed: bool = False
     news: bool = True
     cleared: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)

@@ -45,3 +45,33 @@ async def in_thread(
 
     threading.Thread(target=run, daemon=True, name=getattr(work, "__name__", "work")).start()
     return await outcome
+
+
+async def obtained(get: Callable[[], Result], *, give_back: Callable[[Result], None]) -> Result:
+    """Run ``get`` in a thread and return what it got.
+
+    When the waiter is cancelled before it has it, ``give_back`` is called in its stead: what a
+    thread opens or claims for somebody who is no longer there would stay so for good.
+    """
+    lock = threading.Lock()
+    got: list[Result] = []
+    nobody_waits = False
+
+    def getting() -> None:
+        result = get()
+        with lock:
+            got.append(result)
+            too_late = nobody_waits
+        if too_late:
+            give_back(result)
+
+    try:
+        await in_thread(getting)
+    except asyncio.CancelledError:
+        with lock:
+            nobody_waits = True
+            left = list(got)
+        for result in left:
+            give_back(result)
+        raise
+    return got[0]

@@ -21,7 +21,7 @@ from dockd.ports.store import Outgoing, Proven, Store
 from dockd.stages.confirming import accepted
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
-from dockd.stages.threads import in_thread
+from dockd.stages.threads import in_thread, obtained
 
 _RESTARTS_BEFORE_A_PERSON: Final = 20
 
@@ -55,7 +55,9 @@ class Transferring:
             PermanentError: the store refused it; a person decides.
         """
         try:
-            content = await in_thread(self._spool.open, clip)
+            content = await obtained(
+                lambda: self._spool.open(clip), give_back=lambda file: file.close()
+            )
         except FileNotFoundError:
             await self._ledger.record(
                 facts.SpoolCopyLost(clip=clip.number, reason="the spool's file is missing")

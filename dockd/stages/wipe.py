@@ -15,6 +15,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.stages.confirming import Confirmed, Confirming
+from dockd.stages.patience import Patience, Withdrawn
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import another_clip
 from dockd.stages.stay import Stay
@@ -82,6 +83,8 @@ class Wipe:
         self.policy = policy
         self._waiting: dict[str, asyncio.Event] = {}
         self._clips: dict[str, frozenset[int]] = {}
+        self._patience: dict[str, Patience] = {}
+        self._erasing: list[Withdrawn] = []
 
     def receipts_changed(self, docking: str) -> asyncio.Event:
         """Return an event that is set when something happens that may let ``docking`` be wiped."""
@@ -91,8 +94,12 @@ class Wipe:
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Wake the dockings that wait, when a commit may let one of them go on."""
         for fact in committed:
+            for withdrawn in self._erasing:
+                withdrawn.heard(fact)
             # What was only confirmed for this stage is no news to it.
             if isinstance(fact, _WAKING) and not self._confirming.is_asked(fact):
+                for patience in self._patience.values():
+                    patience.heard(fact)
                 for docking, event in self._waiting.items():
                     if isinstance(fact, facts.SetFree) or fact.clip in self._clips.get(docking, ()):
                         event.set()
@@ -101,6 +108,7 @@ class Wipe:
         """Stop waking a docking that ended."""
         self._waiting.pop(docking, None)
         self._clips.pop(docking, None)
+        self._patience.pop(docking, None)
 
     async def run(self, stay: Stay) -> bool:
         """Clear what may be cleared; return True when no footage is left to clear.
@@ -109,6 +117,7 @@ class Wipe:
             CameraGone: the camera left; the next docking finds out what is still there.
             NewFootage: there is footage that was not offloaded yet.
         """
+        patience = self._patience.setdefault(stay.docking, Patience(self._clock))
         while True:
             listing = await in_thread(stay.camera.listing)
             here = await self._footage(stay, listing)
@@ -124,7 +133,7 @@ class Wipe:
             if not all(map(_is_verified, here)):
                 return False
             await self._hash_again(stay, here, listing)
-            if not await self._clear_some(stay, listing):
+            if not await self._clear_some(stay, listing, patience):
                 return False
 
     def _is_stored(self, clip: Clip) -> bool:
@@ -139,6 +148,7 @@ class Wipe:
         if wiped != stay.cleared:
             await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
             stay.cleared = wiped
+        await self._problems.clear("wipe-failed", subject=f"slot {stay.camera.slot}")
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
         """Return the clips of every file on the camera.
@@ -178,9 +188,10 @@ class Wipe:
             await self._ledger.record(
                 *another_clip(clip, number=self._ledger.next_clip_number(), reason=reason)
             )
+            stay.news = True
             raise NewFootage
 
-    async def _clear_some(self, stay: Stay, listing: Listing) -> bool:
+    async def _clear_some(self, stay: Stay, listing: Listing, patience: Patience) -> bool:
         """Decide about the next batch of stored clips and delete those that may go.
 
         Returns whether any went, so that there is a reason to look again.
@@ -190,7 +201,11 @@ class Wipe:
         candidates = [
             clip
             for clip in here
-            if self._is_stored(clip) and stay.camera.is_clearable(clip.path) and not clip.holds
+            if self._is_stored(clip)
+            and patience.is_due(clip)
+            and clearance.is_worth_asking(
+                self._evidence(scene, clip, (), spool_copy_bytes=clip.size_bytes)
+            )
         ][:_BATCH]
         confirmed = await self._confirming.confirm(candidates, epoch=scene.epoch)
         decided = [
@@ -198,7 +213,10 @@ class Wipe:
             for clip in candidates
             if (cleared := await self._decide(scene, clip, confirmed[clip.number])) is not None
         ]
-        return bool(decided) and await self._erase(stay, decided)
+        left = await self._erase(stay, decided) if decided else set()
+        gone = {item.clip.number for item in decided if item.file.path not in left}
+        patience.in_vain([clip for clip in candidates if clip.number not in gone])
+        return bool(gone)
 
     async def _scene(self, stay: Stay, listing: Listing, here: Sequence[Clip]) -> _Scene:
         return _Scene(
@@ -219,15 +237,34 @@ class Wipe:
     async def _decide(
         self, scene: _Scene, clip: Clip, confirmed: Sequence[Confirmed]
     ) -> _Cleared | None:
+        evidence = self._evidence(
+            scene,
+            await self._ledger.clip(clip.number),
+            confirmed,
+            spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
+        )
+        if not clearance.may_wipe(evidence).allowed:
+            return None
+        stores = tuple(sorted(clearance.binding_stores(evidence)))
+        return _Cleared(clip=clip, file=scene.files[clip.path], stores=stores)
+
+    def _evidence(
+        self,
+        scene: _Scene,
+        clip: Clip,
+        confirmed: Sequence[Confirmed],
+        *,
+        spool_copy_bytes: int | None,
+    ) -> clearance.Evidence:
         file = scene.files[clip.path]
         now_s = self._clock.monotonic_s()
-        evidence = clearance.Evidence(
-            clip=await self._ledger.clip(clip.number),
+        return clearance.Evidence(
+            clip=clip,
             docking=None if scene.stay.must_stop() else scene.stay.docking,
             camera_file=clearance.CameraFile(size_bytes=file.size_bytes, mtime_ns=file.mtime_ns),
             media=scene.media,
             set_aside=scene.set_aside,
-            spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
+            spool_copy_bytes=spool_copy_bytes,
             clearable=scene.stay.camera.is_clearable(clip.path),
             confirmations=tuple(
                 clearance.Confirmation(receipt=one.receipt, confirmed_ago_s=now_s - one.asked_s)
@@ -240,10 +277,6 @@ class Wipe:
             wipe_after=self.policy.after,
             rehash=self.policy.rehash,
         )
-        if not clearance.may_wipe(evidence).allowed:
-            return None
-        stores = tuple(sorted(clearance.binding_stores(evidence)))
-        return _Cleared(clip=clip, file=file, stores=stores)
 
     def _spool_copy_bytes(self, clip: Clip) -> int | None:
         """Return how long the spool's file is now, None when it cannot be had."""
@@ -260,10 +293,10 @@ class Wipe:
             return False
         return True
 
-    async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> bool:
+    async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> set[bytes]:
         """State the intent, delete, flush, list again, and only then call it wiped.
 
-        Returns whether anything was wiped.
+        Returns the paths of all that is on the camera afterwards.
         """
         await self._ledger.record(
             *(
@@ -271,8 +304,14 @@ class Wipe:
                 for item in decided
             )
         )
-        standing, refused = await self._still_standing(stay, decided)
-        refused |= await in_thread(_delete, stay.camera, standing)
+        withdrawn = Withdrawn()
+        # Listened to before it is asked what stands, so that nothing comes in between.
+        self._erasing.append(withdrawn)
+        try:
+            standing, refused = await self._still_standing(stay, decided)
+            refused |= await in_thread(_delete, stay.camera, standing, withdrawn=withdrawn)
+        finally:
+            self._erasing.remove(withdrawn)
         listing = await in_thread(stay.camera.listing)
         if listing.unreadable:
             # A file that cannot be seen is not known to be gone; the next listing settles it.
@@ -286,15 +325,15 @@ class Wipe:
             await self._problems.open("wipe-failed", subject=subject, reason=reason)
         else:
             await self._problems.clear("wipe-failed", subject=subject)
-        return len(failed) < len(decided)
+        return left
 
     async def _still_standing(
         self, stay: Stay, decided: Sequence[_Cleared]
-    ) -> tuple[Sequence[FoundFile], dict[bytes, str]]:
+    ) -> tuple[Sequence[_Cleared], dict[bytes, str]]:
         """Ask once more, right before the deletion, whether anything changed since the intent."""
         set_aside = await self._ledger.set_aside()
         spool_is_ours = await self._spool_is_ours()
-        standing: list[FoundFile] = []
+        standing: list[_Cleared] = []
         refused: dict[bytes, str] = {}
         for item in decided:
             intent = clearance.Intent(
@@ -308,7 +347,7 @@ class Wipe:
             )
             verdict = clearance.may_erase(intent)
             if verdict.allowed:
-                standing.append(item.file)
+                standing.append(item)
             else:
                 refused[item.file.path] = "; ".join(verdict.unmet)
         return standing, refused
@@ -355,20 +394,23 @@ def _hash_file(stay: Stay, file: FoundFile) -> str:
     return hasher.hexdigest()
 
 
-def _delete(camera: Camera, files: Sequence[FoundFile]) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was refused was.
+def _delete(camera: Camera, items: Sequence[_Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
+    """Delete files while the camera is writable; return why each that was not deleted was not.
 
     One that the camera does not let go of must not keep the others there.
     """
     refused: dict[bytes, str] = {}
-    if not files:
+    if not items:
         return refused
     with camera.writable() as eraser:
-        for file in files:
+        for item in items:
+            if withdrawn.has(item.clip.number):
+                refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
+                continue
             try:
-                eraser.erase(file)
+                eraser.erase(item.file)
             except (ClipChangedWhileRead, ClipUnreadable) as error:
-                refused[file.path] = error.reason
+                refused[item.file.path] = error.reason
     return refused
 
 

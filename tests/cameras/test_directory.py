@@ -13,6 +13,9 @@ import pytest
 
 from dockd.cameras.directory import DirectoryRack
 from dockd.cameras.directory.camera import DirectoryCamera
+from dockd.cameras.directory.rack import Stays
+from dockd.cameras.directory.slots import look
+from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer, Pacers
 from dockd.config.models import DirectoryCamerasConfig
 from dockd.errors import CameraGone
@@ -358,3 +361,45 @@ def test_a_camera_put_together_in_its_slot_is_whole(rack: Rack) -> None:
             camera.close()
 
     asyncio.run(run())
+
+
+def test_an_absence_that_the_kernel_lost_ends_every_stay(tmp_path: Path) -> None:
+    """When the kernel lost count of the changes, every camera is taken to have been away."""
+    (tmp_path / "A1" / "BWC-1").mkdir(parents=True)
+    stays = Stays()
+    (first,) = stays.changes(look(tmp_path), left=())
+    assert isinstance(first, Sighting)
+    (second,) = stays.changes(look(tmp_path), left=stays.docked())
+    assert isinstance(second, Sighting)
+    assert not stays.lasts("A1", token=first.token)
+    assert stays.lasts("A1", token=second.token)
+
+
+def test_a_full_queue_of_the_kernel_is_noticed(tmp_path: Path) -> None:
+    """A change is told for those that did not fit into the kernel's queue."""
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    watcher = Watcher()
+    try:
+        watcher.watch(tmp_path)
+        for number in range(limit // 2 + 1):
+            file = tmp_path / str(number % 7)
+            file.touch()
+            file.unlink()
+        assert any(change.folder is None and change.left for change in watcher.changes())
+    finally:
+        watcher.close()
+
+
+def test_a_rack_that_is_watched_anew_shows_all_its_cameras(rack: Rack) -> None:
+    """Whoever begins to watch a rack again sees every camera in it, each as a new arrival."""
+    rack.dock("A1", "BWC-1")
+
+    async def look_twice() -> None:
+        source = DirectoryRack(rack.path, poll_s=LOOK_S)
+        first = await anext(source.sightings())
+        second = await anext(source.sightings())
+        assert isinstance(first, Sighting)
+        assert isinstance(second, Sighting)
+        assert first.token != second.token
+
+    asyncio.run(look_twice())

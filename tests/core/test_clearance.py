@@ -153,6 +153,14 @@ def test_doubts_never_cancel_out(changes: list[tuple[str, dict[str, Any]]]) -> N
     assert not clearance.may_wipe(evidence).allowed
 
 
+def test_stores_are_asked_only_when_nothing_else_says_no() -> None:
+    """It is worth asking the stores when only their word is missing, and never otherwise."""
+    unasked = replace(CLEAR, confirmations=())
+    assert clearance.is_worth_asking(unasked)
+    assert clearance.is_worth_asking(CLEAR)
+    assert not clearance.is_worth_asking(replace(unasked, spool_is_ours=False))
+
+
 def test_an_untroubled_medium_may_hold_unstored_clips() -> None:
     """A clean medium is written to as soon as everything on it is verified."""
     assert clearance.may_wipe(replace(CLEAR, media=replace(MEDIA, all_clips_stored=False))).allowed

@@ -153,6 +153,11 @@ class StationProcess:
         self._hear()
         return "READY=1" in self.notified
 
+    def heard(self, word: str) -> int:
+        """Return how often this run of it said a word to its service manager."""
+        self._hear()
+        return self.notified.count(word)
+
     def _hear(self) -> None:
         while self._manager is not None:
             try:

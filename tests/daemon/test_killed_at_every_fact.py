@@ -12,7 +12,6 @@ import pytest
 
 from dockd.core.facts import FACTS
 from dockd.station.ledger import fault_points
-from tests.daemon import scenarios
 from tests.daemon.conftest import FIRED, HAPPENED
 from tests.daemon.harness import StationProcess, station
 from tests.daemon.rooms import Bucket, Room, Share
@@ -126,15 +125,3 @@ def test_killed_with_a_real_store(
         tmp_path, _scenario_of(kind), room=bucket, faults=faults, record=record_property
     )
     assert lived.fired == faults
-
-
-def test_no_scenario_is_left_over() -> None:
-    """Every scenario that was written is used."""
-    used = {scenario.run for scenario in (*LEADS_TO.values(), JOURNEY, NEVER_CAME_BACK)}
-    written = {
-        value
-        for name, value in vars(scenarios).items()
-        if getattr(value, "__annotations__", {}).keys() == {"station", "world", "share", "return"}
-        and not name.startswith("_")
-    }
-    assert written <= used | {scenarios.offloaded_and_away}

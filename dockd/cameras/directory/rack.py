@@ -38,11 +38,17 @@ class DirectoryRack:
         self._stays: Final = Stays()
 
     async def sightings(self) -> AsyncIterator[Sighting | Refusal]:
-        """Yield every change of every slot, beginning with what is docked now."""
-        loop = asyncio.get_running_loop()
-        seen: asyncio.Queue[Sighting | Refusal] = asyncio.Queue()
+        """Yield every change of every slot, beginning with what is docked now.
 
-        def tell(change: Sighting | Refusal) -> None:
+        Raises:
+            OSError: the kernel has nothing left to watch with, or the rack's thread failed.
+        """
+        loop = asyncio.get_running_loop()
+        seen: asyncio.Queue[Sighting | Refusal | Exception] = asyncio.Queue()
+        # Whoever begins to watch anew has seen nothing: every camera is a new arrival.
+        self._stays.forget()
+
+        def tell(change: Sighting | Refusal | Exception) -> None:
             # A loop that closed meanwhile has nobody left who would want to know.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(seen.put_nowait, change)
@@ -51,7 +57,10 @@ class DirectoryRack:
         watch.start()
         try:
             while True:
-                yield await seen.get()
+                change = await seen.get()
+                if isinstance(change, Exception):
+                    raise change
+                yield change
         finally:
             watch.stop()
 
@@ -87,9 +96,22 @@ class Stays:
         self._tokens: dict[str, str] = {}
         self._arrivals = 0
 
+    def forget(self) -> None:
+        """End every stay; whatever is there is new at the next look."""
+        self._tokens.clear()
+        self._contents = {}
+
     def lasts(self, slot: str, *, token: str) -> bool:
         """Return whether the stay that began with ``token`` was not seen to end."""
         return self._tokens.get(slot) == token
+
+    def docked(self) -> set[tuple[str, str]]:
+        """Return the slot and serial of every camera that is there."""
+        return {
+            (slot, content.serial)
+            for slot, content in self._contents.items()
+            if isinstance(content, Docked)
+        }
 
     def changes(
         self, contents: Mapping[str, Content], *, left: Container[tuple[str, str]]
@@ -134,7 +156,7 @@ class _Watch(threading.Thread):
         *,
         poll_s: float,
         stays: Stays,
-        tell: Callable[[Sighting | Refusal], None],
+        tell: Callable[[Sighting | Refusal | Exception], None],
     ) -> None:
         super().__init__(name="rack", daemon=True)
         self._rack: Final = rack
@@ -152,7 +174,13 @@ class _Watch(threading.Thread):
             os.eventfd_write(self._wake, 1)
 
     def run(self) -> None:
-        """Look, tell, wait; until stopped."""
+        """Look, tell, wait; until stopped, or until it fails, which is told as well."""
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to
+            self._tell(error)
+
+    def _watch(self) -> None:
         watcher = Watcher()
         poll = select.poll()
         poll.register(watcher.descriptor, select.POLLIN)
@@ -185,4 +213,7 @@ class _Watch(threading.Thread):
                 watcher.forget(self._rack / change.name)
             elif change.left and change.folder is not None:
                 left.add((change.folder.name, change.name))
+            elif change.left:
+                # The kernel lost count: any camera may have been away and come back.
+                left |= self._stays.docked()
         return left

@@ -1,0 +1,107 @@
+"""Copies whose camera has left: nothing that the spool holds is forgotten."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockd.core import facts
+from dockd.core.clip import Clip, SpoolCopy
+from dockd.errors import CameraGone
+from dockd.ports.camera import StopFlag
+from dockd.ports.spool import Proof
+from dockd.stages.housekeeping import HousekeepingPolicy
+from tests.stages.rig import Rig, rig_at, running, until
+from tests.station.spool_parts import PART, content_of
+
+SIZE = 2 * PART + 100
+
+
+def pull_while_read_back(rig: Rig) -> None:
+    """Have the camera in A1 pulled as soon as its copy is whole."""
+    prove = rig.spool.prove
+    pulled: list[str] = []
+
+    def pulling(clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
+        if not pulled:
+            pulled.append(clip.id)
+            asyncio.run_coroutine_threadsafe(_call(lambda: rig.rack.undock("A1")), loop).result()
+            raise CameraGone("it was pulled")
+        return prove(clip, part_name=part_name, size_bytes=size_bytes, stop=stop)
+
+    loop = asyncio.get_running_loop()
+    rig.spool.prove = pulling  # type: ignore[method-assign]  # a moment that no fake can hit
+
+
+async def _call(what: object) -> None:
+    what()  # type: ignore[operator]
+
+
+async def left_behind(rig: Rig) -> None:
+    """Leave a whole copy that nobody read back, of a camera that was pulled."""
+    rig.spool._pace = replace(rig.spool._pace, sync_every_s=0.0)  # type: ignore[misc]
+    pull_while_read_back(rig)
+    (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
+    rig.rack.dock("A1", "BWC-1")
+    await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+    clip = (await rig.clips())[0]
+    assert clip.copied
+    assert clip.spool_parts
+
+
+@pytest.mark.asyncio
+async def test_a_whole_copy_is_proven_although_its_camera_left(tmp_path: Path) -> None:
+    """A copy that was whole when its camera was pulled is read back soon, and never discarded."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await left_behind(rig)
+        rig.housekeeping.policy = HousekeepingPolicy(keep_stored_s=1e9, partial_after_s=0.0)
+        house = asyncio.create_task(rig.housekeeping.run())  # noqa: TID251 - ended below
+        await until(lambda: rig.count(facts.ClipVerified) == 1, what="the copy is proven")
+        house.cancel()
+        clip = (await rig.clips())[0]
+        assert (clip.spool_copy, clip.partial) == (SpoolCopy.PROVEN, False)
+        assert rig.count(facts.CopyDiscarded) == 0
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_comes_back_waits_for_what_is_read_back(tmp_path: Path) -> None:
+    """A copy that is being read back when its camera returns is neither made twice nor lost."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await left_behind(rig)
+        prove = rig.spool.prove
+        loop = asyncio.get_running_loop()
+
+        def redocking(clip: Clip, *, part_name: str, size_bytes: int, stop: StopFlag) -> Proof:
+            asyncio.run_coroutine_threadsafe(redocked(), loop).result()
+            return prove(clip, part_name=part_name, size_bytes=size_bytes, stop=stop)
+
+        async def redocked() -> None:
+            rig.rack.dock("A1", "BWC-1")
+            await until(lambda: rig.count(facts.ClipSeenAgain) == 1, what="it is seen again")
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+
+        rig.spool.prove = redocking  # type: ignore[method-assign]
+        await rig.housekeeping.recover()
+        await until(lambda: rig.count(facts.DockingOffloaded) == 1, what="it is offloaded")
+        assert rig.count(facts.CopyDiscarded) == 0
+        assert rig.count(facts.ClipCopied) == 1
+        assert [clip.spool_copy for clip in await rig.clips()] == [SpoolCopy.PROVEN]
+
+
+@pytest.mark.asyncio
+async def test_one_bad_copy_holds_up_no_other_recovery(tmp_path: Path) -> None:
+    """A copy that cannot be recovered is said to be a problem, and the next one is recovered."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await left_behind(rig)
+
+        def broken(*_: object, **__: object) -> Proof:
+            raise OSError("a disk that says what no disk ever said")
+
+        prove, rig.spool.prove = rig.spool.prove, broken  # type: ignore[method-assign]
+        assert await rig.housekeeping.recover() == 0
+        assert "internal-error" in rig.open_problems()
+        rig.spool.prove = prove  # type: ignore[method-assign]
+        assert await rig.housekeeping.recover() == 1
+        await until(lambda: "internal-error" not in rig.open_problems(), what="it is well")

@@ -1,0 +1,138 @@
+"""Clearing a camera, when something comes in between, and when it does not work for days."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockd.cameras.directory.camera import DirectoryCamera
+from dockd.core import facts
+from dockd.core.clip import CameraCopy
+from dockd.errors import ClipUnreadable
+from dockd.ports.camera import Eraser, FoundFile, Listing
+from tests.stages.rig import Rig, rig_at, running, until
+
+LOOKS = 200
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("whole_camera", [False, True])
+async def test_a_hold_in_the_middle_of_a_wipe_keeps_what_is_left(
+    tmp_path: Path, *, whole_camera: bool
+) -> None:
+    """Once a person was told that a clip or a camera is held, no file of it is deleted."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        loop = asyncio.get_running_loop()
+        held: list[bytes] = []
+
+        async def hold(last: facts.Fact) -> None:
+            await rig.ledger.record(last)
+
+        class Holding(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                with super().writable() as eraser:
+                    yield _Between(eraser)
+
+        class _Between:
+            def __init__(self, eraser: Eraser) -> None:
+                self._eraser = eraser
+
+            def erase(self, file: FoundFile) -> None:
+                self._eraser.erase(file)
+                if not held:
+                    held.append(file.path)
+                    asyncio.run_coroutine_threadsafe(hold(fact), loop).result()
+
+        rig.rack.camera_class = Holding
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        fact: facts.Fact = facts.SetAside(
+            subject="camera BWC-1", hold="legal", why="a court", actor="bob"
+        )
+        if not whole_camera:
+            fact = facts.ClipHeld(clip=2, hold="legal", why="a court", actor="bob")
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="one is wiped")
+        assert held == [b"a"]
+        assert (folder / "b").exists()
+        assert [clip.camera_copy for clip in await rig.clips()] == [
+            CameraCopy.WIPED,
+            CameraCopy.PRESENT,
+        ]
+
+
+async def many_looks(rig: Rig, camera_class: type[DirectoryCamera]) -> None:
+    """Look at the camera in A1 many times, a minute apart."""
+    looks = [0]
+
+    class Looked(camera_class):  # type: ignore[misc,valid-type]  # whichever the test needs
+        def listing(self) -> Listing:
+            looks[0] += 1
+            rig.clock.advance(60.0)
+            found: Listing = super().listing()
+            return found
+
+    rig.rack.camera_class = Looked
+    folder = rig.rack.folder("A1", "BWC-1")
+    for name in "abc":
+        (folder / name).write_bytes(b"footage " + name.encode())
+    async with running(rig):
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: looks[0] > LOOKS, what="it was looked at often")
+    assert len(list(folder.iterdir())) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_is_set_aside_fills_no_record(tmp_path: Path) -> None:
+    """A held camera that stays docked for days is not asked about again and again."""
+    async with rig_at(tmp_path) as rig:
+        hold = facts.SetAside(subject="camera BWC-1", hold="legal", why="a court", actor="bob")
+        await rig.ledger.record(hold)
+        await many_looks(rig, DirectoryCamera)
+        assert rig.count(facts.WipeIntended) == 0
+        assert len(rig.committed) < LOOKS / 2
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_deletes_nothing_fills_no_record(tmp_path: Path) -> None:
+    """A camera that refuses its wipe is asked less and less often, and is one problem."""
+
+    class Refusing(DirectoryCamera):
+        @contextmanager
+        def writable(self) -> Iterator[Eraser]:
+            yield _Refuses()
+
+    class _Refuses:
+        def erase(self, file: FoundFile) -> None:
+            raise ClipUnreadable(f"{file.path!r} cannot be deleted: read-only file system")
+
+    async with rig_at(tmp_path) as rig:
+        await many_looks(rig, Refusing)
+        assert rig.open_problems() == {"wipe-failed"}
+        assert rig.count(facts.ProblemOpened) == 1
+        assert 3 * 3 <= rig.count(facts.WipeFailed) <= 3 * 9
+        assert len(rig.committed) < LOOKS
+
+
+@pytest.mark.asyncio
+async def test_a_clip_that_cannot_be_read_fills_no_record(tmp_path: Path) -> None:
+    """A clip that is tried in vain for days has its trouble on record once."""
+
+    class Unreadable(DirectoryCamera):
+        def open(self, file: FoundFile) -> int:
+            if file.path == b"b":
+                raise ClipUnreadable("b cannot be read")
+            return super().open(file)
+
+    async with rig_at(tmp_path) as rig:
+        await many_looks(rig, Unreadable)
+        assert rig.count(facts.ClipTroubled) == 1
+        assert rig.count(facts.Listed) == 1
