@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -85,7 +86,9 @@ async def _run(
             )
             await station.run(signals)
     except* Stopped:
-        await opened.ledger.record(facts.StationStopped(reason="it was told to"))
+        # A disk that takes no more writes must not turn a good end into a bad one.
+        with suppress(DockdError):
+            await opened.ledger.record(facts.StationStopped(reason="it was told to"))
     finally:
         await station.close()
         opened.ledger.close()

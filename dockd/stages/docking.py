@@ -74,14 +74,7 @@ class Docking:
         stay = Stay(docking=docking, camera=camera)
         reason = "dockd stopped"
         try:
-            await self._ledger.record(
-                facts.Docked(
-                    docking=docking,
-                    camera=camera.serial,
-                    slot=camera.slot,
-                    family=sighting.family,
-                )
-            )
+            await self._begin(stay, family=sighting.family)
             self._board.docked(camera.slot, camera=camera.serial, docking=docking)
             await self._live(stay)
         except CameraGone:
@@ -105,6 +98,29 @@ class Docking:
                 await self._trouble(sighting.slot, error)
                 attempt += 1
                 await self._pause(attempt)
+
+    async def _begin(self, stay: Stay, *, family: str) -> None:
+        """Record that the stay began; a ledger that cannot take it now is asked again.
+
+        Raises:
+            CameraGone: the camera left before that.
+        """
+        camera = stay.camera
+        began = facts.Docked(
+            docking=stay.docking, camera=camera.serial, slot=camera.slot, family=family
+        )
+        attempt = 0
+        while True:
+            try:
+                await self._ledger.record(began)
+            except DockdError as error:
+                await self._trouble(camera.slot, error)
+            else:
+                return
+            attempt += 1
+            await self._pause(attempt)
+            if not await in_thread(camera.is_present):
+                raise CameraGone(f"{camera.serial} left slot {camera.slot}")
 
     async def _live(self, stay: Stay) -> None:
         """Offload, wait for receipts, wipe; again whenever something is left to do."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
@@ -15,6 +16,7 @@ from dockd.errors import (
     DigestMismatch,
     DockdError,
     FsyncFailed,
+    NameUnsupported,
     SpoolFull,
 )
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
@@ -28,6 +30,8 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
+
+_REFUSALS: Final = (NameUnsupported.slug, ClipUnreadable.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,7 @@ class Offload:
         self._problems = problems
         self._clock = clock
         self._policy = policy
+        self._short_of_room: set[str] = set()
 
     async def run(self, stay: Stay) -> int:
         """Bring every clip of the camera over and prove it; return how many there are.
@@ -124,15 +129,17 @@ class Offload:
         return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
 
     async def _name_refused(self, stay: Stay, listing: Listing) -> None:
-        """Name what cannot be footage, and forget what was named and is there no longer."""
-        about = f"camera {stay.camera.serial} file "
-        refused = {about + naming.safe_path(name.path): name for name in listing.refused}
-        for problem in self._problems.current():
-            name = refused.get(problem.subject)
-            if problem.subject.startswith(about) and (name is None or name.slug != problem.slug):
-                await self._problems.clear(problem.slug, subject=problem.subject)
-        for subject, name in refused.items():
-            await self._problems.open(name.slug, subject=subject, reason=name.reason)
+        """Say what on the camera cannot be footage: one problem a camera, however many names."""
+        subject = f"camera {stay.camera.serial}"
+        for slug in _REFUSALS:
+            refused = [name for name in listing.refused if name.slug == slug]
+            if not refused:
+                await self._problems.clear(slug, subject=subject)
+                continue
+            others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+            name = naming.safe_path(refused[0].path)
+            reason = f"{name}: {refused[0].reason}{others}"
+            await self._problems.open(slug, subject=subject, reason=reason)
 
     def _as_facts(self, stay: Stay, decision: redock.Decision) -> Sequence[facts.ClipFact]:
         """Return how one decision about one file is recorded."""
@@ -169,10 +176,45 @@ class Offload:
         Returns the last trouble with a single clip, after all clips were tried.
         """
         troubles: list[DockdError] = []
-        async with task_group() as group:
-            for task in tasks:
-                await self._bring_over_one(stay, task, group=group, troubles=troubles)
+        waiting = tasks
+        try:
+            async with task_group() as group:
+                while waiting := await self._bring_over_what_fits(
+                    stay, waiting, group=group, troubles=troubles
+                ):
+                    await self._clock.sleep(self._policy.full_poll_s)
+        finally:
+            self._short_of_room.discard(stay.docking)
+            if not self._short_of_room:
+                await self._problems.clear("spool-full", subject="spool")
         return troubles[-1] if troubles else None
+
+    async def _bring_over_what_fits(
+        self,
+        stay: Stay,
+        tasks: Sequence[_Task],
+        *,
+        group: asyncio.TaskGroup,
+        troubles: list[DockdError],
+    ) -> Sequence[_Task]:
+        """Bring over what the spool has room for; return what has to wait.
+
+        One huge file, or one that only claims to be, must not keep the others on the camera.
+        """
+        waiting: list[_Task] = []
+        too_large_bytes = float("inf")
+        for task in tasks:
+            if task.file.size_bytes >= too_large_bytes and not task.clip.copied:
+                waiting.append(task)
+                continue
+            try:
+                await self._bring_over_one(stay, task, group=group, troubles=troubles)
+            except SpoolFull as full:
+                waiting.append(task)
+                too_large_bytes = min(too_large_bytes, task.file.size_bytes)
+                self._short_of_room.add(stay.docking)
+                await self._problems.open(full.slug, subject="spool", reason=full.reason)
+        return waiting
 
     async def _bring_over_one(
         self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
@@ -182,7 +224,7 @@ class Offload:
         if (await self._ledger.clip(task.clip.number)).spool_copy is SpoolCopy.PROVEN:
             # Proven after its camera had left, while the camera came back.
             return
-        lease = await self._claim(task.clip)
+        lease = await claimed(self._spool, task.clip)
         xxh128 = ""
         try:
             # A copy may be whole and durable since before a crash or a yank: then only its proof
@@ -203,25 +245,6 @@ class Offload:
         )
         # Also for a task that is cancelled before it began.
         proving.add_done_callback(lambda _: lease.close())
-
-    async def _claim(self, clip: Clip) -> PartLease:
-        """Return the ``.part`` to write; while the spool is full, wait and say so."""
-        waited = False
-        while True:
-            try:
-                lease = await claimed(self._spool, clip)
-            except SpoolFull as full:
-                waited = True
-                await self._problems.open(full.slug, subject="spool", reason=full.reason)
-                await self._clock.sleep(self._policy.full_poll_s)
-                continue
-            if waited:
-                try:
-                    await self._problems.clear("spool-full", subject="spool")
-                except BaseException:
-                    lease.close()
-                    raise
-            return lease
 
     async def _copy(self, stay: Stay, task: _Task, lease: PartLease) -> Copied:
         """Copy one clip in one thread and record that it is whole and durable."""

@@ -1,6 +1,5 @@
 """One station as a process, its store, and what a person reads of it when something is wrong."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,6 @@ from tests.daemon.rooms import Room, Share
 from tests.daemon.world import World
 
 OWNERS = {"station", "network", "store", "evidence", "operations"}
-_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -100,12 +98,3 @@ def fill(home: Path, files: Mapping[bytes, bytes]) -> None:
         os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
         with open(file, "xb") as written:  # noqa: PTH123
             written.write(content)
-
-
-def digest_of(path: bytes | Path) -> str:
-    """Return a file's SHA-256."""
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()

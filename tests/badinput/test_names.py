@@ -1,4 +1,4 @@
-"""One camera with everything that a file system can be filled with, carried by a running station."""
+"""One camera with everything that a file system can hold, carried by a running station."""
 
 import hashlib
 import os
@@ -171,7 +171,7 @@ def test_empty_files_arrive(carried: Carried) -> None:
 
 
 def test_links_are_left_and_named(carried: Carried) -> None:
-    """A link is never followed: it stays, a problem names it, and where it leads nothing is read."""
+    """A link is never followed: it stays, a problem names it, and nothing is read there."""
     for path in LINKS:
         carried.left_and_named(path, "symbolic link")
     stored = {digest for _, digest in carried.share.contents(carried.serial)}

@@ -1,6 +1,8 @@
 """A spool that is full, turns read-only or is another one, and a ledger from yesterday."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,57 +25,79 @@ def _reported(at: Scene, slug: str) -> None:
 
 def test_a_full_spool_says_so_and_goes_on_once_there_is_room(tmp_path: Path) -> None:
     """No new clip is accepted, the camera keeps everything, and with room all is stored."""
-    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
-        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
-            at.world.spool = mount / "spool"
-            at.station.configure(Kept(reserve="8 MiB"))
-            (mount / "filling").write_bytes(bytes(44 * MIB))
-            at.station.start()
-            serial = at.world.film({BIG: 20 * MIB})
-            at.world.dock(serial, "A1")
-            at.troubled("spool-full", about="spool")
-            says_what_to_do(at.clip(serial, BIG.encode()))
-            assert at.world.file(serial, BIG).exists()
-            at.world.check()
-            (mount / "filling").unlink()
-            at.settled("spool-full")
-            cleared(at.station, at.world, serial)
-            at.station.stop()
-            at.world.check_finished()
+    small = mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt")
+    with small as mount, scene(tmp_path) as at:
+        at.world.spool = mount / "spool"
+        at.station.configure(Kept(reserve="8 MiB"))
+        (mount / "filling").write_bytes(bytes(44 * MIB))
+        at.station.start()
+        serial = at.world.film({BIG: 20 * MIB})
+        at.world.dock(serial, "A1")
+        at.troubled("spool-full", about="spool")
+        says_what_to_do(at.clip(serial, BIG.encode()))
+        assert at.world.file(serial, BIG).exists()
+        at.world.check()
+        (mount / "filling").unlink()
+        at.settled("spool-full")
+        cleared(at.station, at.world, serial)
+        at.station.stop()
+        at.world.check_finished()
 
 
 def test_a_camera_pulled_from_a_full_spool_leaves_no_problem_of_its_own(tmp_path: Path) -> None:
     """A spool that has room again is no problem, also when the camera that met it has left."""
-    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
-        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
-            at.world.spool = mount / "spool"
-            at.station.configure(Kept(reserve="8 MiB"))
-            (mount / "filling").write_bytes(bytes(44 * MIB))
-            at.station.start()
-            serial = at.world.film({BIG: 20 * MIB})
-            at.world.dock(serial, "A1")
-            at.troubled("spool-full", about="spool")
-            at.world.yank(serial)
-            at.station.happened("undocked")
-            (mount / "filling").unlink()
-            at.settled("spool-full")
-            at.station.stop()
+    small = mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt")
+    with small as mount, scene(tmp_path) as at:
+        at.world.spool = mount / "spool"
+        at.station.configure(Kept(reserve="8 MiB"))
+        (mount / "filling").write_bytes(bytes(44 * MIB))
+        at.station.start()
+        serial = at.world.film({BIG: 20 * MIB})
+        at.world.dock(serial, "A1")
+        at.troubled("spool-full", about="spool")
+        at.world.yank(serial)
+        at.station.happened("undocked")
+        (mount / "filling").unlink()
+        at.settled("spool-full")
+        at.station.stop()
+
+
+@contextmanager
+def disk(image: Path, mount: Path) -> Iterator[str]:
+    """Mount a disk of our own for the length of the context; yield the kernel's name of it."""
+    with mounted("-o", "loop,errors=remount-ro", str(image), at=mount):
+        found = subprocess.run(
+            ["findmnt", "--noheadings", "--output", "SOURCE", str(mount)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        yield Path(found.stdout.strip()).name
 
 
 def test_a_spool_that_turns_read_only_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    """The station lives on and says it; once the spool takes writes again, all is stored."""
-    with mounted("-t", "tmpfs", "-o", "size=256m", "tmpfs", at=tmp_path / "mnt") as mount:
-        with scene(tmp_path) as at:
-            at.world.spool = mount / "spool"
-            at.station.configure(Settings())
+    """When the kernel turns a failing disk read-only, it is said; repaired, all is stored."""
+    image, mount = tmp_path / "disk", tmp_path / "mnt"
+    with image.open("wb") as made:
+        made.truncate(256 * MIB)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    with scene(tmp_path) as at:
+        at.world.spool = mount / "spool"
+        at.station.configure(Settings())
+        with disk(image, mount) as device:
             at.station.start()
-            subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
+            at.station.happened("checkpointed")
+            Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
             serial = at.world.film({BIG: 2 * MIB, SMALL: 1000})
             at.world.dock(serial, "A1")
             at.troubled("spool-read-only")
             assert at.world.file(serial, BIG).exists()
             at.world.check()
-            subprocess.run(["mount", "-o", "remount,rw", str(mount)], check=True)
+            at.station.stop()
+        # It corrects what the error left, and says so with 1.
+        subprocess.run(["e2fsck", "-fy", str(image)], check=False, capture_output=True)
+        with disk(image, mount):
+            at.station.start()
             cleared(at.station, at.world, serial)
             at.settled("spool-read-only")
             at.station.stop()

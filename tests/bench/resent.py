@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,21 @@ from tests.bench.s3_clients import CLIENTS, PART_MIB, Client, Destination
 from tests.bench.station import running
 from tests.bench.upload import CLIPS, proven, real_store, with_store
 
-CLIP_BYTES: Final = 128 * MIB
+CLIP_BYTES: Final = 64 * MIB
 _SIZE_BYTES: Final = CLIPS * CLIP_BYTES
-_KILLED_AT_BYTES: Final = _SIZE_BYTES // 2
+# From here to one part further, another point in every run: none is just where a part ends.
+_KILLED_FROM_BYTES: Final = _SIZE_BYTES // 2
 _PATIENCE_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One run: everybody sends through the proxy, and is killed at the same number of bytes."""
+
+    bench: Bench
+    proxy: CountingProxy
+    to: Destination
+    kill_at: int
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -32,13 +44,14 @@ def measure(bench: Bench) -> list[Row]:
         for run in range(bench.runs):
             with real_store(bench, run=run) as to, counting(_address(to)) as proxy:
                 through = Destination(server=to.server, endpoint=proxy.endpoint, bucket=to.bucket)
-                ours.append(by_dockd(bench, source, to=through, proxy=proxy, run=run))
+                kill_at = _KILLED_FROM_BYTES + (2 * run + 1) * PART_MIB * MIB // (2 * bench.runs)
+                attempt = _Attempt(bench=bench, proxy=proxy, to=through, kill_at=kill_at)
+                ours.append(by_dockd(attempt, source, run=run))
                 for client in CLIENTS:
-                    theirs[client.name].append(
-                        by_client(client, source, to=through, proxy=proxy, bench=bench)
-                    )
+                    theirs[client.name].append(by_client(client, source, attempt=attempt))
     told = (
-        f"SIGKILL after {_KILLED_AT_BYTES // MIB} of {_SIZE_BYTES // MIB} MiB in {CLIPS} clips, "
+        f"SIGKILL after {_KILLED_FROM_BYTES // MIB} MiB and a bit of {CLIPS} clips of "
+        f"{CLIP_BYTES // MIB} MiB, "
         "then started again; bytes counted by a proxy; dockd run"
     )
     part_bytes = PART_MIB * MIB
@@ -63,7 +76,7 @@ def _against(
         values=[sent / MIB for sent in ours],
         unit="MiB",
         # One part for each clip in flight, by all that a peer had sent when it was killed.
-        goal=f"<={CLIPS * PART_MIB * MIB / _KILLED_AT_BYTES:g}",
+        goal=f"<={CLIPS * PART_MIB * MIB / _KILLED_FROM_BYTES:g}",
         command=told,
         peer=Peer(
             name=client.name,
@@ -73,11 +86,10 @@ def _against(
     )
 
 
-def by_dockd(
-    bench: Bench, source: Path, *, to: Destination, proxy: CountingProxy, run: int
-) -> float:
+def by_dockd(attempt: _Attempt, source: Path, *, run: int) -> float:
     """Return how many bytes a killed and restarted daemon sent more than there are."""
-    setup = with_store(proven(bench, source, run=run), to=to)
+    proxy = attempt.proxy
+    setup = with_store(proven(attempt.bench, source, run=run), to=attempt.to)
     before = proxy.sent_bytes
     killed = threading.Event()
     try:
@@ -87,7 +99,7 @@ def by_dockd(
                 os.kill(daemon.pid, signal.SIGKILL)
                 killed.set()
 
-            proxy.ring_at(_KILLED_AT_BYTES, kill)
+            proxy.ring_at(attempt.kill_at, kill)
             if not killed.wait(_PATIENCE_S):
                 raise Failed("dockd never sent half of its footage")
             received = daemon.count(facts.ReceiptAccepted.sentence)
@@ -98,10 +110,9 @@ def by_dockd(
     return _more_than_needed(proxy.sent_bytes - before)
 
 
-def by_client(
-    client: Client, source: Path, *, to: Destination, proxy: CountingProxy, bench: Bench
-) -> float:
+def by_client(client: Client, source: Path, *, attempt: _Attempt) -> float:
     """Return how many bytes a killed and restarted client sent more than there are."""
+    bench, proxy, to = attempt.bench, attempt.proxy, attempt.to
     before = proxy.sent_bytes
     with (bench.folder / f"{client.name}.log").open("ab") as log:
         process = subprocess.Popen(
@@ -113,7 +124,7 @@ def by_client(
             start_new_session=True,
         )
         # The shell and what it runs: a session of our own making.
-        proxy.ring_at(_KILLED_AT_BYTES, lambda: os.killpg(process.pid, signal.SIGKILL))
+        proxy.ring_at(attempt.kill_at, lambda: os.killpg(process.pid, signal.SIGKILL))
         if process.wait(_PATIENCE_S) == 0:
             raise Failed(f"{client.name} was done before it could be killed")
     client.send(source, to=to, prefix=client.name, folder=bench.folder)

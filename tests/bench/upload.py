@@ -23,7 +23,7 @@ from tests.conformance.far_sides import new_bucket
 from tests.fakes.servers import seaweedfs
 
 CLIPS: Final = 2
-CLIP_BYTES: Final = 256 * MIB
+CLIP_BYTES: Final = 192 * MIB
 NO_WIPE: Final = '[wipe]\nafter = "never"\n'
 
 

@@ -103,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Pass(change=change):
                 self._say(change(self._ask_upstream()))
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
+    # What http.server looks for.
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length", "0")))

@@ -1,6 +1,7 @@
 """What the service manager hears, on a real socket."""
 
 import os
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,9 +51,8 @@ def test_a_manager_that_does_not_listen_holds_nothing_up(manager: socket.socket)
         notifier.feed_watchdog()
     notifier.status("8 slots")
     manager.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            assert manager.recv(4096) == b"WATCHDOG=1"
+    while select.select([manager], [], [], 0)[0]:
+        assert manager.recv(4096) == b"WATCHDOG=1"
     notifier.status("8 slots")
     assert manager.recv(4096) == b"STATUS=8 slots"
 
