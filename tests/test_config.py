@@ -24,6 +24,7 @@ S3 = {
     "bucket": "footage",
     "credentials": "/etc/dockd/store.credentials",
 }
+TUS = {"name": "dems", "kind": "tus", "url": "https://dems.example/files/"}
 SHARE = {"name": "share", "kind": "directory", "path": "/srv/footage"}
 
 
@@ -70,6 +71,22 @@ def test_every_key_says_what_would_be_right() -> None:
     assert [key.path for key in all_keys() if not key.field.description] == []
 
 
+def test_places_that_differ_are_several_stores() -> None:
+    """Two buckets, two ports or two folders are two places; a malformed address is said alone."""
+    others = [
+        {**S3, "name": "b", "bucket": "copies"},
+        {**S3, "name": "c", "endpoint": "https://store.example:8443"},
+        SHARE,
+        {**SHARE, "name": "d", "path": "/srv/footage/copies"},
+    ]
+    assert len(config.parse({"store": [S3, *others]}).store) == 5
+    wrong = {**S3, "endpoint": "https://store.example:port"}
+    assert set(problems({"store": [wrong, {**wrong, "name": "b", "endpoint": "https://["}]})) == {
+        "store[0].endpoint",
+        "store[1].endpoint",
+    }
+
+
 def test_an_empty_configuration_is_enough_to_start() -> None:
     """A station without a configuration has the defaults, and no store."""
     loaded = config.parse({})
@@ -110,7 +127,19 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"slots": [{"name": "A/1"}]}, "slots[0].name", "letters, digits"),
         ({"slots": [{"name": ".."}]}, "slots[0].name", "letters, digits"),
         ({"slots": [{"name": "A", "port": "somewhere"}]}, "slots[0].port", "USB port"),
-        ({"store": [SHARE, SHARE]}, "store[1].name", "as store[0].name is"),
+        ({"store": [SHARE, {**S3, "name": "share"}]}, "store[1].name", "as store[0].name is"),
+        ({"store": [S3, SHARE, {**S3, "name": "b"}]}, "store[2].bucket", "two receipts"),
+        (
+            {"store": [S3, {**S3, "name": "b", "endpoint": "https://STORE.example:443/"}]},
+            "store[1].bucket",
+            "as store[0] does",
+        ),
+        (
+            {"store": [SHARE, {**SHARE, "name": "b", "path": "//srv/x/../footage/"}]},
+            "store[1].path",
+            "for one copy",
+        ),
+        ({"store": [TUS, {**TUS, "name": "b"}]}, "store[1].url", "the same place"),
         ({"store": [{"name": "x"}]}, "store[0].kind", 'add "s3", "tus" or "directory"'),
         ({"store": [{"kind": "ftp"}]}, "store[0].kind", 'write "s3", "tus" or "directory"'),
         ({"store": [{**S3, "endpoint": "store"}]}, "store[0].endpoint", "https://"),

@@ -4,14 +4,17 @@ Not in the models: pydantic would check them only where every key is right alrea
 is told everything that is wrong at once.
 """
 
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from dockd.config.problems import Located, Location
 from dockd.config.values import listen_address, time_of_day
 
 Document = Mapping[str, Any]
+Place = tuple[str | int | None, ...]
 
 
 def across_keys(document: Document) -> Iterator[Located]:
@@ -27,6 +30,50 @@ def _slots_are_distinct(document: Document) -> Iterator[Located]:
 
 def _stores_are_distinct(document: Document) -> Iterator[Located]:
     yield from _repeated(document, "store", key="name", right="give each store its own name")
+
+
+def _stores_are_apart(document: Document) -> Iterator[Located]:
+    """One place under two names would give two receipts for a single copy."""
+    first: dict[Place, int] = {}
+    for index, store in _tables(document.get("store")):
+        found = _place_of(store)
+        if found is None:
+            continue
+        key, place = found
+        if place in first:
+            yield Located(
+                location=("store", index, key),
+                reason=f"leads to the same place as store[{first[place]}] does: two receipts "
+                "would stand for one copy",
+                would_be_right="write another place, or remove one of the two",
+            )
+        first.setdefault(place, index)
+
+
+def _place_of(store: Document) -> tuple[str, Place] | None:
+    """Return where a store keeps footage, and the key that says so; None when it is malformed."""
+    match store:
+        case {"kind": "s3", "endpoint": str(endpoint), "bucket": str(bucket)}:
+            return "bucket", (*_address(endpoint), bucket)
+        case {"kind": "tus", "url": str(url)}:
+            return "url", _address(url)
+        case {"kind": "directory", "path": str(path)}:
+            # Two slashes at the start are one to Linux, and two to POSIX.
+            return "path", ("file", posixpath.normpath(f"/{path.lstrip('/')}"))
+        case _:
+            return None
+
+
+def _address(url: str) -> Place:
+    """Return host, port and path, whatever way they are written."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Said by the key's own check.
+        return (url,)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return (parts.hostname, port or default, parts.path.rstrip("/"))
 
 
 def _enough_stores(document: Document) -> Iterator[Located]:
@@ -156,6 +203,7 @@ def _tables(value: object) -> Iterator[tuple[int, Document]]:
 _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _slots_are_distinct,
     _stores_are_distinct,
+    _stores_are_apart,
     _enough_stores,
     _windows_are_distinct,
     _http_is_guarded,

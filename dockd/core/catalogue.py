@@ -173,6 +173,24 @@ _CLIPS: Final = (
         "{path} read back as {copy_sha256}, the camera's file is {camera_sha256}.",
     ),
     _found(
+        "hold-without-clip",
+        "warn",
+        "evidence",
+        sentence="A hold is known of which the restored ledger has no clip; the whole camera is "
+        "set aside.",
+        reason="There is a {hold} hold on {held} ({why}), which the ledger no longer knows.",
+        next_step="Dock the camera, see that its clip is held, then release the camera.",
+    ),
+    _found(
+        "holds-unreadable",
+        "fail",
+        "evidence",
+        sentence="The list of holds beside the ledger is damaged; the ledger's own holds stand.",
+        reason="holds.json is not what was written.",
+        next_step="If the ledger was restored as well, set aside again what was held since; "
+        "holds.json.damaged is what is left of the list.",
+    ),
+    _found(
         "spool-orphans",
         "warn",
         "operations",

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -67,6 +68,8 @@ def docking_id(when: datetime, *, random_bytes: bytes) -> str:
     return f"{when:%Y%m%dT%H%M%SZ}-{random_bytes[:4].hex()}"
 
 
+# Asked for every clip of a queue, of which thousands may come from one docking.
+@lru_cache(maxsize=256)
 def docked_at(docking: str) -> datetime:
     """Return when a docking began, by the station's clock, from its id; in UTC."""
     return datetime.strptime(docking.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -7,12 +7,12 @@ from typing import Final
 
 import dockd
 from dockd.config import Config
-from dockd.core import facts, naming
+from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
-from dockd.ports.journal import Journal, Level
+from dockd.ports.journal import Journal
 from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
@@ -21,14 +21,17 @@ from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.manifests import Manifests
+from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.remember import HoldMemory
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.notify import Notifier
+from dockd.station.spool.holds import SpoolHolds
 from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
@@ -57,7 +60,6 @@ class Station:
         self.spool = opened.spool
         self._opened = opened
         self._clock = clock
-        self._journal = journal
         self._notifier = notifier
         self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
@@ -96,6 +98,13 @@ class Station:
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
+        self.holds = HoldMemory(
+            ledger=self.ledger,
+            file=SpoolHolds(config.spool.path),
+            problems=self.problems,
+            clock=clock,
+        )
+        self.narrator = Narrator(ledger=self.ledger, journal=journal)
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -122,10 +131,8 @@ class Station:
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
-        for fact in committed:
-            if fact.kind not in _SAID_ELSEWHERE:
-                level: Level = "debug" if isinstance(fact, _QUIET) else "info"
-                self._journal.say(fact.kind, fact.sentence, level=level, **_shown(fact))
+        self.holds.heard(committed)
+        self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:
         await opening.write_checkpoints(
@@ -149,6 +156,7 @@ class Station:
         await opening.settle_epoch(
             self._opened, folder=self.config.spool.path, problems=self.problems
         )
+        await self.holds.settle()
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
         else:
@@ -169,6 +177,7 @@ class Station:
         """Run until told to stop; everything that is under way is parked."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pulse.run(), name="watchdog")
+            group.create_task(self.narrator.run(), name="narrator")
             await self.prepare()
             for name, work in self._duties().items():
                 group.create_task(self._enduring(name, work), name=name)
@@ -182,6 +191,7 @@ class Station:
         return {
             "known copies": self.known_copies.run,
             "manifests": self.manifests.run,
+            "holds": self.holds.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             **{
                 f"upload to {name}": upload.run
@@ -199,17 +209,13 @@ class Station:
 
     async def _keep_house(self) -> None:
         """Prove what a crash left before any camera is read: it may be what one would resume."""
-        await self._enduring("recovery", self._recover)
+        await self._enduring("recovery", self.housekeeping.begin)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._enduring("housekeeping", self.housekeeping.run))
             source = building.camera_source(self.config)
             if source is not None:
                 dock = self._dock(source)
                 group.create_task(self._enduring("dock", dock.run, slug="detection-failed"))
-
-    async def _recover(self) -> None:
-        await self.housekeeping.set_orphans_aside()
-        await self.housekeeping.recover()
 
     def _dock(self, source: CameraSource) -> Dock:
         offload = Offload(
@@ -254,17 +260,10 @@ class Station:
             await self._clock.sleep(_RATE_LOOK_S)
 
     async def close(self) -> None:
-        """Let go of the stores; the ledger is closed by whoever opened it."""
+        """Say what is left to say, and let go of the stores; the ledger stays open."""
+        await self.narrator.flush()
         for store in self.stores.values():
             await store.close()
-
-
-def _shown(fact: facts.Fact) -> dict[str, object]:
-    """Return a fact's fields for people: a raw path in a form that every terminal bears."""
-    shown: dict[str, object] = {**fact.fields()}
-    if isinstance(fact, facts.ClipSeen):
-        shown["path"] = naming.safe_path(fact.path)
-    return shown
 
 
 class Stopped(Exception):
@@ -292,18 +291,3 @@ def housekeeping_policy(config: Config) -> HousekeepingPolicy:
         keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
         partial_after_s=config.spool.partial_after_h * _HOUR_S,
     )
-
-
-# Problems are said by their board, with their words; parts would flood the journal.
-_SAID_ELSEWHERE: Final = frozenset({"problem-opened", "problem-closed"})
-_QUIET: Final = (
-    facts.PartSpooled,
-    facts.PartSending,
-    facts.PartStored,
-    facts.PartUnsent,
-    facts.UploadCreating,
-    facts.ObjectFinalizing,
-    facts.ObjectConfirming,
-    facts.TransferQueued,
-    facts.Checkpointed,
-)

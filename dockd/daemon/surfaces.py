@@ -49,7 +49,9 @@ class Surfaces:
             wellness=wellness,
         )
         app = build_app(
-            self._report, actions=Obey(ledger=station.ledger), version=dockd.__version__
+            self._report,
+            actions=Obey(ledger=station.ledger, holds=station.holds),
+            version=dockd.__version__,
         )
         self._server = HttpServer(
             app,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockd.core.clip import Clip, Place
-from dockd.core.facts import Fact, JsonValue, ReceiptAccepted
+from dockd.core.facts import Fact, JsonValue, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 
@@ -176,6 +176,9 @@ class Ledger(Protocol):
     ) -> Sequence[DockingRow]:
         """Return dockings in the order of their ids."""
 
+    async def docking(self, reference: str) -> DockingRow | None:
+        """Return one docking by its id."""
+
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
 
@@ -184,6 +187,9 @@ class Ledger(Protocol):
 
     async def set_aside(self) -> frozenset[str]:
         """Return every camera and docking that a person has set aside, by its bare name."""
+
+    async def holds(self) -> Sequence[SetAside]:
+        """Return every hold on a camera or a docking, as it was made."""
 
     async def problems(self) -> Sequence[Problem]:
         """Return the open problems of the record."""

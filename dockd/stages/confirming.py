@@ -18,6 +18,13 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import obtained
 
 _AT_ONCE: Final = 8
+REACHING: Final = (
+    "store-unreachable",
+    "store-busy",
+    "store-refused-credentials",
+    "store-bucket-missing",
+)
+"""The problems of a store that any answer to a question about a clip disproves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,8 @@ class Confirming:
             subject = f"store {store.name}" if error.slug.startswith("store-") else "spool"
             await self._problems.open(error.slug, subject=subject, reason=error.reason)
             return None
+        # It answered: what is said of its being out of reach is no longer true.
+        await self._problems.clear_all(REACHING, subject=f"store {store.name}")
         if proven.judgement.outcome != "receipt":
             await self._lost(store, clip, "the store now holds other content in its place")
             return None

@@ -7,7 +7,15 @@ from typing import Final
 
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, Clip
-from dockd.errors import DigestMismatch, DockdError, NotFound
+from dockd.errors import (
+    DigestMismatch,
+    DockdError,
+    FsyncFailed,
+    NotFound,
+    SpoolChanged,
+    SpoolFull,
+    SpoolReadOnly,
+)
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -19,6 +27,8 @@ _PURGED_AT_ONCE: Final = 64
 _NOTICED_AT_MOST: Final = 10_000
 # Room is short a little above the reserve already, so that no camera has to wait for it.
 _COMFORT: Final = 1.1
+# What a later round that goes well disproves. A full spool has a rule of its own.
+_PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +73,45 @@ class Housekeeping:
             self._keep_partials,
             self._make_room,
             self._checkpoint_when_due,
+            self._say_whether_full,
         )
 
     async def run(self) -> None:
         """Look round from time to time until cancelled."""
         while True:
-            for duty in (
-                self.recover,
-                self._keep_partials,
-                self._make_room,
-                self._checkpoint_when_due,
-            ):
+            troubles: set[str] = set()
+            for duty in self._duties:
                 try:
                     await duty()
                 except DockdError as error:
+                    troubles.add(error.slug)
                     await self._problems.open(error.slug, subject="spool", reason=error.reason)
+            # Whoever found it, also in a run before this one: a round without it is its end.
+            passed = [slug for slug in _PASSING if slug not in troubles]
+            await self._problems.clear_all(passed, subject="spool")
             await self._clock.sleep(self.policy.every_s)
+
+    async def begin(self) -> None:
+        """Settle what is in the spool before any camera is read: it may be what one would resume.
+
+        A spool that is not the ledger's, or fails, is a problem to report and not the daemon's end.
+        """
+        try:
+            await self.set_orphans_aside()
+            await self.recover()
+        except DockdError as error:
+            await self._problems.open(error.slug, subject="spool", reason=error.reason)
+
+    async def _say_whether_full(self) -> None:
+        """Keep the word on room true, also when no camera is there that waits for some."""
+        space = await in_thread(self._spool.space)
+        if not space.accepting:
+            reason = (
+                f"{space.free_bytes} bytes are free and {space.reserve_bytes} are kept in reserve"
+            )
+            await self._problems.open(SpoolFull.slug, subject="spool", reason=reason)
+        elif space.free_bytes >= space.reserve_bytes * _COMFORT:
+            await self._problems.clear(SpoolFull.slug, subject="spool")
 
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.
@@ -161,8 +194,9 @@ class Housekeeping:
     async def _checkpoint_when_due(self) -> None:
         now_s = self._clock.monotonic_s()
         if now_s - self._checkpointed_s >= self.policy.checkpoint_every_s:
-            self._checkpointed_s = now_s
+            # One that fails is due again with the next round.
             await self._checkpoint()
+            self._checkpointed_s = now_s
 
     def _older_than(self, clips: Sequence[Clip], age_s: float) -> Sequence[Clip]:
         """Return the clips first noticed more than ``age_s`` of uptime ago."""

@@ -10,19 +10,20 @@ from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.transfer import State
 from dockd.errors import NotFound, Refused, RequestInvalid
-from dockd.ports.ledger import ClipFilter, DockingRow, Ledger
+from dockd.ports.ledger import ClipFilter, Ledger
 from dockd.ports.station import Order
+from dockd.stages.remember import HoldMemory
 
 _CLIPS_AT_ONCE = 500
-_IDS_THAT_SHARE_ALL_BUT_THE_LAST_DIGIT = 16
 
 
 class Obey:
     """Implements `ports.station.StationActions` on the ledger."""
 
-    def __init__(self, *, ledger: Ledger) -> None:
-        """Record orders in ``ledger``; whoever listens to it acts on them."""
+    def __init__(self, *, ledger: Ledger, holds: HoldMemory) -> None:
+        """Record orders in ``ledger`` through ``holds``; whoever listens to it acts on them."""
         self._ledger = ledger
+        self._holds = holds
 
     async def carry_out(self, order: Order) -> None:
         """Record what a person ordered; durable on return.
@@ -36,7 +37,7 @@ class Obey:
             raise RequestInvalid("an order needs a why: it goes on record with who gave it")
         if order.kind == "clips":
             clip = await self._ledger.find(order.reference)
-            await self._ledger.record(*await self._about_clip(order, clip))
+            await self._holds.record(*await self._about_clip(order, clip))
             return
         subject, clips_of = await self._whole(order)
         if order.verb == "retry":
@@ -85,27 +86,21 @@ class Obey:
 
     async def _whole(self, order: Order) -> tuple[str, ClipFilter]:
         """Return the subject of a whole docking or camera, and the filter of its clips."""
+        # A restored ledger may have been given back a hold on something that it does not know.
+        known = order.reference in await self._ledger.set_aside()
         if order.kind == "cameras":
-            if not await self._ledger.dockings(camera=order.reference, limit=1):
+            if not known and not await self._ledger.dockings(camera=order.reference, limit=1):
                 raise NotFound(f"no camera {order.reference!r} was ever docked here")
             return f"camera {order.reference}", ClipFilter(camera=order.reference)
-        await self._docking(order.reference)
+        if not known and await self._ledger.docking(order.reference) is None:
+            raise NotFound(f"there was no docking {order.reference!r} here")
         return f"docking {order.reference}", ClipFilter(docking=order.reference)
-
-    async def _docking(self, reference: str) -> DockingRow:
-        rows = await self._ledger.dockings(
-            after=reference[:-1], limit=_IDS_THAT_SHARE_ALL_BUT_THE_LAST_DIGIT
-        )
-        for row in rows:
-            if row.docking == reference:
-                return row
-        raise NotFound(f"there was no docking {reference!r} here")
 
     async def _set_aside_or_free(self, order: Order, subject: str) -> None:
         if order.verb == "release" and order.reference not in await self._ledger.set_aside():
             raise Refused(f"{subject} is not set aside")
         kind = facts.SetAside if order.verb == "hold" else facts.SetFree
-        await self._ledger.record(
+        await self._holds.record(
             kind(subject=subject, hold=order.hold, why=order.why, actor=order.actor)
         )
 
@@ -122,7 +117,7 @@ class Obey:
             found = await self._ledger.clips(wanted)
             for clip in found:
                 if clip.trouble is not None or "error" in clip.holds:
-                    await self._ledger.record(*await self._retried(order, clip))
+                    await self._holds.record(*await self._retried(order, clip))
             if len(found) < _CLIPS_AT_ONCE:
                 return
             after = found[-1].number

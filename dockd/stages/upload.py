@@ -16,7 +16,7 @@ from dockd.errors import DockdError, PermanentError, TransientError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
-from dockd.stages.confirming import Confirming
+from dockd.stages.confirming import REACHING, Confirming
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 
@@ -32,7 +32,6 @@ _CLIP_TROUBLE: Final = (
     "transfer-stuck",
     "spool-changed",
 )
-_REACHING: Final = ("store-unreachable", "store-busy", *_STATION_TROUBLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +68,7 @@ class Upload:
         self.policy = policy
         self._wake = asyncio.Event()
         self._under_way: set[int] = set()
+        self._ledger_troubles: set[str] = set()
         self._attempts: dict[int, int] = {}
         self._not_before_s: dict[int, float] = {}
         self._probed_at_s: float | None = None
@@ -131,6 +131,7 @@ class Upload:
             await self._attempt(clip)
         except DockdError as error:
             # The ledger itself could not take what happened: it is found out again next time.
+            self._ledger_troubles.add(error.slug)
             await self._problems.open(error.slug, subject="ledger", reason=error.reason)
             self._delay(clip)
         except Exception as error:  # noqa: BLE001 - one clip's mistake must not stop the others
@@ -150,12 +151,14 @@ class Upload:
         else:
             self._attempts.pop(clip.number, None)
             self._not_before_s.pop(clip.number, None)
-            await self._problems.clear_all(_REACHING, subject=self._subject)
+            await self._problems.clear_all(REACHING, subject=self._subject)
             await self._problems.clear_all(_CLIP_TROUBLE, subject=f"clip {clip.id}")
+            await self._problems.clear_all(self._ledger_troubles, subject="ledger")
+            self._ledger_troubles = set()
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""
-        subject = self._subject if error.slug in _REACHING else f"clip {clip.id}"
+        subject = self._subject if error.slug in REACHING else f"clip {clip.id}"
         await self._problems.open(error.slug, subject=subject, reason=error.reason)
         self._delay(clip, retry_after_s=error.retry_after_s)
 
@@ -215,7 +218,7 @@ class Upload:
         self._probe_failures = 0
         self._probed_at_s = now_s
         self._probe_at_s = now_s + self.policy.probe_every_s
-        await self._problems.clear_all(_REACHING, subject=self._subject)
+        await self._problems.clear_all(REACHING, subject=self._subject)
         await self._ledger.record(
             facts.StoreProbed(store=self._store.name, strength=probe.strength, detail=probe.detail)
         )

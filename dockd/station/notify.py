@@ -2,8 +2,12 @@
 
 import os
 import socket
+from typing import Final
 
 from dockd.ports.clock import Clock
+
+# For what is said once and must arrive: a turn in the service's life.
+_TURN_PATIENCE_S: Final = 1.0
 
 
 class Notifier:
@@ -30,12 +34,13 @@ class Notifier:
     def status(self, sentence: str) -> None:
         """Show `sentence` in ``systemctl status``; the same one again is not sent."""
         if sentence != self._status:
-            self._status = sentence
-            self._send(f"STATUS={sentence.replace(chr(10), ' ')}")
+            shown = sentence.replace("\n", " ")
+            # What found no room in the manager's queue is said again with the next look.
+            self._status = sentence if self._send(f"STATUS={shown}", patience_s=0) else ""
 
     def feed_watchdog(self) -> None:
         """Say that the loop still turns."""
-        self._send("WATCHDOG=1")
+        self._send("WATCHDOG=1", patience_s=0)
 
     def reloading(self) -> None:
         """Say that a reload began; `ready` ends it."""
@@ -45,12 +50,17 @@ class Notifier:
         """Say that the station is going down in good order."""
         self._send("STOPPING=1")
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, *, patience_s: float = _TURN_PATIENCE_S) -> bool:
+        """Send a message; return whether the manager has it now or there is none."""
         if not self._address:
-            return
+            return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                # A manager that does not empty its queue (ten messages by default) would
+                # otherwise hold up the loop, and with it the station, for good.
+                sender.settimeout(patience_s)
                 sender.sendto(message.encode(), self._address)
         except OSError:
             # A manager that does not listen must not stop the station.
-            return
+            return False
+        return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
-from tests.bench import offload
+from tests.bench import arrival, idle, journey, memory, offload, resent, upload
 from tests.bench.bench import Bench
 from tests.bench.machine import describe
 from tests.bench.measuring import Failed
@@ -21,6 +21,11 @@ _RUNS: Final = 5
 
 _BENCHMARKS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "offload": offload.measure,
+    "upload": lambda bench: [*upload.measure(bench), *resent.measure(bench)],
+    "journey": journey.measure,
+    "memory": memory.measure,
+    "idle": idle.measure,
+    "arrival": arrival.measure,
 }
 
 

@@ -94,6 +94,11 @@ class Daemon:
             raise Failed(f"the daemon did not say {sentence!r} {times} times:\n{tail(self._log)}")
         return found[times - 1]
 
+    def count(self, sentence: str) -> int:
+        """Return how often a sentence was said so far."""
+        with self._news:
+            return len(self._moments(sentence))
+
     def _moments(self, sentence: str) -> list[Cost]:
         return [Cost(wall_s=at, cpu_s=cpu) for at, cpu, line in self._said if sentence in line]
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     happened: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
+            for name, value in _properties(report):
                 if name == FIRED:
                     fired.update(value)
                 elif name == HAPPENED:
@@ -52,3 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for kind in sorted(FACTS):
         before, after = fired[f"{kind} kill-before"], fired[f"{kind} kill"]
         terminalreporter.write_line(f"{kind:<20} {before:>13} {after:>6} {happened[kind]:>8}")
+
+
+def _properties(report: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+    """Return what a test recorded; its report of the call has it, and so has that of its end."""
+    return report.user_properties if getattr(report, "when", None) == "call" else []

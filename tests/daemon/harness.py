@@ -87,6 +87,8 @@ class StationProcess:
         self.fault_log = world.folder / "faults.log"
         self.faults = list(faults)
         self.fired: list[str] = []
+        # A command that runs it, such as one that takes privileges away first.
+        self.under: list[str] = []
         self.events: list[Happened] = []
         self.notified: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +117,7 @@ class StationProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
+                [*self.under, sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -150,6 +152,11 @@ class StationProcess:
         """Whether this run of it said that it is ready."""
         self._hear()
         return "READY=1" in self.notified
+
+    def heard(self, word: str) -> int:
+        """Return how often this run of it said a word to its service manager."""
+        self._hear()
+        return self.notified.count(word)
 
     def _hear(self) -> None:
         while self._manager is not None:
@@ -215,6 +222,7 @@ class StationProcess:
         deadline_s = time.monotonic() + PATIENCE_S
         while True:
             self.world.look()
+            self._hear()
             self._follow()
             if condition():
                 return

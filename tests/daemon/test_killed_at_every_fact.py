@@ -12,7 +12,6 @@ import pytest
 
 from dockd.core.facts import FACTS
 from dockd.station.ledger import fault_points
-from tests.daemon import scenarios
 from tests.daemon.conftest import FIRED, HAPPENED
 from tests.daemon.harness import StationProcess, station
 from tests.daemon.rooms import Bucket, Room, Share
@@ -71,11 +70,11 @@ def test_every_fact_has_a_scenario() -> None:
     assert set(fault_points()) == set(FACTS) == set(LEADS_TO) | set(JOURNEY_FACTS)
 
 
-def test_an_ordinary_day_is_what_it_is_said_to_be(
-    tmp_path: Path, record_property: Record
-) -> None:
+def test_an_ordinary_day_is_what_it_is_said_to_be(tmp_path: Path, record_property: Record) -> None:
     """The table of how often each fact happens on an ordinary day is true."""
-    lived = _live_through(tmp_path, JOURNEY, room=Share(tmp_path), faults=[], record=record_property)
+    lived = _live_through(
+        tmp_path, JOURNEY, room=Share(tmp_path), faults=[], record=record_property
+    )
     assert dict(lived.facts()) == dict(JOURNEY_FACTS)
 
 
@@ -126,15 +125,3 @@ def test_killed_with_a_real_store(
         tmp_path, _scenario_of(kind), room=bucket, faults=faults, record=record_property
     )
     assert lived.fired == faults
-
-
-def test_no_scenario_is_left_over() -> None:
-    """Every scenario that was written is used."""
-    used = {scenario.run for scenario in (*LEADS_TO.values(), JOURNEY, NEVER_CAME_BACK)}
-    written = {
-        value
-        for name, value in vars(scenarios).items()
-        if getattr(value, "__annotations__", {}).keys() == {"station", "world", "share", "return"}
-        and not name.startswith("_")
-    }
-    assert written <= used | {scenarios.offloaded_and_away}

@@ -10,7 +10,12 @@ from dockd.core.facts import HoldKind
 from dockd.errors import NotFound, Refused, RequestInvalid
 from dockd.ports.station import Order, StationActions, SubjectKind, Verb
 from dockd.stages.obey import Obey
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.remember import HoldMemory
 from dockd.station.ledger import SqliteLedger
+from dockd.station.spool.holds import SpoolHolds
+from tests.fakes.lines import Lines
+from tests.fakes.still_clock import StillClock
 from tests.station import ledger_parts as parts
 
 
@@ -28,6 +33,17 @@ def order(
     return Order(verb=verb, kind=kind, reference=reference, why="because", hold=hold, actor="alice")
 
 
+async def obeying(ledger: SqliteLedger) -> Obey:
+    """Return who obeys on ``ledger``, with a file of holds beside it."""
+    clock = StillClock()
+    problems = ProblemBoard(ledger=ledger, journal=Lines(), clock=clock)
+    file = SpoolHolds(ledger._path.parent)
+    holds = HoldMemory(ledger=ledger, file=file, problems=problems, clock=clock)
+    ledger.on_commit(holds.heard)
+    await holds.settle()
+    return Obey(ledger=ledger, holds=holds)
+
+
 async def one_clip(ledger: SqliteLedger) -> str:
     """Put a proven clip into the ledger and return its id."""
     await ledger.set_policy(required=1, stores=frozenset({parts.STORE}))
@@ -38,7 +54,7 @@ async def one_clip(ledger: SqliteLedger) -> str:
 @pytest.mark.asyncio
 async def test_a_hold_of_one_kind_is_not_lifted_by_the_other(ledger: SqliteLedger) -> None:
     """Releasing an error hold leaves a legal one, and the other way round."""
-    obey: StationActions = Obey(ledger=ledger)
+    obey: StationActions = await obeying(ledger)
     clip = await one_clip(ledger)
     await obey.carry_out(order("hold", clip, hold="legal"))
     await obey.carry_out(order("hold", clip, hold="error"))
@@ -63,13 +79,13 @@ async def test_a_retry_lets_a_refused_clip_go_again(ledger: SqliteLedger) -> Non
         facts.ClipHeld(clip=1, hold="error", why="y", actor="dockd"),
         facts.ClipHeld(clip=1, hold="legal", why="y", actor="bob"),
     )
-    await Obey(ledger=ledger).carry_out(order("retry", clip))
+    await (await obeying(ledger)).carry_out(order("retry", clip))
     after = await ledger.clip(1)
     assert (after.trouble, after.holds) == (None, ("legal",))
     transfer = await ledger.transfer(1, store=parts.STORE)
     assert transfer is not None
     assert transfer.state == "queued"
-    await Obey(ledger=ledger).carry_out(order("release", clip, hold="legal"))
+    await (await obeying(ledger)).carry_out(order("release", clip, hold="legal"))
     assert [found.number for found in await ledger.awaiting(parts.STORE, limit=9)] == [1]
 
 
@@ -83,11 +99,11 @@ async def test_a_released_clip_goes_again_as_well(ledger: SqliteLedger) -> None:
         facts.ClipHeld(clip=1, hold="error", why="y", actor="dockd"),
         facts.ClipHeld(clip=1, hold="legal", why="y", actor="bob"),
     )
-    await Obey(ledger=ledger).carry_out(order("release", clip, hold="legal"))
+    await (await obeying(ledger)).carry_out(order("release", clip, hold="legal"))
     refused = await ledger.transfer(1, store=parts.STORE)
     assert refused is not None
     assert refused.state == "refused"
-    await Obey(ledger=ledger).carry_out(order("release", clip, hold="error"))
+    await (await obeying(ledger)).carry_out(order("release", clip, hold="error"))
     assert [found.number for found in await ledger.awaiting(parts.STORE, limit=9)] == [1]
 
 
@@ -100,7 +116,7 @@ async def test_a_whole_camera_or_docking_is_set_aside(
 ) -> None:
     """A camera or a docking is set aside until it is released; what is not, cannot be."""
     await one_clip(ledger)
-    obey = Obey(ledger=ledger)
+    obey = await obeying(ledger)
     with pytest.raises(Refused, match="not set aside"):
         await obey.carry_out(order("release", reference, kind=kind))
     await obey.carry_out(order("hold", reference, kind=kind, hold="legal"))
@@ -115,7 +131,7 @@ async def test_a_retry_of_a_camera_is_one_of_its_clips_in_trouble(ledger: Sqlite
     await ledger.record(parts.docked(), parts.seen(1), parts.seen(2))
     trouble = facts.ClipTroubled(clip=2, slug="x", reason="y", owner="store", next_step="z")
     await ledger.record(trouble)
-    await Obey(ledger=ledger).carry_out(order("retry", parts.CAMERA, kind="cameras"))
+    await (await obeying(ledger)).carry_out(order("retry", parts.CAMERA, kind="cameras"))
     assert (await ledger.clip(2)).trouble is None
     assert "clip-retried" not in [event.kind for event in await ledger.history(1)]
     assert "clip-retried" in [event.kind for event in await ledger.history(2)]
@@ -128,7 +144,9 @@ async def test_what_does_not_exist_is_not_found(ledger: SqliteLedger, kind: Subj
     await one_clip(ledger)
     before = (await ledger.head()).sequence
     with pytest.raises(NotFound):
-        await Obey(ledger=ledger).carry_out(order("hold", "20261123T020000Z-00000002", kind=kind))
+        await (await obeying(ledger)).carry_out(
+            order("hold", "20261123T020000Z-00000002", kind=kind)
+        )
     assert (await ledger.head()).sequence == before
 
 
@@ -138,4 +156,4 @@ async def test_an_order_says_why(ledger: SqliteLedger) -> None:
     clip = await one_clip(ledger)
     silent = Order(verb="hold", kind="clips", reference=clip, why=" ", hold="error", actor="a")
     with pytest.raises(RequestInvalid):
-        await Obey(ledger=ledger).carry_out(silent)
+        await (await obeying(ledger)).carry_out(silent)

@@ -13,12 +13,14 @@ from dockd.ports.camera import Sighting
 from dockd.stages.board import SlotBoard
 from dockd.stages.obey import Obey
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.remember import HoldMemory
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness, WellnessPolicy
 from dockd.station.http import HttpServer, TcpSettings, build_app
 from dockd.station.ledger import SqliteLedger, open_ledger
 from dockd.station.spool.directory import DirectorySpool
+from dockd.station.spool.holds import SpoolHolds
 from tests.fakes.still_clock import StillClock
 from tests.station.ledger_parts import CAMERA, DOCKING, STORE, HandClock
 
@@ -90,11 +92,14 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
             stores=frozenset({STORE}), wiping=True, power_driver="none", budget_w=90.0,
         ),
     )  # fmt: skip
+    holds = HoldMemory(ledger=ledger, file=SpoolHolds(folder), problems=problems, clock=clock)
+    await holds.settle()
+    ledger.on_commit(holds.heard)
     ledger.on_commit(uplink.heard)
     ledger.on_commit(report.heard)
     socket = folder / "api.sock"
     server = HttpServer(
-        build_app(report, actions=Obey(ledger=ledger), version="0.1.0"),
+        build_app(report, actions=Obey(ledger=ledger, holds=holds), version="0.1.0"),
         clock=clock,
         tcp=TcpSettings(host="127.0.0.1", port=0, **tcp),
         unix=socket,

@@ -43,6 +43,20 @@ def test_the_manager_hears_every_turn_of_the_service(manager: socket.socket) -> 
     ]
 
 
+def test_a_manager_that_does_not_listen_holds_nothing_up(manager: socket.socket) -> None:
+    """A full queue costs a watchdog's beat or a status line, never the loop; later it is said."""
+    notifier = Notifier(clock=StillClock())
+    for _ in range(1000):
+        notifier.feed_watchdog()
+    notifier.status("8 slots")
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            assert manager.recv(4096) == b"WATCHDOG=1"
+    notifier.status("8 slots")
+    assert manager.recv(4096) == b"STATUS=8 slots"
+
+
 def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """An address that begins with @ is an abstract one."""
     name = f"dockd-test-{os.getpid()}"

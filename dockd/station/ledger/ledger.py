@@ -13,7 +13,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.custody import Checkpoint, Standing
-from dockd.core.facts import Fact, ReceiptAccepted
+from dockd.core.facts import Fact, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import SpoolReadOnly
@@ -226,6 +226,10 @@ class SqliteLedger:
         """Return dockings in the order of their ids."""
         return await self._read(reading.dockings, camera, after, limit)
 
+    async def docking(self, reference: str) -> DockingRow | None:
+        """Return one docking by its id."""
+        return await self._read(reading.docking, reference)
+
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
         return await self._read(reading.open_dockings)
@@ -237,6 +241,10 @@ class SqliteLedger:
     async def set_aside(self) -> frozenset[str]:
         """Return every camera and docking that a person has set aside, by its bare name."""
         return await self._read(reading.set_aside)
+
+    async def holds(self) -> Sequence[SetAside]:
+        """Return every hold on a camera or a docking, as it was made."""
+        return await self._read(reading.holds)
 
     async def problems(self) -> Sequence[Problem]:
         """Return the open problems of the record."""

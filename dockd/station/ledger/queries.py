@@ -92,6 +92,7 @@ HOT_QUERIES: Final[dict[str, str]] = {
         ORDER BY docking LIMIT :limit
         """,
     "set aside": "SELECT DISTINCT subject FROM holds WHERE subject > ''",
+    "holds": "SELECT subject, hold, why, actor FROM holds WHERE subject > ''",
     "problems": "SELECT * FROM problems WHERE opened_sequence > 0 ORDER BY opened_sequence",
     "tallies": "SELECT place, known, clips, size_bytes FROM tallies WHERE scope = :scope",
     "originals": "SELECT clips FROM originals WHERE scope = :scope",

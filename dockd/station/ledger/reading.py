@@ -6,7 +6,7 @@ from typing import Final
 
 from dockd.core.clip import Clip, Place
 from dockd.core.custody import Checkpoint, Link, Standing, compare, genesis
-from dockd.core.facts import ReceiptAccepted
+from dockd.core.facts import ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
@@ -223,6 +223,12 @@ def dockings(
     return [rows.docking_from(row) for row in _all(connection, query, **values)]
 
 
+def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None:
+    """Return one docking, or None."""
+    row = _one(connection, "docking", docking=reference)
+    return rows.docking_from(row) if row else None
+
+
 def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
     """Return the dockings without an end."""
     return [rows.docking_from(row) for row in _all(connection, "open dockings")]
@@ -237,6 +243,14 @@ def set_aside(connection: sqlite3.Connection) -> frozenset[str]:
     """Return every camera and docking that a person has set aside, by its bare name."""
     subjects = (row["subject"] for row in _all(connection, "set aside"))
     return frozenset(subject.partition(" ")[2] for subject in subjects)
+
+
+def holds(connection: sqlite3.Connection) -> list[SetAside]:
+    """Return every hold on a camera or a docking."""
+    return [
+        SetAside(subject=row["subject"], hold=row["hold"], why=row["why"], actor=row["actor"])
+        for row in _all(connection, "holds")
+    ]
 
 
 def problems(connection: sqlite3.Connection) -> list[Problem]:

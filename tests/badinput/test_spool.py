@@ -1,0 +1,126 @@
+"""A spool that is full, turns read-only or is another one, and a ledger from yesterday."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.badinput.scene import Kept, Scene, says_what_to_do, scene
+from tests.daemon.harness import Settings
+from tests.daemon.rooms import Share
+from tests.daemon.scenarios import cleared, object_lost, offloaded_and_away, restored
+from tests.daemon.world import BIG, MIB, SMALL
+from tests.station.spool_parts import mounted
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+def _reported(at: Scene, slug: str) -> None:
+    """Fail unless the record has the problem with all that a person needs, and its end."""
+    (opened, *_) = at.station.all("problem-opened", slug=slug)
+    says_what_to_do({**opened.fields, "next": opened.fields["next_step"]})
+
+
+def test_a_full_spool_says_so_and_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    """No new clip is accepted, the camera keeps everything, and with room all is stored."""
+    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
+        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
+            at.world.spool = mount / "spool"
+            at.station.configure(Kept(reserve="8 MiB"))
+            (mount / "filling").write_bytes(bytes(44 * MIB))
+            at.station.start()
+            serial = at.world.film({BIG: 20 * MIB})
+            at.world.dock(serial, "A1")
+            at.troubled("spool-full", about="spool")
+            says_what_to_do(at.clip(serial, BIG.encode()))
+            assert at.world.file(serial, BIG).exists()
+            at.world.check()
+            (mount / "filling").unlink()
+            at.settled("spool-full")
+            cleared(at.station, at.world, serial)
+            at.station.stop()
+            at.world.check_finished()
+
+
+def test_a_camera_pulled_from_a_full_spool_leaves_no_problem_of_its_own(tmp_path: Path) -> None:
+    """A spool that has room again is no problem, also when the camera that met it has left."""
+    with mounted("-t", "tmpfs", "-o", "size=64m", "tmpfs", at=tmp_path / "mnt") as mount:
+        with scene(tmp_path, settings=Kept(reserve="8 MiB")) as at:
+            at.world.spool = mount / "spool"
+            at.station.configure(Kept(reserve="8 MiB"))
+            (mount / "filling").write_bytes(bytes(44 * MIB))
+            at.station.start()
+            serial = at.world.film({BIG: 20 * MIB})
+            at.world.dock(serial, "A1")
+            at.troubled("spool-full", about="spool")
+            at.world.yank(serial)
+            at.station.happened("undocked")
+            (mount / "filling").unlink()
+            at.settled("spool-full")
+            at.station.stop()
+
+
+def test_a_spool_that_turns_read_only_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    """The station lives on and says it; once the spool takes writes again, all is stored."""
+    with mounted("-t", "tmpfs", "-o", "size=256m", "tmpfs", at=tmp_path / "mnt") as mount:
+        with scene(tmp_path) as at:
+            at.world.spool = mount / "spool"
+            at.station.configure(Settings())
+            at.station.start()
+            subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
+            serial = at.world.film({BIG: 2 * MIB, SMALL: 1000})
+            at.world.dock(serial, "A1")
+            at.troubled("spool-read-only")
+            assert at.world.file(serial, BIG).exists()
+            at.world.check()
+            subprocess.run(["mount", "-o", "remount,rw", str(mount)], check=True)
+            cleared(at.station, at.world, serial)
+            at.settled("spool-read-only")
+            at.station.stop()
+            at.world.check_finished()
+
+
+@pytest.mark.parametrize("damage", ["another", "none"])
+def test_a_spool_that_is_another_one_stops_taking_and_wiping(tmp_path: Path, damage: str) -> None:
+    """While the spool is not the ledger's, nothing is taken and no camera cleared."""
+    share = Share(tmp_path)
+    with scene(tmp_path, room=share) as at:
+        serial = offloaded_and_away(at.station, at.world, share)
+        identity = at.world.spool / "spool.json"
+        ours = identity.read_bytes()
+        if damage == "none":
+            identity.unlink()
+        else:
+            identity.write_text('{"spool_id":"0000"}')
+        share.come_back()
+        at.world.dock(serial, "A1")
+        other = at.world.film({SMALL: 1000})
+        at.world.dock(other, "B2")
+        at.troubled("spool-changed")
+        assert at.world.file(serial, SMALL).exists()
+        assert at.world.file(other, SMALL).exists()
+        identity.write_bytes(ours)
+        cleared(at.station, at.world, serial)
+        cleared(at.station, at.world, other)
+        at.settled("spool-changed")
+        at.station.stop()
+        at.world.check_finished()
+
+
+def test_a_ledger_from_yesterday_is_noticed_and_nothing_is_lost(tmp_path: Path) -> None:
+    """A restored ledger begins a new epoch, says so, and every clip is still stored once."""
+    share = Share(tmp_path)
+    with scene(tmp_path, room=share) as at:
+        restored(at.station, at.world, share)
+        _reported(at, "ledger-restored")
+        at.world.check_finished()
+
+
+def test_an_object_that_vanished_after_its_receipt_is_sent_again(tmp_path: Path) -> None:
+    """A store that lost what it gave a receipt for is named, and has it again before the wipe."""
+    share = Share(tmp_path)
+    with scene(tmp_path, room=share) as at:
+        object_lost(at.station, at.world, share)
+        _reported(at, "store-lost-object")
+        assert at.station.all("problem-closed", slug="store-lost-object")
+        at.world.check_finished()
