@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming, redock
@@ -16,7 +15,6 @@ from dockd.errors import (
     DigestMismatch,
     DockdError,
     FsyncFailed,
-    NameUnsupported,
     SpoolFull,
 )
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
@@ -30,8 +28,6 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
-
-_REFUSALS: Final = (NameUnsupported.slug, ClipUnreadable.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +128,15 @@ class Offload:
         return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
 
     async def _name_refused(self, stay: Stay, listing: Listing) -> None:
-        """Say what on the camera cannot be footage: one problem a camera, however many names."""
-        subject = f"camera {stay.camera.serial}"
-        for slug in _REFUSALS:
-            refused = [name for name in listing.refused if name.slug == slug]
-            if not refused:
-                await self._problems.clear(slug, subject=subject)
-                continue
-            others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-            name = naming.safe_path(refused[0].path)
-            reason = f"{name}: {refused[0].reason}{others}"
-            await self._problems.open(slug, subject=subject, reason=reason)
+        """Name what cannot be footage, and forget what was named and is there no longer."""
+        about = f"camera {stay.camera.serial} file "
+        refused = {about + naming.safe_path(name.path): name for name in listing.refused}
+        for problem in self._problems.current():
+            name = refused.get(problem.subject)
+            if problem.subject.startswith(about) and (name is None or name.slug != problem.slug):
+                await self._problems.clear(problem.slug, subject=problem.subject)
+        for subject, name in refused.items():
+            await self._problems.open(name.slug, subject=subject, reason=name.reason)
 
     def _as_facts(self, stay: Stay, decision: redock.Decision) -> Sequence[facts.ClipFact]:
         """Return how one decision about one file is recorded."""
