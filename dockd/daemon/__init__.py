@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sys
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -62,7 +60,7 @@ async def _run(
     journal: Journal,
     faults: Faults | None,
 ) -> None:
-    signals = Signals()
+    signals = Signals(stop_within_s=_STOP_WITHIN_S)
     notifier = Notifier(clock=clock)
     opened = await opening.open_station(config, clock=clock, journal=journal, faults=faults)
     station = Station(config, opened=opened, clock=clock, journal=journal, notifier=notifier)
@@ -71,7 +69,6 @@ async def _run(
         surfaces.bind()
         await surfaces.recall()
         async with asyncio.TaskGroup() as group:
-            group.create_task(_stop_in_time(signals), name="stop in time")
             group.create_task(surfaces.run(), name="http")
             group.create_task(
                 reload_on_request(
@@ -89,23 +86,8 @@ async def _run(
         # A disk that takes no more writes must not turn a good end into a bad one.
         with suppress(DockdError):
             await opened.ledger.record(facts.StationStopped(reason="it was told to"))
+            # A ledger restored from after this moment is not behind it; one from before is.
+            await opened.ledger.write_checkpoint(config.spool.path)
     finally:
         await station.close()
         opened.ledger.close()
-
-
-async def _stop_in_time(signals: Signals) -> None:
-    """End the process soon after a stop was asked for, whatever still hangs in the kernel.
-
-    A thread that reads from a dead device cannot be joined; all it could lose is a copy that is
-    made again.
-    """
-    await signals.stop.wait()
-    timer = threading.Timer(_STOP_WITHIN_S, _give_up)
-    timer.daemon = True
-    timer.start()
-
-
-def _give_up() -> None:
-    sys.stderr.flush()
-    os._exit(0)

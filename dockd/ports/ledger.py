@@ -172,6 +172,9 @@ class Ledger(Protocol):
         Those that are held, or that this store refused, are left out.
         """
 
+    async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return clips that no known copy is left of, by their numbers."""
+
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
 

@@ -29,6 +29,7 @@ _GAINS: Final = (
     facts.ClipMerged,
     facts.ClipRetried,
 )
+_AT_ONCE: Final = 256
 _GONE_REASON: Final = "it left its camera without dockd, and no store has proven a copy yet"
 _ABOUT_A_COPY: Final = (
     "no-known-copy",
@@ -66,7 +67,13 @@ class KnownCopies:
         return any(problem.subject.startswith("clip ") for problem in self._problems.current())
 
     async def run(self) -> None:
-        """Look at one noted clip after another until cancelled."""
+        """Look at what has no copy now, then at one noted clip after another until cancelled."""
+        after = 0
+        # The daemon may have been killed between the loss and the word of it.
+        while lost := await self._ledger.without_copy(after=after, limit=_AT_ONCE):
+            for clip in lost:
+                await self._missing(clip)
+            after = lost[-1].number
         while True:
             number = await self._changed.get()
             try:

@@ -16,7 +16,6 @@ from dockd.errors import (
     DigestMismatch,
     DockdError,
     FsyncFailed,
-    NameUnsupported,
     SpoolFull,
 )
 from dockd.ports.camera import FoundFile, Listing, ReadPacer
@@ -31,7 +30,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
-_REFUSALS: Final = (NameUnsupported.slug, ClipUnreadable.slug)
+_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +128,22 @@ class Offload:
         return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
 
     async def _name_refused(self, stay: Stay, listing: Listing) -> None:
-        """Say what on the camera cannot be footage: one problem a camera, however many names."""
-        subject = f"camera {stay.camera.serial}"
-        for slug in _REFUSALS:
-            refused = [name for name in listing.refused if name.slug == slug]
-            if not refused:
-                await self._problems.clear(slug, subject=subject)
-                continue
-            others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-            name = naming.safe_path(refused[0].path)
-            reason = f"{name}: {refused[0].reason}{others}"
-            await self._problems.open(slug, subject=subject, reason=reason)
+        """Name what cannot be footage, and forget what was named and is there no longer.
+
+        The first few by their names; a camera with a hundred thousand links is one problem more.
+        """
+        about = f"camera {stay.camera.serial} file "
+        named = {about + naming.safe_path(name.path): name for name in listing.refused[:_NAMED]}
+        for problem in self._problems.current():
+            name = named.get(problem.subject)
+            if problem.subject.startswith(about) and (name is None or name.slug != problem.slug):
+                await self._problems.clear(problem.slug, subject=problem.subject)
+        for subject, name in named.items():
+            await self._problems.open(name.slug, subject=subject, reason=name.reason)
+        if len(listing.refused) > _NAMED:
+            reason = f"{len(listing.refused) - _NAMED} more files cannot be carried"
+            slug = listing.refused[_NAMED].slug
+            await self._problems.open(slug, subject=about + "(others)", reason=reason)
 
     def _as_facts(self, stay: Stay, decision: redock.Decision) -> Sequence[facts.ClipFact]:
         """Return how one decision about one file is recorded."""

@@ -12,7 +12,7 @@ from typing import Final
 from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
-from dockd.errors import DockdError, PermanentError, TransientError
+from dockd.errors import DockdError, IllegalFact, PermanentError, TransientError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
@@ -23,6 +23,7 @@ from dockd.stages.transferring import Transferring
 _CANDIDATES: Final = 256
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
 _CLIP_TROUBLE: Final = (
+    "illegal-fact",
     "store-lost-object",
     "upload-vanished",
     "clip-unreadable",
@@ -146,6 +147,11 @@ class Upload:
             await self._transferring.carry(clip, self._store)
         except TransientError as error:
             await self._try_later(clip, error)
+        except IllegalFact as error:
+            # The clip moved on meanwhile, for instance its spool copy made room. It is looked at
+            # again; a hold would punish it for what it did not do.
+            await self._problems.open(error.slug, subject=f"clip {clip.id}", reason=error.reason)
+            self._delay(clip)
         except PermanentError as error:
             await self._settle_refusal(clip, error)
         else:

@@ -126,18 +126,3 @@ async def test_a_clip_that_does_not_fit_holds_up_no_other(tmp_path: Path) -> Non
         await until(lambda: "spool-full" in rig.open_problems(), what="the large one is said")
         rig.rack.undock("A1")
         await until(lambda: rig.open_problems() == set(), what="nobody waits for room any more")
-
-
-@pytest.mark.asyncio
-async def test_names_that_are_no_footage_are_one_problem_of_their_camera(tmp_path: Path) -> None:
-    """Any number of refused names is one problem, and it is cleared when they are gone."""
-    async with rig_at(tmp_path) as rig, running(rig):
-        folder = rig.rack.folder("A1", "BWC-1")
-        for number in range(50):
-            (folder / f"link{number}").symlink_to("/etc/passwd")
-        rig.rack.dock("A1", "BWC-1")
-        await until(lambda: rig.open_problems() == {"name-unsupported"}, what="it is said")
-        assert [problem.subject for problem in rig.problems.current()] == ["camera BWC-1"]
-        for link in folder.iterdir():
-            link.unlink()
-        await until(lambda: rig.open_problems() == set(), what="it is cleared")

@@ -99,6 +99,7 @@ def filled(path: Path, *, clips: int) -> sqlite3.Connection:
     for statement in FILLING:
         connection.execute(statement, {"clips": clips} if ":clips" in statement else {})
     tallying.recount(connection, policy=POLICY)
+    connection.execute("UPDATE clips SET known = 0 WHERE number > ?", (clips - 20,))
     connection.execute("COMMIT")
     return connection
 
@@ -128,6 +129,7 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "purgeable": {"limit": 50},
         "awaiting": {"store": "central", "limit": 50},
         "unproven": {"store": "central", "after": 0, "limit": 50},
+        "without a copy": {"after": 0, "limit": 50},
         "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},

@@ -257,6 +257,7 @@ _INDEXES: Final = (
         "CREATE INDEX clips_on_camera ON clips (camera, camera_copy)"
         " WHERE camera_copy IN ('present', 'wiping') AND merged_into IS NULL"
     ),
+    "CREATE INDEX clips_unknown ON clips (number) WHERE known = 0 AND merged_into IS NULL",
     "CREATE INDEX dockings_ended ON dockings (ended_at, docking)",
     (
         "CREATE INDEX dockings_manifest ON dockings (offloaded, manifested, docking)"

@@ -205,6 +205,10 @@ class SqliteLedger:
         """Return what waits for a store: flagged first, then what was verified first."""
         return await self._read(reading.awaiting, store, limit)
 
+    async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return clips that no known copy is left of, by their numbers."""
+        return await self._read(reading.without_copy, after, limit)
+
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
         return await self._read(reading.unproven, store, after, limit)

@@ -55,6 +55,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE clips.spool_copy = 'partial' AND clips.merged_into IS NULL
         AND dockings.ended_at IS NOT NULL ORDER BY clips.number
         """,
+    "without a copy": f"""
+        {_CLIP} WHERE clips.known = 0 AND clips.merged_into IS NULL AND clips.number > :after
+        ORDER BY clips.number LIMIT :limit
+        """,
     "purgeable": f"""
         {_CLIP} WHERE clips.purge_rank >= 0 AND {_NOT_SET_ASIDE}
         ORDER BY clips.purge_rank, clips.verified_sequence LIMIT :limit

@@ -185,6 +185,11 @@ def awaiting(connection: sqlite3.Connection, store: str, limit: int) -> list[Cli
     return _clips(connection, "awaiting", store=store, limit=limit)
 
 
+def without_copy(connection: sqlite3.Connection, after: int, limit: int) -> list[Clip]:
+    """Return clips that no known copy is left of, by their numbers."""
+    return _clips(connection, "without a copy", after=after, limit=limit)
+
+
 def unproven(connection: sqlite3.Connection, store: str, after: int, limit: int) -> list[Clip]:
     """Return proven clips of which a store has only shown the size."""
     return _clips(connection, "unproven", store=store, after=after, limit=limit)
