@@ -169,7 +169,7 @@ class Ledger(Protocol):
     async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
         """Return proven clips without a receipt of this store, flagged first, then oldest first.
 
-        Those that are held, or that this store refused, are left out.
+        Those that this store refused are left out; what is held goes to the stores all the same.
         """
 
     async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:

@@ -6,6 +6,7 @@ import pytest
 
 from dockd.core import facts
 from dockd.core.clip import Place, SpoolCopy
+from dockd.core.facts import HoldKind
 from dockd.errors import NotFound
 from dockd.ports.ledger import ClipFilter
 from dockd.station.ledger import SqliteLedger
@@ -46,39 +47,39 @@ async def test_an_ambiguous_name_is_answered_with_the_candidates(path: Path) -> 
 
 
 @pytest.mark.asyncio
-async def test_a_legal_hold_does_not_keep_footage_from_its_store(path: Path) -> None:
-    """What a person set aside as evidence is never cleared, and is sent like everything else."""
+@pytest.mark.parametrize("hold", ["legal", "error"])
+async def test_a_hold_does_not_keep_footage_from_its_store(path: Path, hold: HoldKind) -> None:
+    """What was set aside is never cleared, and is sent like everything else."""
     with parts.ledger_at(path) as ledger:
         await ledger.set_policy(required=1, stores=frozenset({parts.STORE}))
         await ledger.record(parts.docked(), *parts.proven(1))
-        await ledger.record(facts.ClipHeld(clip=1, hold="legal", why="", actor=""))
+        await ledger.record(facts.ClipHeld(clip=1, hold=hold, why="", actor=""))
         assert [clip.number for clip in await ledger.awaiting(parts.STORE, limit=9)] == [1]
 
 
 @pytest.mark.asyncio
 async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
-    """Refused, held and receipted clips do not wait; the others come flagged and oldest first."""
+    """Refused and receipted clips do not wait; the others come flagged and oldest first."""
     with parts.ledger_at(path) as ledger:
         await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second"}))
         await ledger.record(parts.docked())
         for clip in (1, 2, 3, 4, 5):
             await ledger.record(*parts.proven(clip, flagged=clip == 3))
-        await ledger.record(facts.ClipHeld(clip=4, hold="error", why="", actor=""))
         await ledger.record(
             facts.TransferQueued(clip=5, store=parts.STORE),
             facts.TransferRefused(clip=5, store=parts.STORE, slug="s", reason="r"),
         )
         await ledger.record(*parts.stored(1))
         waiting = await ledger.awaiting(parts.STORE, limit=9)
-        assert [clip.number for clip in waiting] == [3, 2]
+        assert [clip.number for clip in waiting] == [3, 2, 4]
         assert [clip.number for clip in await ledger.awaiting("second", limit=2)] == [3, 1]
-        assert (await ledger.queue(parts.STORE)).clips == 2
+        assert (await ledger.queue(parts.STORE)).clips == 3
         everything = await ledger.queue()
-        assert (everything.clips, everything.size_bytes) == (4, 400)
+        assert (everything.clips, everything.size_bytes) == (5, 500)
         first = (await ledger.history(1))[2]
         assert everything.oldest_verified_at == first.time_utc
         await ledger.record(facts.TransferRestarted(clip=5, store=parts.STORE, reason="retried"))
-        assert (await ledger.queue(parts.STORE)).clips == 3
+        assert (await ledger.queue(parts.STORE)).clips == 4
 
 
 @pytest.mark.asyncio

@@ -73,12 +73,15 @@ def _purge_rank(clip: Clip, *, where: Place) -> int | None:
 
 
 def _awaits(stored: Stored, *, store: str) -> bool:
+    """Return whether ``store`` is still to have the clip.
+
+    A hold keeps a clip on its camera and in the spool; all the more it belongs into the stores.
+    Only the store that refused it waits for a person.
+    """
     clip = stored.clip
     return (
         clip.merged_into is None
         and clip.spool_copy is SpoolCopy.PROVEN
-        # What a person set aside is never cleared; all the more it belongs into the store.
-        and "error" not in clip.holds
         and clip.store_copies.get(store) is not StoreCopy.RECEIPTED
         and store not in stored.refused
     )

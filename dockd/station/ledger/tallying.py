@@ -175,7 +175,7 @@ _COUNT_ALL: Final = tuple(
 _QUEUE_FOR_ONE: Final = """
 INSERT INTO queue (store, clip, unflagged, verified_sequence)
 SELECT :store, number, NOT flagged, verified_sequence FROM clips
-WHERE merged_into IS NULL AND spool_copy = 'proven' AND holds NOT LIKE '%"error"%'
+WHERE merged_into IS NULL AND spool_copy = 'proven'
 AND NOT EXISTS (SELECT 1 FROM store_copies
     WHERE clip = number AND store = :store AND store_copies.state = 'receipted')
 AND NOT EXISTS (SELECT 1 FROM transfers
