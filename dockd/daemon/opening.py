@@ -99,7 +99,8 @@ async def settle_epoch_with_store(
 async def _settle_with(
     ledger: SqliteLedger, checkpoint: Checkpoint | None, problems: ProblemBoard
 ) -> None:
-    if checkpoint is None:
+    if checkpoint is None or checkpoint.epoch < (await ledger.head()).epoch:
+        # What an older epoch's checkpoint could tell led to the epoch that has begun already.
         return
     standing = await ledger.compare_with(checkpoint)
     if standing in _BEHIND:
