@@ -243,7 +243,8 @@ class WholeLife(RuleBasedStateMachine):
     @rule(at=stations, serial=cameras, which=index, kind=holds, free=st.booleans())
     def set_aside(self, at: str, serial: str, which: int, kind: HoldKind, free: bool) -> None:
         """A camera, or a docking that was, is set aside or set free."""
-        dockings = sorted(self.world.seen_in)
+        # A station knows its own dockings; holds are shared between stations only later.
+        dockings = sorted(docking for docking in self.world.seen_in if docking.startswith(at))
         subject = serial if which % 2 or not dockings else dockings[which % len(dockings)]
         station = self.stations[at]
         (station.set_free if free else station.set_aside)(subject, kind)
