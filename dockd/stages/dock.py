@@ -14,6 +14,7 @@ from dockd.stages.problems import ProblemBoard
 Stay = Callable[[Sighting], Awaitable[None]]
 Mistake = Callable[[Sighting, Exception], Awaitable[None]]
 
+_CANCEL_AGAIN_S: Final = 1.0
 # Between two stays of one sighting: quick at first, and never a flood in the record.
 _AGAIN: Final = Backoff(base_s=1.0, cap_s=300.0)
 
@@ -96,7 +97,10 @@ class SlotWorker:
                 self._changed.clear()
                 await self._changed.wait()
             # Leave the event set: the next sighting is the next turn's.
-            stay.cancel()
+            while not stay.done():
+                # Again, should something on the way have swallowed it.
+                stay.cancel()
+                await asyncio.wait({stay}, timeout=_CANCEL_AGAIN_S)
 
     async def _lived_through(self, sighting: Sighting) -> None:
         """Run one stay after another for as long as the same camera is seen in the slot.
@@ -106,7 +110,7 @@ class SlotWorker:
         camera in its slot that nobody looks at.
         """
         attempt = 0
-        while True:
+        while self._latest == sighting:
             began_s = self._clock.monotonic_s()
             try:
                 await self._stay(sighting)

@@ -18,6 +18,11 @@ async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
         async with asyncio.TaskGroup() as group:
             yield group
     except BaseExceptionGroup as raised:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # A TaskGroup whose task fails in the moment of a cancellation raises the failure, and
+            # the cancellation is forgotten; whoever cancelled would then wait for ever.
+            raise asyncio.CancelledError from raised
         expected, others = raised.split(DockdError)
         if expected is None or others is not None:
             raise

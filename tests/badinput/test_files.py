@@ -14,7 +14,7 @@ from tests.daemon.scenarios import cleared, offloaded_and_away, undocked, verifi
 from tests.daemon.world import BIG, EMPTY, MIB, SMALL
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-SLOWLY = Settings(limit_mb_s=24)
+SLOWLY = Settings(limit_mb_s=12)
 WITHOUT_ROOTS_EYES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
