@@ -67,7 +67,7 @@ class Confirming:
         confirmed: dict[int, list[Confirmed]] = {clip.number: [] for clip in clips}
         async with task_group() as group:
             for clip in clips:
-                group.create_task(self._confirm(clip, confirmed[clip.number], epoch=epoch))
+                group.start(self._confirm(clip, confirmed[clip.number], epoch=epoch))
         return confirmed
 
     async def _confirm(self, clip: Clip, confirmed: list[Confirmed], *, epoch: int) -> None:

@@ -23,7 +23,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Copied, Spool
 from dockd.stages.board import SlotBoard
-from dockd.stages.groups import task_group
+from dockd.stages.groups import Group, task_group
 from dockd.stages.lease import PartLease, claimed
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
@@ -198,7 +198,7 @@ class Offload:
         stay: Stay,
         tasks: Sequence[_Task],
         *,
-        group: asyncio.TaskGroup,
+        group: Group,
         troubles: list[DockdError],
     ) -> Sequence[_Task]:
         """Bring over what the spool has room for; return what has to wait.
@@ -221,7 +221,7 @@ class Offload:
         return waiting
 
     async def _bring_over_one(
-        self, stay: Stay, task: _Task, *, group: asyncio.TaskGroup, troubles: list[DockdError]
+        self, stay: Stay, task: _Task, *, group: Group, troubles: list[DockdError]
     ) -> None:
         """Copy one clip and leave its reading back to a task of its own."""
         await self._prover.left_alone(task.clip.number)
@@ -244,11 +244,10 @@ class Offload:
         except BaseException:
             lease.close()
             raise
-        proving = group.create_task(
-            self._prove(stay, clip, lease=lease, xxh128=xxh128, troubles=troubles)
+        group.start(
+            self._prove(stay, clip, lease=lease, xxh128=xxh128, troubles=troubles),
+            afterwards=lease.close,
         )
-        # Also for a task that is cancelled before it began.
-        proving.add_done_callback(lambda _: lease.close())
 
     async def _copy(self, stay: Stay, task: _Task, lease: PartLease) -> Copied:
         """Copy one clip in one thread and record that it is whole and durable."""

@@ -189,7 +189,7 @@ class _Carriage:
         """Send every pending part, as many at a time as the window lets through."""
         async with task_group() as group:
             for index in current.indices(None):
-                group.create_task(self._send_part(current, index))
+                group.start(self._send_part(current, index))
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         await self._owner.window.enter()

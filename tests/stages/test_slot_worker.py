@@ -4,10 +4,8 @@ import asyncio
 
 import pytest
 
-from dockd.errors import CameraGone
 from dockd.ports.camera import Sighting
 from dockd.stages.dock import SlotWorker
-from dockd.stages.groups import task_group
 from dockd.station.clock import SystemClock
 
 
@@ -42,25 +40,3 @@ async def test_a_cancellation_that_was_swallowed_does_not_keep_the_next_camera_o
         worker.saw(seen("second"))
         assert await stays.get() == "second"
         task.cancel()
-
-
-@pytest.mark.asyncio
-async def test_a_failure_in_the_moment_of_a_cancellation_does_not_hide_it() -> None:
-    """Whoever cancels a group of tasks is not left waiting because one of them failed just then."""
-
-    async def fails_when_cancelled() -> None:
-        try:
-            await asyncio.get_running_loop().create_future()
-        except asyncio.CancelledError:
-            raise CameraGone("it left just then") from None
-
-    async def grouped() -> None:
-        async with task_group() as group:
-            group.create_task(fails_when_cancelled())
-
-    task = asyncio.create_task(grouped())  # noqa: TID251 - cancelled and awaited right below
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
