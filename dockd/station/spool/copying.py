@@ -1,4 +1,4 @@
-"""From the camera to ``incoming/``: one pass that reads, hashes and writes a clip in one thread.
+"""From the camera to ``incoming/``: one pass that reads and hashes a clip, and writes it beside.
 
 What is hashed where. The upload needs the SHA-256 of every part, the proof the SHA-256 of the
 whole, and a resumed copy a digest of what it relies on. SHA-256 costs more than everything else
@@ -21,10 +21,14 @@ from dockd.core.clip import Part
 from dockd.errors import CameraGone, ClipChangedWhileRead, ClipUnreadable
 from dockd.ports.camera import ReadPacer, StopFlag
 from dockd.ports.spool import PartDurable
+from dockd.station.spool.beside import Beside, Ring
+from dockd.station.spool.buffers import Buffers
 from dockd.station.spool.direct_io import Opened, aligned
 from dockd.station.spool.disk import Disk, writing
 
 _READAHEAD_BYTES: Final = 4 * 1024 * 1024
+BUFFERS: Final = 2
+"""How many buffers a copy takes turns with: one is read and hashed while one is written."""
 
 
 class _Hasher(Protocol):
@@ -35,7 +39,7 @@ class _Hasher(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far a copy is: everything before ``offset`` is hashed and written."""
+    """How far a copy is: everything before ``offset`` is hashed, and written or on its way."""
 
     offset: int = 0
     sha256: _Hasher = field(default_factory=hashlib.sha256)
@@ -72,8 +76,17 @@ class Conduct:
     monotonic_s: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """So many bytes of a buffer, and where in the copy they belong."""
+
+    buffer: memoryview
+    size_bytes: int
+    offset: int
+
+
 class CopyPass:
-    """One attempt at a copy, run whole in one thread."""
+    """One attempt at a copy, run whole in one thread with a second one for its writes."""
 
     def __init__(
         self,
@@ -97,8 +110,9 @@ class CopyPass:
         self._unconfirmed: list[Part] = []
         self._synced_at_s = conduct.monotonic_s()
         self._before = os.fstat(source.descriptor)
+        self._writing: Final = Beside(self._write, room=BUFFERS, name="copy writes")
 
-    def run(self, buffer: memoryview) -> None:
+    def run(self, buffers: Buffers) -> None:
         """Copy to the end; the copy is whole and durable when this returns.
 
         Raises:
@@ -108,17 +122,21 @@ class CopyPass:
         with writing(f"{self._source.name}"):
             self._disk.allocate(self._part.descriptor, size_bytes=aligned(self._source.size_bytes))
         self._allocated()
-        try:
-            while self.progress.offset < self._source.size_bytes:
-                self._step(buffer)
-        except (CameraGone, ClipUnreadable):
-            # What was copied whole is worth its fsync: the next docking goes on behind it.
-            self._confirm()
-            raise
-        self._refuse_changed_source(buffer)
+        with Ring(buffers, count=BUFFERS) as ring, self._writing:
+            try:
+                while self.progress.offset < self._source.size_bytes:
+                    self._step(ring)
+            except (CameraGone, ClipUnreadable):
+                # What was copied whole is worth its fsync: the next docking goes on behind it.
+                self._confirm()
+                raise
+            self._writing.drain()
+        self._refuse_changed_source()
         self._finish()
 
-    def _step(self, buffer: memoryview) -> None:
+    def _step(self, ring: Ring) -> None:
+        self._writing.wait_for_room()
+        buffer = ring.next()
         offset = self.progress.offset
         part_end = (offset // self._part_size_bytes + 1) * self._part_size_bytes
         wanted = min(len(buffer), part_end - offset, self._source.size_bytes - offset)
@@ -128,7 +146,7 @@ class CopyPass:
         content = buffer[:wanted]
         self._fill(content, offset=offset)
         self.progress.hashed(content)
-        self._write(buffer, size_bytes=wanted, offset=offset)
+        self._writing.hand_over(_Block(buffer=buffer, size_bytes=wanted, offset=offset))
         self._forget_source(from_offset=offset - _READAHEAD_BYTES)
         if self.progress.offset == part_end:
             self._part_ended(part_end)
@@ -167,17 +185,17 @@ class CopyPass:
                 offset_bytes=offset,
             ) from error
 
-    def _write(self, buffer: memoryview, *, size_bytes: int, offset: int) -> None:
-        """Write the buffer's first bytes; O_DIRECT takes whole blocks, so the tail is padded.
+    def _write(self, block: _Block) -> None:
+        """Write a buffer's first bytes; O_DIRECT takes whole blocks, so the tail is padded.
 
         The padding is cut off at the end. It never reaches a reader: a copy is neither proven nor
         named before that.
         """
-        length = aligned(size_bytes) if self._part.direct else size_bytes
-        if length > size_bytes:
-            buffer[size_bytes:length] = bytes(length - size_bytes)
+        length = aligned(block.size_bytes) if self._part.direct else block.size_bytes
+        if length > block.size_bytes:
+            block.buffer[block.size_bytes : length] = bytes(length - block.size_bytes)
         with writing(self._source.name):
-            self._disk.write(self._part.descriptor, buffer[:length], offset=offset)
+            self._disk.write(self._part.descriptor, block.buffer[:length], offset=block.offset)
 
     def _part_ended(self, end: int) -> None:
         size_bytes = self._part_size_bytes
@@ -197,6 +215,7 @@ class CopyPass:
         """Make the parts written so far durable, and say so."""
         if not self._unconfirmed:
             return
+        self._writing.drain()
         with writing(self._source.name):
             self._disk.sync_data(self._part.descriptor)
         parts, self._unconfirmed = self._unconfirmed, []
@@ -204,9 +223,9 @@ class CopyPass:
         self.durable_bytes = parts[-1].offset + parts[-1].size_bytes
         self._synced_at_s = self._conduct.monotonic_s()
 
-    def _refuse_changed_source(self, buffer: memoryview) -> None:
+    def _refuse_changed_source(self) -> None:
         """Raise ClipChangedWhileRead unless the file is still the one that was opened."""
-        goes_on = self._read(buffer[:1], offset=self._source.size_bytes) > 0
+        goes_on = self._read(memoryview(bytearray(1)), offset=self._source.size_bytes) > 0
         after = os.fstat(self._source.descriptor)
         same = (after.st_size, after.st_mtime_ns) == (
             self._before.st_size,

@@ -158,11 +158,9 @@ class DirectorySpool:
             monotonic_s=self._pace.monotonic_s,
         )
         source = Source(descriptor=source_fd, size_bytes=clip.size_bytes, name=f"clip {clip.id}")
-        with (
-            self._part(target.part_name, flags=os.O_RDWR | os.O_CREAT) as part,
-            self._buffers.lease() as buffer,
-        ):
-            progress = progress_of(part, recorded=target.resume_from, buffer=buffer, stop=stop)
+        with self._part(target.part_name, flags=os.O_RDWR | os.O_CREAT) as part:
+            with self._buffers.lease() as buffer:
+                progress = progress_of(part, recorded=target.resume_from, buffer=buffer, stop=stop)
             resumed_bytes = progress.offset
             copying = CopyPass(
                 source,
@@ -174,7 +172,7 @@ class DirectorySpool:
                 allocated=lambda: self._owners.allocated(target.part_name),
             )
             with self._discarding_the_useless(target, copying=copying):
-                copying.run(buffer)
+                copying.run(self._buffers)
         return Copied(
             part_name=target.part_name,
             size_bytes=progress.offset,

@@ -1,8 +1,6 @@
 """Back from the device: what the spool really holds, hashed past the page cache."""
 
-import itertools
 import os
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +8,7 @@ from dockd.errors import CameraGone
 from dockd.ports.camera import StopFlag
 from dockd.ports.spool import Proof
 from dockd.station.spool import linux
+from dockd.station.spool.beside import Ring
 from dockd.station.spool.buffers import Buffers
 from dockd.station.spool.digests import BUFFERS, Digests
 from dockd.station.spool.direct_io import Opened, aligned
@@ -38,14 +37,13 @@ def read_back(opened: Opened, *, extent: Extent, buffers: Buffers, stop: StopFla
         FsyncFailed: pages that were to be dropped could not be written.
     """
     drop_cache(opened.descriptor)
-    with ExitStack() as stack:
-        turns = itertools.cycle([stack.enter_context(buffers.lease()) for _ in range(BUFFERS)])
-        digests = stack.enter_context(Digests(part_size_bytes=extent.part_size_bytes))
+    digests = Digests(size_bytes=extent.size_bytes, part_size_bytes=extent.part_size_bytes)
+    with Ring(buffers, count=BUFFERS) as ring, digests:
         while digests.size_bytes < extent.size_bytes:
             if stop():
                 raise CameraGone("the read-back was stopped")
             digests.wait_for_buffer()
-            content = _read(opened.descriptor, next(turns), digests=digests, extent=extent)
+            content = _read(opened.descriptor, ring.next(), digests=digests, extent=extent)
             if not content:
                 break
             digests.update(content)
