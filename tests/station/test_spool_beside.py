@@ -82,7 +82,11 @@ def test_no_buffer_is_filled_again_before_it_is_done_with() -> None:
 def test_a_clip_of_one_buffer_costs_no_thread() -> None:
     """Ten thousand small files do not start ten thousand threads."""
     by: list[threading.Thread] = []
-    with Beside(lambda _: by.append(threading.current_thread()), room=2, name="test") as beside:
+
+    def work(_: int) -> None:
+        by.append(threading.current_thread())
+
+    with Beside(work, room=2, name="test") as beside:
         beside.wait_for_room()
         beside.hand_over(0)
     assert by == [threading.current_thread()]

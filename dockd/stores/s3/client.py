@@ -16,17 +16,14 @@ import httpx2
 from dockd.errors import StoreUnreachable
 from dockd.ports.clock import Clock
 from dockd.stores.s3.body import SpoolRange
+from dockd.stores.s3.connections import Connections
 from dockd.stores.s3.credentials import CredentialsFile
 from dockd.stores.s3.options import S3Options
-from dockd.stores.s3.replies import Reply, error_of, skewed
+from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply, error_of, skewed
+from dockd.stores.s3.sending import TCP_NOTSENT_LOWAT, UNSENT_BYTES, Request, Sender
 from dockd.stores.s3.sigv4 import Unsigned, encoded_path, encoded_query, signed_headers
 
-ERROR_BODY_BYTES: Final = 64 * 1024
 REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
-# Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
-# in the kernel and a slow link looks like a dead one (FACTS.md 4).
-_TCP_NOTSENT_LOWAT: Final = 25
-_UNSENT_BYTES: Final = 512 * 1024
 # TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
 _TROUBLE: Final = (httpx2.TransportError, OSError)
 _LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30)
@@ -36,7 +33,7 @@ _LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, 
 class Ask:
     """One request: ``key`` is None for the bucket itself.
 
-    ``payload`` is the body, or its range of the spool with ``payload_sha256`` known beforehand.
+    ``payload`` is the body, unless it is a range of the spool, which is handed in beside this.
     ``read_timeout_s`` replaces the usual deadline for the reply's next bytes.
     """
 
@@ -69,9 +66,15 @@ class S3Client:
         self._credentials = CredentialsFile(options.credentials)
         self._signing_offset_s = 0.0
         self._endpoint = httpx2.URL(options.endpoint)
-        self._http = httpx2.AsyncClient(
-            verify=_tls(options), limits=_LIMITS, follow_redirects=False
+        tls = _tls(options)
+        self._http = httpx2.AsyncClient(verify=tls, limits=_LIMITS, follow_redirects=False)
+        connections = Connections(
+            options.endpoint,
+            tls=tls,
+            connect_s=options.patience.connect_s,
+            monotonic_s=clock.monotonic_s,
         )
+        self._sender = Sender(connections, progress_s=options.patience.progress_s)
 
     @property
     def authentic(self) -> bool:
@@ -101,8 +104,6 @@ class S3Client:
         reply = await self._once(ask, body=body, body_sha256=body_sha256)
         if skewed(reply, now=self._signing_time()) and reply.date is not None:
             self._signing_offset_s = (reply.date - self._clock.now()).total_seconds()
-            if body is not None:
-                body.taken_bytes = 0
             reply = await self._once(ask, body=body, body_sha256=body_sha256)
         return reply
 
@@ -123,20 +124,25 @@ class S3Client:
         Raises:
             StoreUnreachable: no reply came.
         """
-        response = await self._send(ask, body=None, body_sha256="")
+        response = await self._send(ask)
         try:
             error = not response.is_success
             body, cut = await _read_some(response, ERROR_BODY_BYTES) if error else (b"", False)
-            yield self._noted(response, body=body, cut=cut), response
+            yield self._noted(_reply(response, body=body, cut=cut)), response
         finally:
             await response.aclose()
 
     async def close(self) -> None:
         """Close every connection."""
+        self._sender.close()
         await self._http.aclose()
 
     async def _once(self, ask: Ask, *, body: SpoolRange | None, body_sha256: str) -> Reply:
-        response = await self._send(ask, body=body, body_sha256=body_sha256)
+        if body is not None:
+            return self._noted(
+                await self._sender.send(self._with_body(ask, body, body_sha256), body)
+            )
+        response = await self._send(ask)
         try:
             limit = REPLY_BODY_BYTES if response.is_success else ERROR_BODY_BYTES
             content, cut = await _read_some(response, limit)
@@ -144,18 +150,32 @@ class S3Client:
             raise _unreachable(ask, error) from error
         finally:
             await response.aclose()
-        return self._noted(response, body=content, cut=cut)
+        return self._noted(_reply(response, body=content, cut=cut))
 
-    async def _send(
-        self, ask: Ask, *, body: SpoolRange | None, body_sha256: str
-    ) -> httpx2.Response:
-        request = self._request(ask, body=body, body_sha256=body_sha256)
+    async def _send(self, ask: Ask) -> httpx2.Response:
+        path, headers = self._signed(ask, payload_sha256=hashlib.sha256(ask.payload).hexdigest())
+        if ask.method in {"PUT", "POST"}:
+            headers["content-length"] = str(len(ask.payload))
+        # Made here and not by the client, which would add headers and cookies of its own.
+        request = httpx2.Request(
+            ask.method,
+            self._endpoint.copy_with(raw_path=path.encode()),
+            headers=headers,
+            stream=httpx2.ByteStream(ask.payload),
+            extensions={"timeout": self._timeout(ask).as_dict(), "trace": _tuned},
+        )
         try:
             return await self._http.send(request, stream=True)
         except _TROUBLE as error:
             raise _unreachable(ask, error) from error
 
-    def _request(self, ask: Ask, *, body: SpoolRange | None, body_sha256: str) -> httpx2.Request:
+    def _with_body(self, ask: Ask, body: SpoolRange, body_sha256: str) -> Request:
+        path, headers = self._signed(ask, payload_sha256=body_sha256)
+        headers["content-length"] = str(body.size_bytes)
+        return Request(method=ask.method, path=path, headers=headers, what=str(ask))
+
+    def _signed(self, ask: Ask, *, payload_sha256: str) -> tuple[str, dict[str, str]]:
+        """Return the path with its query, and all headers but the body's length."""
         path = encoded_path(f"/{self.options.bucket}" + (f"/{ask.key}" if ask.key else ""))
         headers = signed_headers(
             Unsigned(
@@ -163,25 +183,15 @@ class S3Client:
                 path=path,
                 query=ask.query,
                 headers={"host": self._endpoint.netloc.decode(), **ask.headers},
-                payload_sha256=body_sha256 or hashlib.sha256(ask.payload).hexdigest(),
+                payload_sha256=payload_sha256,
             ),
             credentials=self._credentials.current(),
             region=self.options.region,
             when=self._signing_time(),
         )
-        if ask.method in {"PUT", "POST"}:
-            size_bytes = len(ask.payload) if body is None else body.size_bytes
-            headers["content-length"] = str(size_bytes)
         query = encoded_query(ask.query)
-        target = path + (f"?{query}" if query else "")
-        # Made here and not by the client, which would add headers and cookies of its own.
-        return httpx2.Request(
-            ask.method,
-            self._endpoint.copy_with(raw_path=target.encode()),
-            headers={**headers, "user-agent": "dockd", "accept-encoding": "identity"},
-            stream=httpx2.ByteStream(ask.payload) if body is None else body,
-            extensions={"timeout": self._timeout(ask).as_dict(), "trace": _tuned},
-        )
+        more = {"user-agent": "dockd", "accept-encoding": "identity"}
+        return path + (f"?{query}" if query else ""), {**headers, **more}
 
     def _timeout(self, ask: Ask) -> httpx2.Timeout:
         patience = self.options.patience
@@ -196,19 +206,18 @@ class S3Client:
     def _signing_time(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._signing_offset_s)
 
-    def _noted(self, response: httpx2.Response, *, body: bytes, cut: bool) -> Reply:
-        reply = Reply(
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=body,
-            cut=cut,
-        )
+    def _noted(self, reply: Reply) -> Reply:
         if reply.date is not None:
             self.clock_offset_s = (reply.date - self._clock.now().astimezone(UTC)).total_seconds()
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # A 502 comes from whatever stands before the store and says nothing about it.
             self.server = reply.headers.get("server", "")
         return reply
+
+
+def _reply(response: httpx2.Response, *, body: bytes, cut: bool) -> Reply:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(status=response.status_code, headers=headers, body=body, cut=cut)
 
 
 async def _read_some(response: httpx2.Response, limit_bytes: int) -> tuple[bytes, bool]:
@@ -233,7 +242,7 @@ async def _tuned(event: str, info: Mapping[str, Any]) -> None:
     """Tune a new connection's socket, through a proxy or not (httpcore2's "trace" extension)."""
     if event == "connection.connect_tcp.complete":
         sock = info["return_value"].get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _unreachable(ask: Ask, error: Exception) -> StoreUnreachable:

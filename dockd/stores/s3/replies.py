@@ -50,6 +50,7 @@ _BY_CODE: Final[Mapping[str, type[DockdError]]] = {
 _PATIENCE: Final = frozenset({408, 423, 425, 429})
 _NO: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _MOST_SAID: Final = 200
+ERROR_BODY_BYTES: Final = 64 * 1024
 _SUCCESS: Final = 2
 _REDIRECTION: Final = 3
 _CLIENT_ERROR: Final = 4

@@ -42,7 +42,6 @@ class S3Store:
 
     def __init__(self, options: S3Options, *, clock: Clock) -> None:
         self._options = options
-        self._clock = clock
         self._client = S3Client(options, clock=clock)
         self._prober = Prober(self._client, clock=clock)
 
@@ -140,7 +139,7 @@ class S3Store:
             key=outgoing.expected.key,
             query={"uploadId": upload_id, "max-parts": "1"},
         )
-        body = SpoolRange(outgoing, offset=offset, size_bytes=size_bytes, clock=self._clock)
+        body = SpoolRange(outgoing, offset=offset, size_bytes=size_bytes)
         reply = await self._sent(ask, body=body, sha256=sha256, why=why)
         return reply.etag()
 
@@ -190,7 +189,7 @@ class S3Store:
         }
         ask = Ask(method="PUT", key=expected.key, headers=headers)
         why = Ask(method="HEAD", key=expected.key)
-        body = SpoolRange(outgoing, offset=0, size_bytes=expected.size_bytes, clock=self._clock)
+        body = SpoolRange(outgoing, offset=0, size_bytes=expected.size_bytes)
         reply = await self._sent(ask, body=body, sha256=expected.sha256, why=why)
         if _is_there(reply):
             return await self._existing_version(outgoing)

@@ -1,0 +1,171 @@
+"""A request with a body, sent whole by one thread: no hop for each chunk, and no copy of it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Final
+
+from dockd.errors import StoreUnreachable
+from dockd.stores.s3.body import SpoolRange
+from dockd.stores.s3.connections import Connections
+from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply
+
+# Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
+# in the kernel and a slow link looks like a dead one (FACTS.md 4).
+TCP_NOTSENT_LOWAT: Final = 25
+UNSENT_BYTES: Final = 512 * 1024
+_MOST_AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A signed request: ``path`` with its query, as it was signed; ``what`` is for a person."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    what: str
+
+
+class Sender:
+    """Sends bodies over ``connections``, each in a thread."""
+
+    def __init__(self, connections: Connections, *, progress_s: float) -> None:
+        """``progress_s`` is the deadline for a chunk to be taken and for a reply's next bytes."""
+        self._connections: Final = connections
+        self._progress_s: Final = progress_s
+        self._threads: Final[Executor] = ThreadPoolExecutor(
+            _MOST_AT_ONCE, thread_name_prefix="s3 body"
+        )
+
+    async def send(self, request: Request, body: SpoolRange) -> Reply:
+        """Send a request with its body and return the reply, whatever it says.
+
+        Cancelled, it hangs up: nothing of the body is sent after that.
+
+        Raises:
+            StoreUnreachable: no whole reply came.
+            StoreChecksumMismatch: the spool's copy cannot be read.
+        """
+        loop = asyncio.get_running_loop()
+        exchange = _Exchange(request, body, loop=loop, progress_s=self._progress_s)
+        running = loop.run_in_executor(self._threads, exchange.run, self._connections)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            exchange.hang_up()
+            # Whatever it ends with now, nobody waits for it.
+            running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            raise
+
+    def close(self) -> None:
+        """Let go of threads and connections; what is under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._connections.close()
+
+
+class _Exchange:
+    """One request and its reply."""
+
+    def __init__(
+        self,
+        request: Request,
+        body: SpoolRange,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        progress_s: float,
+    ) -> None:
+        self._request: Final = request
+        self._body: Final = body
+        self._loop: Final = loop
+        self._progress_s: Final = progress_s
+        self._lock: Final = threading.Lock()
+        self._sock: socket.socket | None = None
+        self._hung_up = False
+
+    def hang_up(self) -> None:
+        """End the exchange from another thread."""
+        with self._lock:
+            self._hung_up = True
+            if self._sock is not None:
+                with suppress(OSError):
+                    # Not SSLSocket's own, which would first make it a plain socket.
+                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+
+    def run(self, connections: Connections) -> Reply:
+        """Do it all, in this thread.
+
+        Raises:
+            StoreUnreachable, StoreChecksumMismatch
+        """
+        connection = connections.take()
+        whole = False
+        try:
+            self._connect(connection)
+            reply, whole = self._talk(connection, target=connections.target(self._request.path))
+            return reply
+        finally:
+            with self._lock:
+                self._sock = None
+                whole = whole and not self._hung_up
+            if whole:
+                connections.give_back(connection)
+            else:
+                connection.close()
+
+    def _connect(self, connection: HTTPConnection) -> None:
+        try:
+            if connection.sock is None:
+                connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+            connection.sock.settimeout(self._progress_s)
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error, connected=False) from error
+        with self._lock:
+            self._sock = connection.sock
+            if self._hung_up:
+                raise self._unreachable(ConnectionAbortedError(), connected=True)
+
+    def _talk(self, connection: HTTPConnection, *, target: str) -> tuple[Reply, bool]:
+        """Return the reply, and whether the connection is good for another."""
+        request = self._request
+        try:
+            connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in request.headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            for chunk in self._body.chunks(self._wait):
+                connection.sock.sendall(chunk)
+            return _read(connection.getresponse())
+        except (OSError, HTTPException) as error:
+            raise self._unreachable(error, connected=True) from error
+
+    def _wait(self, size_bytes: int) -> None:
+        """Wait for the loop's pace, which all streams share."""
+        pace = self._body.pace
+        if pace is not None:
+            asyncio.run_coroutine_threadsafe(pace.wait(size_bytes), self._loop).result()
+
+    def _unreachable(self, error: Exception, *, connected: bool) -> StoreUnreachable:
+        kind = type(error).__name__
+        return StoreUnreachable(
+            f"{self._request.what}: {str(error) or kind}", error=kind, connected=connected
+        )
+
+
+def _read(response: HTTPResponse) -> tuple[Reply, bool]:
+    """Return the reply, and whether it was read to its end on a connection that stays."""
+    content = response.read(ERROR_BODY_BYTES + 1)
+    cut = len(content) > ERROR_BODY_BYTES
+    reply = Reply(
+        status=response.status,
+        headers={name.lower(): value for name, value in response.getheaders()},
+        body=content[:ERROR_BODY_BYTES],
+        cut=cut,
+    )
+    return reply, not cut and not response.will_close
