@@ -14,10 +14,10 @@ from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
+from dockd.stages.accepting import another_clip
 from dockd.stages.confirming import Confirmed, Confirming
 from dockd.stages.patience import Patience, Withdrawn
 from dockd.stages.problems import ProblemBoard
-from dockd.stages.proving import another_clip
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
