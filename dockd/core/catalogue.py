@@ -256,6 +256,12 @@ _CAMERAS: Final = (
         reason="The device in slot {slot} matches no rule; to accept it add: {rule}",
         next_step="If it is one of yours, add the rule that the reason names and reload.",
     ),
+    _raised(
+        errors.ListingDamaged,
+        "fail",
+        "A camera's file system is damaged: it is copied as far as it can be read, never cleared.",
+        "The listing of the camera in slot {slot} cannot be: {detail}.",
+    ),
     _found(
         "camera-dirty",
         "warn",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
 from dockd.core.slot import SlotEvent
-from dockd.errors import CameraGone, DockdError, PermanentError
+from dockd.errors import CameraGone, DockdError, PermanentError, SpoolFull
 from dockd.ports.camera import Camera, CameraSource, Sighting
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -199,6 +199,8 @@ class Docking:
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
             await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
+        # Nobody waits in this slot any more.
+        await self._problems.clear(SpoolFull.slug, subject=f"slot {stay.camera.slot}")
         await in_thread(stay.camera.close)
 
 

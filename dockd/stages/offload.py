@@ -65,7 +65,6 @@ class Offload:
         self._problems = problems
         self._clock = clock
         self._policy = policy
-        self._short_of_room: set[str] = set()
 
     async def run(self, stay: Stay) -> int:
         """Bring every clip of the camera over and prove it; return how many there are.
@@ -79,8 +78,8 @@ class Offload:
         trouble = await self._bring_over(stay, tasks)
         if trouble is not None:
             raise trouble
-        if listing.unreadable:
-            raise ClipUnreadable(listing.unreadable[0].reason)
+        if listing.doubts:
+            raise listing.doubts[0]
         return len(listing.files)
 
     async def _bring_over(self, stay: Stay, tasks: Sequence[Task]) -> DockdError | None:
@@ -89,15 +88,10 @@ class Offload:
         Returns the last trouble with a single clip, after all clips were tried.
         """
         waiting = tasks
-        try:
-            async with task_group() as group:
-                ahead = _Ahead(group=group)
-                while waiting := await self._bring_over_what_fits(stay, waiting, ahead=ahead):
-                    await self._clock.sleep(self._policy.full_poll_s)
-        finally:
-            self._short_of_room.discard(stay.docking)
-            if not self._short_of_room:
-                await self._problems.clear("spool-full", subject="spool")
+        async with task_group() as group:
+            ahead = _Ahead(group=group)
+            while waiting := await self._bring_over_what_fits(stay, waiting, ahead=ahead):
+                await self._clock.sleep(self._policy.full_poll_s)
         return ahead.troubles[-1] if ahead.troubles else None
 
     async def _bring_over_what_fits(
@@ -107,6 +101,7 @@ class Offload:
 
         One huge file, or one that only claims to be, must not keep the others on the camera.
         """
+        subject = f"slot {stay.camera.slot}"
         waiting: list[Task] = []
         too_large_bytes = float("inf")
         for together in side_by_side(tasks):
@@ -119,8 +114,8 @@ class Offload:
             for task, full in await self._bring_over_together(stay, fitting, ahead=ahead):
                 waiting.append(task)
                 too_large_bytes = min(too_large_bytes, task.file.size_bytes)
-                self._short_of_room.add(stay.docking)
-                await self._problems.open(full.slug, subject="spool", reason=full.reason)
+                # The slot's, until it waits no more: the spool may have room for others.
+                await self._problems.open(full.slug, subject=subject, reason=full.reason)
         return waiting
 
     async def _bring_over_together(

@@ -32,7 +32,7 @@ class Planner:
 
     async def plan(self, stay: Stay, listing: Listing) -> Sequence[Task]:
         """Record what the listing says and return the clips to copy, flagged ones first."""
-        files = {file.path: file for file in listing.files}
+        files = listing.by_path()
         known = [
             clip
             for clip in await self._ledger.on_camera(stay.camera.serial)

@@ -125,7 +125,7 @@ class Wipe:
             listing = await in_thread(stay.camera.listing)
             here = await self._footage(stay, listing)
             self._clips[stay.docking] = frozenset(clip.number for clip in here)
-            if listing.unreadable:
+            if listing.doubts:
                 # What is in there was never offloaded, and every deletion writes to the medium.
                 return False
             if not here:
@@ -321,9 +321,9 @@ class Wipe:
         finally:
             self._erasing.remove(withdrawn)
         listing = await in_thread(stay.camera.listing)
-        if listing.unreadable:
+        if listing.doubts:
             # A file that cannot be seen is not known to be gone; the next listing settles it.
-            raise ClipUnreadable(listing.unreadable[0].reason)
+            raise listing.doubts[0]
         left = {file.path for file in listing.files}
         await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
         failed = [item for item in decided if item.file.path in left]
