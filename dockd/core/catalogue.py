@@ -263,6 +263,14 @@ _CAMERAS: Final = (
         "The listing of the camera in slot {slot} cannot be: {detail}.",
     ),
     _found(
+        "camera-stuck",
+        "warn",
+        "station",
+        sentence="A camera does not answer a read; the other slots go on without it.",
+        reason="A read from the camera in slot {slot} has not come back since {since}.",
+        next_step="Undock the camera and dock it again; if it repeats, have its media checked.",
+    ),
+    _found(
         "camera-dirty",
         "warn",
         "station",

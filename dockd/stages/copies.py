@@ -6,7 +6,8 @@ shared by all of them. Each clip still has an outcome of its own.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,10 +28,12 @@ from dockd.ports.spool import Copied, Spool
 from dockd.stages.board import SlotBoard
 from dockd.stages.lease import PartLease
 from dockd.stages.planning import Task
+from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Unproven
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread, obtained
 
+_STUCK: Final = "camera-stuck"
 _OF_THE_FILE: Final = (ClipUnreadable, ClipChangedWhileRead)
 # What these say concerns the one clip; any other error concerns the rest of the piece as well.
 _OF_ONE_CLIP: Final = (*_OF_THE_FILE, SpoolFull)
@@ -67,13 +70,25 @@ class Copier:
     """Copies clips; one object serves all slots, within the station's budget for reading."""
 
     def __init__(
-        self, *, ledger: Ledger, spool: Spool, board: SlotBoard, lanes: asyncio.Semaphore
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        board: SlotBoard,
+        problems: ProblemBoard,
+        lanes: asyncio.Semaphore,
+        stuck_after_s: float,
     ) -> None:
-        """``lanes`` are as many as may read at once in the whole station."""
+        """``lanes`` are as many as may read at once in the whole station.
+
+        A camera that gives nothing for ``stuck_after_s`` seconds gives its lane up.
+        """
         self._ledger = ledger
         self._spool = spool
         self._board = board
+        self._problems = problems
         self._lanes = lanes
+        self._stuck_after_s = stuck_after_s
 
     async def copy(self, stay: Stay, tasks: Sequence[Task]) -> Piece:
         """Copy clips one after another in one thread, and record those that are durable.
@@ -81,23 +96,55 @@ class Copier:
         Raises:
             CameraGone: the camera left; what was made durable before is recorded.
         """
-        async with self._lanes:
-            attempts = await obtained(lambda: self._attempt_all(stay, tasks), give_back=_close_all)
+        reads = _Counting(stay.camera.pacer, self._board, slot=stay.camera.slot)
+        async with self._lane(stay, reads):
+            attempts = await obtained(
+                lambda: self._attempt_all(stay, tasks, reads), give_back=_close_all
+            )
         try:
             return await self._settled(stay, attempts)
         except BaseException:
             _close_all(attempts)
             raise
 
+    @asynccontextmanager
+    async def _lane(self, stay: Stay, reads: "_Counting") -> AsyncGenerator[None, None]:
+        """Lend a lane; one whose camera hangs in the kernel is lent to others meanwhile."""
+        await self._lanes.acquire()
+        with ExitStack() as lane:
+            lane.callback(self._lanes.release)
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self._watch(stay, reads, lane=lane))
+                try:
+                    yield
+                finally:
+                    watch.cancel()
+        await self._problems.clear(_STUCK, subject=f"slot {stay.camera.slot}")
+
+    async def _watch(self, stay: Stay, reads: "_Counting", *, lane: ExitStack) -> None:
+        """Say when nothing is read any more, and give the lane up: a thread cannot be stopped."""
+        subject = f"slot {stay.camera.slot}"
+        seen = -1
+        while True:
+            # The loop's own time: what hangs is a device, and no test's clock makes it hang.
+            await asyncio.sleep(self._stuck_after_s)
+            if reads.count == seen:
+                lane.close()
+                reason = f"a read from {stay.camera.serial} has not come back for a long time"
+                await self._problems.open(_STUCK, subject=subject, reason=reason)
+            else:
+                await self._problems.clear(_STUCK, subject=subject)
+            seen = reads.count
+
     # --- in the thread -----------------------------------------------------------------------
 
-    def _attempt_all(self, stay: Stay, tasks: Sequence[Task]) -> list[_Attempt]:
+    def _attempt_all(self, stay: Stay, tasks: Sequence[Task], reads: "_Counting") -> list[_Attempt]:
         attempts: list[_Attempt] = []
         try:
             for task in tasks:
                 attempt = _Attempt(task=task)
                 attempts.append(attempt)
-                self._attempt(stay, attempt)
+                self._attempt(stay, attempt, reads)
                 if attempt.error is not None and not isinstance(attempt.error, _OF_ONE_CLIP):
                     break
         except BaseException:
@@ -105,19 +152,19 @@ class Copier:
             raise
         return attempts
 
-    def _attempt(self, stay: Stay, attempt: _Attempt) -> None:
+    def _attempt(self, stay: Stay, attempt: _Attempt, reads: "_Counting") -> None:
         clip = attempt.task.clip
         try:
             attempt.lease = PartLease(self._spool, self._spool.claim(clip))
             # A copy may be whole and durable since before a crash or a yank: then only its proof
             # is missing.
             if not clip.copied:
-                attempt.copied = self._copied(stay, attempt.task, attempt.lease)
+                attempt.copied = self._copied(stay, attempt.task, attempt.lease, reads)
         except DockdError as error:
             attempt.error = error
             attempt.close()
 
-    def _copied(self, stay: Stay, task: Task, lease: PartLease) -> Copied:
+    def _copied(self, stay: Stay, task: Task, lease: PartLease, reads: "_Counting") -> Copied:
         def durable(parts: Sequence[clips.Part]) -> None:
             if stay.must_stop():
                 raise CameraGone(f"{stay.camera.serial} left while it was read")
@@ -132,7 +179,7 @@ class Copier:
                 clip=task.clip,
                 target=lease.target,
                 stop=stay.must_stop,
-                pacer=_Counting(stay.camera.pacer, self._board, slot=stay.camera.slot),
+                pacer=reads,
                 durable=durable,
             )
         finally:
@@ -197,15 +244,17 @@ class Copier:
 
 
 class _Counting:
-    """Counts what is read, on its way through the pacer."""
+    """Counts what is read, on its way through the pacer; ``count`` is how many reads began."""
 
     def __init__(self, pacer: ReadPacer, board: SlotBoard, *, slot: str) -> None:
         self._pacer = pacer
         self._board = board
         self._slot = slot
+        self.count = 0
 
     def before_read(self, size_bytes: int) -> None:
         """Pass the read on to the pacer and count it. Called from the copying thread."""
+        self.count += 1
         self._pacer.before_read(size_bytes)
         self._board.read(self._slot, size_bytes=size_bytes)
 

@@ -199,8 +199,9 @@ class Docking:
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
             await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
-        # Nobody waits in this slot any more.
-        await self._problems.clear(SpoolFull.slug, subject=f"slot {stay.camera.slot}")
+        # Nobody waits in this slot any more, for room or for a read.
+        over = (SpoolFull.slug, "camera-stuck")
+        await self._problems.clear_all(over, subject=f"slot {stay.camera.slot}")
         await in_thread(stay.camera.close)
 
 

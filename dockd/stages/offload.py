@@ -34,11 +34,13 @@ class OffloadPolicy:
     """``full_poll_s`` is how many seconds pass between two looks at a full spool.
 
     ``copies`` at once are the station's budget for reading: more threads would copy no faster
-    (measured: eight streams are as fast as two) and each holds a buffer.
+    (measured: eight streams are as fast as two) and each holds a buffer. A camera from which
+    nothing came for ``stuck_after_s`` seconds does not count in it any more.
     """
 
     copies: int = 8
     full_poll_s: float = 5.0
+    stuck_after_s: float = 30.0
 
 
 class Offload:
@@ -60,7 +62,12 @@ class Offload:
         self._prover = prover
         self._planner = Planner(ledger=ledger, problems=problems)
         self._copier = Copier(
-            ledger=ledger, spool=spool, board=board, lanes=asyncio.Semaphore(policy.copies)
+            ledger=ledger,
+            spool=spool,
+            board=board,
+            problems=problems,
+            lanes=asyncio.Semaphore(policy.copies),
+            stuck_after_s=policy.stuck_after_s,
         )
         self._problems = problems
         self._clock = clock

@@ -1,5 +1,6 @@
 """What a listing says and what it cannot be: a damaged file system costs no footage."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import SpoolCopy
 from dockd.ports.camera import Listing
-from tests.stages.rig import rig_at, running, until
+from tests.stages.rig import Rig, rig_at, running, until
 
 
 class TwiceListed(DirectoryCamera):
@@ -67,12 +68,13 @@ async def test_waiting_for_room_is_said_once_for_as_long_as_it_is_so(tmp_path: P
             (other / "clip").write_bytes(b"footage %d" % look)
             rig.rack.dock("B2", f"BWC-2{look}")
             proven = look + 1
-            await until(
-                lambda proven=proven: rig.count(facts.ClipVerified) == proven,
-                what="another camera's clip passes it",
-            )
+            await until(partial(_has_proven, rig, proven), what="another camera's clip passes it")
         opened = [fact for fact in rig.committed if isinstance(fact, facts.ProblemOpened)]
         assert [fact.slug for fact in opened] == ["spool-full"]
         assert "spool-full" in rig.open_problems()
         rig.rack.undock("A1")
         await until(lambda: rig.open_problems() == set(), what="nobody waits any more")
+
+
+def _has_proven(rig: Rig, clips: int) -> bool:
+    return rig.count(facts.ClipVerified) == clips
