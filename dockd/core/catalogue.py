@@ -267,7 +267,7 @@ _CAMERAS: Final = (
         "warn",
         "station",
         sentence="A camera does not answer a read; the other slots go on without it.",
-        reason="A read from the camera in slot {slot} has not come back since {since}.",
+        reason="A read from the camera in slot {slot} does not come back: {detail}.",
         next_step="Undock the camera and dock it again; if it repeats, have its media checked.",
     ),
     _found(
