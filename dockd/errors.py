@@ -225,6 +225,17 @@ class ClipUnreadable(PermanentError):
     )
 
 
+class ListingDamaged(PermanentError):
+    """The camera's file system lists what cannot be: nothing on it may be deleted."""
+
+    slug = "camera-listing-damaged"
+    owner: Owner = "evidence"
+    next_step = (
+        "Keep the camera from use and have its media imaged and read by a specialist: it may hold "
+        "footage that no listing shows."
+    )
+
+
 class ClipChangedWhileRead(TransientError):
     """The file grew, shrank or changed between the first look and the last."""
 

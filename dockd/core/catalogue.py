@@ -256,6 +256,20 @@ _CAMERAS: Final = (
         reason="The device in slot {slot} matches no rule; to accept it add: {rule}",
         next_step="If it is one of yours, add the rule that the reason names and reload.",
     ),
+    _raised(
+        errors.ListingDamaged,
+        "fail",
+        "A camera's file system is damaged: it is copied as far as it can be read, never cleared.",
+        "The listing of the camera in slot {slot} cannot be: {detail}.",
+    ),
+    _found(
+        "camera-stuck",
+        "warn",
+        "station",
+        sentence="A camera does not answer a read; the other slots go on without it.",
+        reason="A read from the camera in slot {slot} does not come back: {detail}.",
+        next_step="Undock the camera and dock it again; if it repeats, have its media checked.",
+    ),
     _found(
         "camera-dirty",
         "warn",

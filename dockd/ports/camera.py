@@ -4,12 +4,14 @@ The methods of a `Camera` block: a stage calls them from a thread, one whole pie
 time. Paths are raw bytes relative to the camera's root, components joined by ``/``.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from dockd.errors import ClipUnreadable
+from dockd.core import naming
+from dockd.errors import ClipUnreadable, DockdError, ListingDamaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,34 @@ class Listing:
     def unreadable(self) -> tuple[RefusedName, ...]:
         """Folders that could not be read: the rest is believed, but is never all there is."""
         return tuple(name for name in self.refused if name.slug == ClipUnreadable.slug)
+
+    def by_path(self) -> Mapping[bytes, FoundFile]:
+        """Return the files by their paths; of several at one path the first."""
+        files: dict[bytes, FoundFile] = {}
+        for file in self.files:
+            files.setdefault(file.path, file)
+        return files
+
+    @property
+    def listed_twice(self) -> tuple[bytes, ...]:
+        """Paths that more than one file has, as on a damaged file system.
+
+        One of them can be read under that name; the other would come to light, unread, when the
+        first is deleted.
+        """
+        counted = Counter(file.path for file in self.files)
+        return tuple(path for path, files in counted.items() if files > 1)
+
+    @property
+    def doubts(self) -> tuple[DockdError, ...]:
+        """Why this is not all that is on the camera: then nothing on it may be deleted."""
+        return (
+            *(ClipUnreadable(name.reason) for name in self.unreadable),
+            *(
+                ListingDamaged(f"the camera lists {naming.safe_path(path)} more than once")
+                for path in self.listed_twice
+            ),
+        )
 
     def may_hide(self, path: bytes) -> bool:
         """Return whether a file at ``path`` may be there though it is not listed."""

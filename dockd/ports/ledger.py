@@ -19,6 +19,7 @@ from dockd.core.facts import (
 )
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
+from dockd.errors import DockdError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,15 @@ class Ledger(Protocol):
             SpoolReadOnly, SpoolFull: the ledger could not be written.
         """
 
+    async def record_each(self, facts: Sequence[Fact]) -> Sequence[DockdError | None]:
+        """Commit facts that stand or fall each for itself; durable on return.
+
+        Returns, in their order, why each was not recorded: None where it was.
+
+        Raises:
+            SpoolReadOnly, SpoolFull: the ledger could not be written.
+        """
+
     def record_from_thread(self, *facts: Fact) -> "Future[None]":
         """Hand ``facts`` in from a thread; the future is done when they are durable."""
 
@@ -136,6 +146,9 @@ class Ledger(Protocol):
 
     async def clip(self, number: int) -> Clip:
         """Return one clip. Raises NotFound."""
+
+    async def numbered(self, numbers: Sequence[int]) -> Mapping[int, Clip]:
+        """Return several clips by their numbers, as they were at one moment."""
 
     async def find(self, reference: str) -> Clip:
         """Return the clip with this id, unique prefix of 6 or more, or key. Raises NotFound."""
@@ -151,6 +164,9 @@ class Ledger(Protocol):
 
     async def by_key(self, key: str) -> Clip | None:
         """Return the clip with this store key, if there is one."""
+
+    async def by_keys(self, keys: Sequence[str]) -> Mapping[str, Clip]:
+        """Return those of the clips with these store keys that there are."""
 
     async def partials_left(self) -> Sequence[Clip]:
         """Return clips with a part in the spool whose docking has ended."""

@@ -64,6 +64,14 @@ class Proof:
     method: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """A proven copy in ``incoming/``, and the sidecar that says which clip it is."""
+
+    part_name: str
+    sidecar: Sidecar
+
+
 class Spool(Protocol):
     """The spool, as offload, upload and the housekeeping speak to it."""
 
@@ -115,8 +123,8 @@ class Spool(Protocol):
             CameraGone: ``stop`` said so.
         """
 
-    def keep(self, clip: Clip, *, part_name: str, sidecar: Sidecar) -> None:
-        """Give a proven copy its name and its sidecar, both durable when this returns.
+    def keep(self, *proven: Keeping) -> None:
+        """Give proven copies their names and sidecars, all of them durable when this returns.
 
         Doing it again after a crash in between is harmless.
         """

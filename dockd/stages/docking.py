@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
 from dockd.core.slot import SlotEvent
-from dockd.errors import CameraGone, DockdError, PermanentError
+from dockd.errors import CameraGone, DockdError, PermanentError, SpoolFull
 from dockd.ports.camera import Camera, CameraSource, Sighting
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -31,6 +31,7 @@ class DockingPolicy:
 
     look_again_s: float = 60.0
     gather_s: float = 1.0
+    gather_times: float = 4.0
     retry: Backoff = field(default_factory=lambda: Backoff(base_s=1.0, cap_s=60.0))
 
 
@@ -158,13 +159,16 @@ class Docking:
         cleared = False
         while not cleared:
             waiting = self._wipe.receipts_changed(stay.docking)
+            began_s = self._clock.monotonic_s()
             cleared = await self._wipe.run(stay)
+            took_s = self._clock.monotonic_s() - began_s
             if cleared:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._policy.look_again_s):
                     await waiting.wait()
-                    await self._clock.sleep(self._policy.gather_s)
+                    gather_s = max(self._policy.gather_s, self._policy.gather_times * took_s)
+                    await self._clock.sleep(gather_s)
                     continue
             return
         await self._rest(stay)
@@ -195,6 +199,9 @@ class Docking:
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
             await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
+        # Nobody waits in this slot any more, for room or for a read.
+        over = (SpoolFull.slug, "camera-stuck")
+        await self._problems.clear_all(over, subject=f"slot {stay.camera.slot}")
         await in_thread(stay.camera.close)
 
 

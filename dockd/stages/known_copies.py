@@ -58,13 +58,9 @@ class KnownCopies:
         """Note the clips that may have lost a copy, or gained one while a problem is open."""
         for fact in committed:
             if isinstance(fact, _LOSSES) or (
-                isinstance(fact, _GAINS) and self._any_clip_has_problems()
+                isinstance(fact, _GAINS) and self._problems.any_about("clip")
             ):
                 self._changed.put_nowait(fact.clip)
-
-    def _any_clip_has_problems(self) -> bool:
-        """Return whether there is anything that a gained copy could clear."""
-        return any(problem.subject.startswith("clip ") for problem in self._problems.current())
 
     async def run(self) -> None:
         """Look at what has no copy now, then at one noted clip after another until cancelled."""

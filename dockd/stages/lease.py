@@ -5,7 +5,7 @@ that was pulled. Were the ``.part`` given up with the stay, the next docking cou
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from dockd.core.clip import Clip
@@ -54,6 +54,15 @@ class PartLease:
             ended = self._holders == 0
         if ended:
             self._spool.release(self.target)
+
+
+def all_held_by(
+    leases: Sequence[PartLease], work: Callable[Arguments, Result]
+) -> Callable[Arguments, Result]:
+    """Return ``work``, which holds every claim from now until it has run in its thread."""
+    for lease in leases:
+        work = lease.held_by(work)
+    return work
 
 
 async def claimed(spool: Spool, clip: Clip) -> PartLease:

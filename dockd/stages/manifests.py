@@ -17,7 +17,7 @@ from dockd.errors import DockdError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import DockingRow, Ledger
 from dockd.ports.store import Store
-from dockd.stages.proving import recorded_at
+from dockd.stages.accepting import recorded_at
 
 _AT_ONCE: Final = 16
 _LOOK_EVERY_S: Final = 60.0

@@ -7,7 +7,7 @@ from dockd.core import naming
 from dockd.core.clip import Clip
 from dockd.core.receipt import Expected
 from dockd.ports.store import Outgoing
-from dockd.stages.proving import recorded_at
+from dockd.stages.accepting import recorded_at
 
 _METADATA_LIMIT_BYTES: Final = 2048
 

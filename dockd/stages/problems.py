@@ -34,6 +34,10 @@ class ProblemBoard:
         """Return the open problems of one subject."""
         return [problem for problem in self.current() if problem.subject == subject]
 
+    def any_about(self, kind: str) -> bool:
+        """Return whether anything is open of subjects of a kind, such as ``clip``."""
+        return any(subject.startswith(f"{kind} ") for _, subject in self._problems)
+
     async def open(
         self, slug: str, *, subject: str, reason: str | None = None, **fields: object
     ) -> None:

@@ -90,11 +90,13 @@ class Transferring:
         """Commit facts; durable on return."""
         await self._ledger.record(fact, *more)
 
-    async def begin(self, clip: Clip, store: Store) -> None:
+    async def begin(self, clip: Clip, store: Store) -> Transfer:
         """Queue the clip where the store never had it, or lost it; once, for it stays queued."""
         found = await self._ledger.transfer(clip.number, store=store.name)
-        if found is None or clip.store_copies.get(store.name) is StoreCopy.LOST:
-            await self._ledger.record(facts.TransferQueued(clip=clip.number, store=store.name))
+        if found is not None and clip.store_copies.get(store.name) is not StoreCopy.LOST:
+            return found
+        await self._ledger.record(facts.TransferQueued(clip=clip.number, store=store.name))
+        return await self.current(clip, store)
 
     async def current(self, clip: Clip, store: Store) -> Transfer:
         """Return the transfer as the ledger has it."""
@@ -135,8 +137,7 @@ class _Carriage:
 
     async def run(self) -> None:
         """Take step after step. The first one asks, for nobody knows what arrived before."""
-        await self._owner.begin(self._clip, self._store)
-        current = await self._owner.current(self._clip, self._store)
+        current = await self._owner.begin(self._clip, self._store)
         certain = False
         while (step := transfer.next_step(current, certain=certain)) is not Step.NOTHING:
             try:

@@ -4,6 +4,7 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,11 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 
 _CANDIDATES: Final = 256
+# How long a line that was drawn up is kept to: to ask who waits costs more than to send a small
+# clip, and who comes meanwhile, flagged or not, waits no longer than this.
+_LINE_GOOD_S: Final = 1.0
+_SMALL_BYTES: Final = 256 * 1024
+_SMALL_IN_A_LANE: Final = 8
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
 _CLIP_TROUBLE: Final = (
     "illegal-fact",
@@ -68,7 +74,8 @@ class Upload:
         self._clock = clock
         self.policy = policy
         self._wake = asyncio.Event()
-        self._under_way: set[int] = set()
+        self._under_way: dict[int, int] = {}
+        self._line = _Line((), drawn_up_s=0.0)
         self._ledger_troubles: set[str] = set()
         self._attempts: dict[int, int] = {}
         self._not_before_s: dict[int, float] = {}
@@ -84,6 +91,8 @@ class Upload:
                 self._attempts.pop(fact.clip, None)
             if isinstance(fact, _WAKING):
                 self._wake.set()
+            if isinstance(fact, _OVERTAKING):
+                self._line.go_stale()
 
     async def run(self) -> None:
         """Carry clip after clip until cancelled."""
@@ -95,25 +104,41 @@ class Upload:
                 if clip is None:
                     await self._rest()
                     continue
-                self._under_way.add(clip.number)
+                self._under_way[clip.number] = clip.stored_size_bytes
                 group.create_task(self._carry(clip), name=f"{self._store.name} {clip.id}")
 
     async def _next(self) -> Clip | None:
         """Return the clip whose turn it is, or None while there is none or no lane is free."""
-        if len(self._under_way) >= self.policy.parallel_clips:
+        if self._lanes_taken() >= self.policy.parallel_clips:
             return None
-        now_s = self._clock.monotonic_s()
+        if not self._line.is_good(self._clock.monotonic_s()):
+            self._line = await self._draw_up_line()
+        while (clip := self._line.next()) is not None:
+            if clip.number not in self._under_way:
+                return clip
+        return None
+
+    def _lanes_taken(self) -> float:
+        """Return how many lanes are in use; several small clips share one.
+
+        What a small clip waits for is not the link but one answer after another.
+        """
+        return sum(
+            1 / _SMALL_IN_A_LANE if size_bytes <= _SMALL_BYTES else 1
+            for size_bytes in self._under_way.values()
+        )
+
+    async def _draw_up_line(self) -> "_Line":
+        """Ask the ledger who waits, and put them in their order."""
+        now_s, now = self._clock.monotonic_s(), self._clock.now()
         waiting = {
             clip.number: clip
             for clip in await self._ledger.awaiting(self._store.name, limit=_CANDIDATES)
             if clip.number not in self._under_way
             and self._not_before_s.get(clip.number, 0.0) <= now_s
         }
-        if not waiting:
-            return None
-        now = self._clock.now()
         ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
-        return waiting[int(ordered[0].clip_id)]
+        return _Line([waiting[int(one.clip_id)] for one in ordered], drawn_up_s=now_s)
 
     async def _rest(self) -> None:
         """Wait for something to change, or for the first clip whose time has come."""
@@ -139,7 +164,7 @@ class Upload:
             await self._problems.mistake("transfer-stuck", subject=f"clip {clip.id}", error=error)
             self._delay(clip)
         finally:
-            self._under_way.discard(clip.number)
+            self._under_way.pop(clip.number, None)
             self._wake.set()
 
     async def _attempt(self, clip: Clip) -> None:
@@ -249,11 +274,40 @@ class Upload:
         return f"store {self._store.name}"
 
 
+class _Line:
+    """Who waits, in the order of their turns, as it was at one moment of the monotonic clock."""
+
+    def __init__(self, clips: Sequence[Clip], *, drawn_up_s: float) -> None:
+        self._clips = deque(clips)
+        self._drawn_up_s = drawn_up_s
+
+    def is_good(self, now_s: float) -> bool:
+        """Return whether it has anybody left and is not out of date."""
+        return bool(self._clips) and now_s - self._drawn_up_s < _LINE_GOOD_S
+
+    def next(self) -> Clip | None:
+        """Take out whose turn it is."""
+        return self._clips.popleft() if self._clips else None
+
+    def go_stale(self) -> None:
+        """Forget everybody: something happened that no order of before knows of."""
+        self._clips.clear()
+
+
 _WAKING = (
     facts.ClipVerified,
     facts.ClipReleased,
     facts.ClipRetried,
     facts.ReceiptLost,
+    facts.TransferRestarted,
+)
+
+_OVERTAKING = (
+    facts.ClipReleased,
+    facts.ClipRetried,
+    facts.ReceiptLost,
+    facts.SpoolCopyLost,
+    facts.TransferRefused,
     facts.TransferRestarted,
 )
 

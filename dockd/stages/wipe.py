@@ -14,16 +14,19 @@ from dockd.ports.camera import Camera, FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
+from dockd.stages.accepting import another_clip
 from dockd.stages.confirming import Confirmed, Confirming
 from dockd.stages.patience import Patience, Withdrawn
 from dockd.stages.problems import ProblemBoard
-from dockd.stages.proving import another_clip
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
 _HASH_READ_BYTES: Final = 1024 * 1024
 # Confirmed, decided and deleted together: few enough that what was confirmed first is still fresh.
-_BATCH: Final = 256
+# Each batch costs a look at the whole camera, so a full one goes in eight of them.
+_SMALLEST_BATCH: Final = 256
+_LARGEST_BATCH: Final = 4096
+_BATCHES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class Wipe:
             listing = await in_thread(stay.camera.listing)
             here = await self._footage(stay, listing)
             self._clips[stay.docking] = frozenset(clip.number for clip in here)
-            if listing.unreadable:
+            if listing.doubts:
                 # What is in there was never offloaded, and every deletion writes to the medium.
                 return False
             if not here:
@@ -206,13 +209,9 @@ class Wipe:
             and clearance.is_worth_asking(
                 self._evidence(scene, clip, (), spool_copy_bytes=clip.size_bytes)
             )
-        ][:_BATCH]
+        ][: _batch(len(here))]
         confirmed = await self._confirming.confirm(candidates, epoch=scene.epoch)
-        decided = [
-            cleared
-            for clip in candidates
-            if (cleared := await self._decide(scene, clip, confirmed[clip.number])) is not None
-        ]
+        decided = await self._decide(scene, candidates, confirmed)
         left = await self._erase(stay, decided) if decided else set()
         gone = {item.clip.number for item in decided if item.file.path not in left}
         patience.in_vain([clip for clip in candidates if clip.number not in gone])
@@ -235,18 +234,24 @@ class Wipe:
         )
 
     async def _decide(
-        self, scene: _Scene, clip: Clip, confirmed: Sequence[Confirmed]
-    ) -> _Cleared | None:
-        evidence = self._evidence(
-            scene,
-            await self._ledger.clip(clip.number),
-            confirmed,
-            spool_copy_bytes=await in_thread(self._spool_copy_bytes, clip),
-        )
-        if not clearance.may_wipe(evidence).allowed:
-            return None
-        stores = tuple(sorted(clearance.binding_stores(evidence)))
-        return _Cleared(clip=clip, file=scene.files[clip.path], stores=stores)
+        self, scene: _Scene, clips: Sequence[Clip], confirmed: Mapping[int, Sequence[Confirmed]]
+    ) -> Sequence[_Cleared]:
+        """Return those whose two keys have turned, by what the ledger and the spool say now."""
+        now = await self._ledger.numbered([clip.number for clip in clips])
+        kept_bytes = await in_thread(self._spool_copies_bytes, clips)
+        decided: list[_Cleared] = []
+        for clip in clips:
+            evidence = self._evidence(
+                scene,
+                now[clip.number],
+                confirmed[clip.number],
+                spool_copy_bytes=kept_bytes[clip.number],
+            )
+            if clearance.may_wipe(evidence).allowed:
+                stores = tuple(sorted(clearance.binding_stores(evidence)))
+                file = scene.files[clip.path]
+                decided.append(_Cleared(clip=clip, file=file, stores=stores))
+        return decided
 
     def _evidence(
         self,
@@ -278,8 +283,11 @@ class Wipe:
             rehash=self.policy.rehash,
         )
 
+    def _spool_copies_bytes(self, clips: Sequence[Clip]) -> Mapping[int, int | None]:
+        """Return by number how long the spool's files are now, None for what cannot be had."""
+        return {clip.number: self._spool_copy_bytes(clip) for clip in clips}
+
     def _spool_copy_bytes(self, clip: Clip) -> int | None:
-        """Return how long the spool's file is now, None when it cannot be had."""
         try:
             with self._spool.open(clip) as content:
                 return os.fstat(content.fileno()).st_size
@@ -313,9 +321,9 @@ class Wipe:
         finally:
             self._erasing.remove(withdrawn)
         listing = await in_thread(stay.camera.listing)
-        if listing.unreadable:
+        if listing.doubts:
             # A file that cannot be seen is not known to be gone; the next listing settles it.
-            raise ClipUnreadable(listing.unreadable[0].reason)
+            raise listing.doubts[0]
         left = {file.path for file in listing.files}
         await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
         failed = [item for item in decided if item.file.path in left]
@@ -333,17 +341,19 @@ class Wipe:
         """Ask once more, right before the deletion, whether anything changed since the intent."""
         set_aside = await self._ledger.set_aside()
         spool_is_ours = await self._spool_is_ours()
+        now = await self._ledger.numbered([item.clip.number for item in decided])
+        kept_bytes = await in_thread(self._spool_copies_bytes, [item.clip for item in decided])
         standing: list[_Cleared] = []
         refused: dict[bytes, str] = {}
         for item in decided:
             intent = clearance.Intent(
-                clip=await self._ledger.clip(item.clip.number),
+                clip=now[item.clip.number],
                 docking=None if stay.must_stop() else stay.docking,
                 set_aside=set_aside,
                 configured_stores=self.policy.stores,
                 required=self.policy.required,
                 spool_is_ours=spool_is_ours,
-                spool_copy_bytes=await in_thread(self._spool_copy_bytes, item.clip),
+                spool_copy_bytes=kept_bytes[item.clip.number],
             )
             verdict = clearance.may_erase(intent)
             if verdict.allowed:
@@ -362,6 +372,11 @@ _WAKING = (
     facts.ClipVerified,
 )
 _STILL_LISTED: Final = "it is still listed after its deletion"
+
+
+def _batch(footage: int) -> int:
+    """Return how many of so many clips are cleared together."""
+    return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, footage // _BATCHES))
 
 
 def _is_verified(clip: Clip) -> bool:

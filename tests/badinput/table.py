@@ -72,7 +72,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "directories 64 deep": (f"{_NAMES}::test_files_64_folders_deep_arrive",),
     "20,000 files in one folder": (
         f"{_FILES}::test_20_000_files_in_one_folder_are_taken_in",
-        f"{_FILES}::test_hundreds_of_small_files_are_carried_to_the_end",
+        f"{_FILES}::test_thousands_of_small_files_are_carried_to_the_end",
     ),
     "empty files": (f"{_NAMES}::test_empty_files_arrive",),
     "a file that grows": (f"{_CHANGING}[grows]",),

@@ -12,7 +12,7 @@ from pathlib import Path
 from dockd.core import naming
 from dockd.core.clip import Clip, Part
 from dockd.core.sidecar import Sidecar
-from dockd.ports.spool import Copied, CopyTarget, Proof
+from dockd.ports.spool import Copied, CopyTarget, Keeping, Proof
 from dockd.station.spool.directory import DirectorySpool, Pace
 from dockd.station.spool.disk import Disk
 
@@ -139,7 +139,7 @@ def kept(spool: DirectorySpool, clip: Clip, *, source: Path) -> Clip:
     copied = Attempt(spool, clip, source).run()
     proof = spool.prove(clip, part_name=copied.part_name, size_bytes=copied.size_bytes, stop=never)
     done = proven(clip, proof)
-    spool.keep(done, part_name=copied.part_name, sidecar=sidecar_of(done))
+    spool.keep(Keeping(part_name=copied.part_name, sidecar=sidecar_of(done)))
     return done
 
 

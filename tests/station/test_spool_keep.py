@@ -17,6 +17,7 @@ from dockd.errors import (
     SpoolFull,
     SpoolReadOnly,
 )
+from dockd.ports.spool import Keeping
 from dockd.station.spool.directory import DirectorySpool
 from tests.station.spool_parts import (
     DOCKING,
@@ -70,7 +71,7 @@ def test_keeping_survives_a_crash_at_every_sync(tmp_path: Path) -> None:
         done = proven(clip, spool.prove(clip, part_name=name, size_bytes=size_bytes, stop=never))
         disk._sync_fails = frozenset({disk.syncs + nth})
         try:
-            spool.keep(done, part_name=name, sidecar=sidecar_of(done))
+            spool.keep(Keeping(part_name=name, sidecar=sidecar_of(done)))
         except FsyncFailed:
             crashed = True
         else:
@@ -79,7 +80,7 @@ def test_keeping_survives_a_crash_at_every_sync(tmp_path: Path) -> None:
         copied_clip = replace(clip, copied=True, copied_sha256=done.sha256)
         proof = after.prove(copied_clip, part_name=name, size_bytes=size_bytes, stop=never)
         assert proof.sha256 == done.sha256
-        after.keep(done, part_name=name, sidecar=sidecar_of(done))
+        after.keep(Keeping(part_name=name, sidecar=sidecar_of(done)))
         with after.open(done) as file:
             assert file.read() == content
         assert not list((tmp_path / f"spool{nth}/incoming").glob("*.part*"))
@@ -116,7 +117,7 @@ def test_a_partial_copy_kept_before_a_crash_is_found(tmp_path: Path) -> None:
     proof = spool.prove(clip, part_name=name, size_bytes=3 * PART, stop=never)
     assert proof.sha256 == attempt.durable[-1].sha256 == sha256(content[: 3 * PART])
     done = proven(clip, proof)
-    spool.keep(done, part_name=name, sidecar=sidecar_of(done))
+    spool.keep(Keeping(part_name=name, sidecar=sidecar_of(done)))
     again = spool.prove(clip, part_name=name, size_bytes=3 * PART, stop=never)
     assert again == proof
     with spool.open(done) as file:

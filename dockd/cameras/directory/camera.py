@@ -154,7 +154,6 @@ class _DirectoryEraser:
                 # Last of all: nothing is deleted on a camera that has been taken.
                 self._camera.refuse_absent()
                 os.unlink(name, dir_fd=folder)
-                os.fsync(folder)
         except OSError as error:
             self._camera.refuse_absent()
             raise tree.meaning_of(error, file=file) from error

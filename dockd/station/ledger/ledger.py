@@ -16,7 +16,7 @@ from dockd.core.custody import Checkpoint, Standing
 from dockd.core.facts import Checkpointed, Fact, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
-from dockd.errors import SpoolReadOnly
+from dockd.errors import DockdError, IllegalFact, SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import (
     ClipFilter,
@@ -36,7 +36,7 @@ from dockd.station.ledger.connections import (
 )
 from dockd.station.ledger.deriving import Policy
 from dockd.station.ledger.queries import HOT_QUERIES
-from dockd.station.ledger.writer import FaultPoint, Listener, Writer
+from dockd.station.ledger.writer import FaultPoint, Listener, Writer, refusal_of
 
 _READERS: Final = 2
 Asked = ParamSpec("Asked")
@@ -84,6 +84,15 @@ class SqliteLedger:
     async def record(self, *facts: Fact) -> None:
         """Commit ``facts`` in one transaction; durable on return."""
         await asyncio.wrap_future(self._writer.submit(*facts))
+
+    async def record_each(self, facts: Sequence[Fact]) -> Sequence[DockdError | None]:
+        """Commit facts that stand or fall each for itself; return why each was not recorded."""
+        futures = [self._writer.submit(fact) for fact in facts]
+        if futures:
+            # The writer settles them in their order, so this one wait is for all of them.
+            with suppress(IllegalFact):
+                await asyncio.wrap_future(futures[-1])
+        return [refusal_of(future) for future in futures]
 
     def record_from_thread(self, *facts: Fact) -> "Future[None]":
         """Hand ``facts`` in from a thread; the future is done when they are durable."""
@@ -165,6 +174,10 @@ class SqliteLedger:
         """Return one clip. Raises NotFound."""
         return await self._read(reading.clip, number)
 
+    async def numbered(self, numbers: Sequence[int]) -> Mapping[int, Clip]:
+        """Return several clips by their numbers."""
+        return await self._read(reading.numbered, numbers)
+
     async def find(self, reference: str) -> Clip:
         """Return the clip with this id, unique prefix of 6 or more, or key. Raises NotFound."""
         return await self._read(reading.find, reference)
@@ -184,6 +197,10 @@ class SqliteLedger:
     async def by_key(self, key: str) -> Clip | None:
         """Return the clip with this store key, if there is one."""
         return await self._read(reading.by_key, key)
+
+    async def by_keys(self, keys: Sequence[str]) -> Mapping[str, Clip]:
+        """Return those of the clips with these store keys that there are."""
+        return await self._read(reading.by_keys, keys)
 
     async def partials_left(self) -> Sequence[Clip]:
         """Return clips with a part in the spool whose docking has ended."""

@@ -56,6 +56,17 @@ def clip(connection: sqlite3.Connection, number: int) -> Clip:
     return rows.clip_from(row)
 
 
+def numbered(connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[int, Clip]:
+    """Return several clips by their numbers. Raises NotFound."""
+    return {number: clip(connection, number) for number in numbers}
+
+
+def by_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[str, Clip]:
+    """Return those of the clips with these store keys that there are."""
+    found = ((key, by_key(connection, key)) for key in keys)
+    return {key: one for key, one in found if one is not None}
+
+
 def by_key(connection: sqlite3.Connection, key: str) -> Clip | None:
     """Return the clip with this store key, or None."""
     row = _one(connection, "clip by key", key=key)

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Literal, Protocol
 
 from dockd.core.facts import Fact
-from dockd.errors import SpoolReadOnly
+from dockd.errors import IllegalFact, SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.station.ledger import recording
 from dockd.station.ledger.connections import as_write_error, open_for_writing
@@ -202,6 +202,19 @@ class Writer:
         if self._faults is not None:
             for fact in done:
                 self._faults(fact.kind, moment)
+
+
+def refusal_of(future: "Future[None]") -> IllegalFact | None:
+    """Return why a settled submission was refused, None where it was recorded.
+
+    Raises:
+        DockdError: the ledger could not be written.
+    """
+    try:
+        future.result()
+    except IllegalFact as refused:
+        return refused
+    return None
 
 
 def _is_of_the_file(error: Exception) -> bool:

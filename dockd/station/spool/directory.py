@@ -20,7 +20,7 @@ from dockd.errors import (
     SpoolReadOnly,
 )
 from dockd.ports.camera import ReadPacer, StopFlag
-from dockd.ports.spool import Copied, CopyTarget, PartDurable, Proof, Space
+from dockd.ports.spool import Copied, CopyTarget, Keeping, PartDurable, Proof, Space
 from dockd.station.spool import incoming, keeping, layout
 from dockd.station.spool.buffers import Buffers
 from dockd.station.spool.copying import Conduct, CopyPass, Source
@@ -214,22 +214,14 @@ class DirectorySpool:
                 continue
         return nothing(part_size_bytes=self._part_size_bytes(clip.size_bytes))
 
-    def keep(self, clip: Clip, *, part_name: str, sidecar: Sidecar) -> None:
-        """Give a proven copy its name and its sidecar, both durable when this returns."""
+    def keep(self, *proven: Keeping) -> None:
+        """Give proven copies their names and sidecars, all of them durable when this returns."""
+        if not proven:
+            return
         root = self._identity.root()
-        content = sidecars.encode(
-            sidecar.clip,
-            recorded_at=sidecar.recorded_at,
-            verified_at=sidecar.verified_at,
-        )
-        with writing(f"the name of clip {clip.id}"):
-            keeping.keep(
-                root,
-                clip=sidecar.clip,
-                part_name=part_name,
-                sidecar=content,
-                disk=self._disk,
-            )
+        several = f" and {len(proven) - 1} more" if len(proven) > 1 else ""
+        with writing(f"the name of clip {proven[0].sidecar.clip.id}{several}"):
+            keeping.keep(root, proven, disk=self._disk)
 
     def discard(self, clip: Clip) -> None:
         """Remove every ``.part`` of a clip that no running copy owns."""

@@ -8,6 +8,8 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -158,6 +160,15 @@ def _refuse_case_blind(root: int) -> None:
 
 def write_whole(name: str, *, content: bytes, temporary: str, directory: int, disk: Disk) -> None:
     """Write a small file so that it is there whole and durable, or not at all."""
+    with begun_whole(temporary, content=content, directory=directory, disk=disk) as descriptor:
+        disk.sync(descriptor)
+    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    sync_folder(layout.folder_of(name), directory=directory, disk=disk)
+
+
+@contextmanager
+def begun_whole(temporary: str, *, content: bytes, directory: int, disk: Disk) -> Iterator[int]:
+    """Lend the descriptor of a small file that is written and not synced yet."""
     descriptor = os.open(
         temporary,
         os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -166,11 +177,9 @@ def write_whole(name: str, *, content: bytes, temporary: str, directory: int, di
     )
     try:
         disk.write(descriptor, memoryview(content), offset=0)
-        disk.sync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
-    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    sync_folder(layout.folder_of(name), directory=directory, disk=disk)
 
 
 def sync_folder(folder: str, *, directory: int, disk: Disk) -> None:

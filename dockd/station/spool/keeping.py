@@ -5,44 +5,85 @@ sidecar says whose it is. Every step may be done again after a crash.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Final
 
 from dockd.core import sidecar as sidecars
 from dockd.core.clip import Clip
+from dockd.core.sidecar import Sidecar
 from dockd.errors import SpoolChanged
+from dockd.ports.spool import Keeping
 from dockd.station.spool import layout, linux
 from dockd.station.spool.disk import Disk
-from dockd.station.spool.identity import sync_folder, write_whole
+from dockd.station.spool.identity import begun_whole, sync_folder
 
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def keep(root: int, *, clip: Clip, part_name: str, sidecar: bytes, disk: Disk) -> None:
-    """Rename a proven ``.part`` to its home, with its sidecar; both are durable on return.
+def keep(root: int, proven: Sequence[Keeping], *, disk: Disk) -> None:
+    """Rename proven ``.part`` files to their homes, with sidecars; all are durable on return.
+
+    All names of one folder become durable together: what an fsync costs is shared by them.
 
     Raises:
-        FileNotFoundError: neither the ``.part`` nor a kept copy is there.
+        FileNotFoundError: neither a ``.part`` nor a kept copy is there.
         OSError: the disk failed.
     """
-    part = f"{layout.INCOMING}/{part_name}"
-    home = _home_for(root, clip=clip)
+    homes: dict[str, Keeping] = {}
+    for kept in proven:
+        homes[_prepared(root, kept, taken=homes, disk=disk)] = kept
+    folders = sorted({layout.folder_of(home) for home in homes})
+    for folder in folders:
+        _make_folders(root, folder=folder, disk=disk)
+    _write_sidecars(root, homes, disk=disk)
+    for folder in folders:
+        sync_folder(folder, directory=root, disk=disk)
+    for home, kept in homes.items():
+        _rename(root, part=_part(kept), home=home)
+    for folder in (*folders, layout.INCOMING):
+        sync_folder(folder, directory=root, disk=disk)
+
+
+def _part(kept: Keeping) -> str:
+    return f"{layout.INCOMING}/{kept.part_name}"
+
+
+def _prepared(root: int, kept: Keeping, *, taken: Collection[str], disk: Disk) -> str:
+    """Return the home for a copy, which is there and has the length that was proven."""
+    clip, part = kept.sidecar.clip, _part(kept)
+    home = _home_for(root, clip=clip, taken=taken)
     if not exists(root, part) and not exists(root, home):
         raise FileNotFoundError(part)
     _cut(root, part=part, size_bytes=clip.stored_size_bytes, disk=disk)
-    _make_folders(root, folder=layout.folder_of(home), disk=disk)
-    write_whole(
-        layout.sidecar_of(home),
-        content=sidecar,
-        temporary=f"{part}.json",
-        directory=root,
-        disk=disk,
+    return home
+
+
+def _write_sidecars(root: int, homes: Mapping[str, Keeping], *, disk: Disk) -> None:
+    """Write the sidecars, each whole and durable before it has its name."""
+    with ExitStack() as opened:
+        written = [
+            opened.enter_context(
+                begun_whole(
+                    f"{_part(kept)}.json", content=_encoded(kept.sidecar), directory=root, disk=disk
+                )
+            )
+            for kept in homes.values()
+        ]
+        # All are written before the first is waited for: the disk then takes them in one go.
+        for descriptor in written:
+            disk.sync(descriptor)
+    for home, kept in homes.items():
+        temporary = f"{_part(kept)}.json"
+        os.rename(temporary, layout.sidecar_of(home), src_dir_fd=root, dst_dir_fd=root)
+
+
+def _encoded(sidecar: Sidecar) -> bytes:
+    return sidecars.encode(
+        sidecar.clip, recorded_at=sidecar.recorded_at, verified_at=sidecar.verified_at
     )
-    _rename(root, part=part, home=home)
-    sync_folder(layout.folder_of(home), directory=root, disk=disk)
-    sync_folder(layout.INCOMING, directory=root, disk=disk)
 
 
 def _cut(root: int, *, part: str, size_bytes: int, disk: Disk) -> None:
@@ -153,13 +194,15 @@ def exists(root: int, name: str) -> bool:
     return True
 
 
-def _home_for(root: int, *, clip: Clip) -> str:
+def _home_for(root: int, *, clip: Clip, taken: Collection[str]) -> str:
     """Return the first place that is the clip's already or nobody's.
 
     The last place has the clip's digest in its name, so nothing else can be there.
     """
     *shared, own = layout.homes(clip)
     for home in shared:
+        if home in taken:
+            continue
         if _is_free(root, home=home) or _has_our_sidecar(root, home=home, clip=clip):
             return home
     return own

@@ -244,8 +244,11 @@ class DirectoryStore:
         station = component(self._options.station.encode())[:200]
         expected = outgoing.expected
         upload_id = f"whole-{clip_id(expected.key)}-{station}"
-        self._prepare(stop, outgoing, upload_id=upload_id)
         content = self._upload(upload_id) / _CONTENT
+        # None of this need be durable before its content is: after a crash it is begun anew.
+        content.parent.mkdir(parents=True, exist_ok=True)
+        content.write_bytes(b"")
+        self._metadata_of(outgoing)
         files.copy_range(
             outgoing.content,
             content,
