@@ -126,7 +126,7 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "clips of a docking": {**page, "docking": docking},
         "clips at a place": {**page, "place": "stored"},
         "clips by id": {"first": first, "beyond": first + "g", "limit": 11},
-        "purgeable": {"limit": 50},
+        "purgeable": {"rank": -1, "sequence": -1, "limit": 50},
         "awaiting": {"store": "central", "limit": 50},
         "unproven": {"store": "central", "after": 0, "limit": 50},
         "without a copy": {"after": 0, "limit": 50},

@@ -24,6 +24,8 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    PurgePage,
+    PurgePlace,
     Queue,
     StoreMemory,
     Tally,
@@ -189,9 +191,9 @@ class SqliteLedger:
         """Return clips with a part in the spool whose docking has ended."""
         return await self._read(reading.partials_left)
 
-    async def purgeable(self, *, limit: int) -> Sequence[Clip]:
-        """Return proven copies of stored clips, those whose cameras are clear and oldest first."""
-        return await self._read(reading.purgeable, limit)
+    async def purgeable(self, *, after: PurgePlace | None, limit: int) -> PurgePage:
+        """Return proven copies that no configured store is still to have, behind a place."""
+        return await self._read(reading.purgeable, after, limit)
 
     async def tally(self, *, docking: str | None = None) -> Tally:
         """Return how many clips are where; for the station, or for one docking."""

@@ -17,6 +17,8 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    PurgePage,
+    PurgePlace,
     Queue,
     StoreMemory,
     Tally,
@@ -30,6 +32,7 @@ _SHORTEST_PREFIX: Final = 6
 _ID_DIGITS: Final = 16
 _CANDIDATES_SHOWN: Final = 10
 _BEHIND_ALL_HEX: Final = "g"
+_BEFORE_ALL: Final = PurgePlace(-1, -1)
 
 
 def _all(connection: sqlite3.Connection, query: str, **values: object) -> list[sqlite3.Row]:
@@ -142,9 +145,15 @@ def partials_left(connection: sqlite3.Connection) -> list[Clip]:
     return _clips(connection, "partials left")
 
 
-def purgeable(connection: sqlite3.Connection, limit: int) -> list[Clip]:
-    """Return proven copies of stored clips: those gone from their cameras, then the oldest."""
-    return _clips(connection, "purgeable", limit=limit)
+def purgeable(connection: sqlite3.Connection, after: PurgePlace | None, limit: int) -> PurgePage:
+    """Return a page of the copies that may make room: those gone from their cameras first."""
+    rank, sequence = after or _BEFORE_ALL
+    found = _all(connection, "purgeable", rank=rank, sequence=sequence, limit=limit)
+    last = found[-1] if len(found) == limit else None
+    return PurgePage(
+        clips=[rows.clip_from(row) for row in found],
+        next=PurgePlace(last["purge_rank"], last["verified_sequence"]) if last else None,
+    )
 
 
 def tally(connection: sqlite3.Connection, docking: str | None) -> Tally:
