@@ -26,6 +26,7 @@ from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
+from dockd.stages.renew import Renew
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -95,6 +96,13 @@ class Station:
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.renew = Renew(
+            ledger=self.ledger,
+            confirming=self.confirming,
+            problems=self.problems,
+            clock=clock,
+            stores=self.stores,
+        )
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
@@ -128,6 +136,7 @@ class Station:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.renew.heard(committed)
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
@@ -192,6 +201,7 @@ class Station:
             "known copies": self.known_copies.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
+            "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             **{
                 f"upload to {name}": upload.run

@@ -196,6 +196,11 @@ class Ledger(Protocol):
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
 
+    async def unrepeated(
+        self, store: str, *, epoch: int, after: ReceiptAccepted | None, limit: int
+    ) -> Sequence[ReceiptAccepted]:
+        """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
 

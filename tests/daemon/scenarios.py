@@ -340,6 +340,7 @@ def restored(station: StationProcess, world: World, share: Share) -> None:
     station.happened("epoch-begun")
     share.come_back()
     cleared(station, world, serial)
+    station.happened("problem-closed", slug="ledger-restored")
     station.stop()
 
 

@@ -129,6 +129,13 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "purgeable": {"rank": -1, "sequence": -1, "limit": 50},
         "awaiting": {"store": "central", "limit": 50},
         "unproven": {"store": "central", "after": 0, "limit": 50},
+        "unrepeated": {
+            "store": "central",
+            "epoch": 2,
+            "last_epoch": 1,
+            "last_clip": 100,
+            "limit": 50,
+        },
         "without a copy": {"after": 0, "limit": 50},
         "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},

@@ -215,6 +215,12 @@ class SqliteLedger:
         """Return proven clips of which this store has only shown the size, by their numbers."""
         return await self._read(reading.unproven, store, after, limit)
 
+    async def unrepeated(
+        self, store: str, *, epoch: int, after: ReceiptAccepted | None, limit: int
+    ) -> Sequence[ReceiptAccepted]:
+        """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
+        return await self._read(reading.unrepeated, store, epoch, after, limit)
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
         return await self._read(reading.receipts, clip)

@@ -80,6 +80,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE receipts.store = :store AND receipts.strength = 'size' AND receipts.clip > :after
         AND clips.spool_copy = 'proven' ORDER BY receipts.clip LIMIT :limit
         """,
+    "unrepeated": """
+        SELECT * FROM receipts WHERE store = :store AND strength = 'digest' AND epoch < :epoch
+        AND (epoch, clip) > (:last_epoch, :last_clip) ORDER BY epoch, clip LIMIT :limit
+        """,
     "queue": "SELECT clips, size_bytes FROM queue_tallies WHERE store = :store",
     "oldest in queue": """
         SELECT clips.verified_at FROM queue JOIN clips ON clips.number = queue.clip

@@ -204,6 +204,27 @@ def unproven(connection: sqlite3.Connection, store: str, after: int, limit: int)
     return _clips(connection, "unproven", store=store, after=after, limit=limit)
 
 
+def unrepeated(
+    connection: sqlite3.Connection,
+    store: str,
+    epoch: int,
+    after: ReceiptAccepted | None,
+    limit: int,
+) -> list[ReceiptAccepted]:
+    """Return digest receipts of a store from before an epoch, by their epochs and clips."""
+    last_epoch, last_clip = (after.epoch, after.clip) if after else (0, 0)
+    found = _all(
+        connection,
+        "unrepeated",
+        store=store,
+        epoch=epoch,
+        last_epoch=last_epoch,
+        last_clip=last_clip,
+        limit=limit,
+    )
+    return [rows.receipt_from(row) for row in found]
+
+
 def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepted]:
     """Return the receipts a clip has now."""
     return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]
