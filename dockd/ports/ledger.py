@@ -220,6 +220,9 @@ class Ledger(Protocol):
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
 
+    async def wiped_unsaid(self, camera: str) -> int:
+        """Return how many clips were wiped since it was last said that their camera is clear."""
+
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
 

@@ -140,14 +140,13 @@ class Wipe:
         return 0 < self.policy.required <= len(self.policy.stores.intersection(clip.proven_by))
 
     async def _say_cleared(self, stay: Stay) -> None:
-        """Record that a camera is clear, once for what was cleared since it was last said."""
-        wiped = sum(
-            clip.camera_copy is CameraCopy.WIPED
-            for clip in await self._ledger.in_docking(stay.docking)
-        )
-        if wiped != stay.cleared:
+        """Record that a camera is clear, once for what was cleared since it was last said.
+
+        Also for what an earlier docking cleared, when the daemon was killed before it said so.
+        """
+        wiped = await self._ledger.wiped_unsaid(stay.camera.serial)
+        if wiped:
             await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
-            stay.cleared = wiped
         await self._problems.clear("wipe-failed", subject=f"slot {stay.camera.slot}")
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:

@@ -72,6 +72,7 @@ FILLING: Final = (
     UPDATE receipts SET strength = 'size' WHERE clip > (SELECT max(number) - 100 FROM clips)
     """,
     "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
+    "UPDATE dockings SET wiped_unsaid = 1",
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n

@@ -264,7 +264,6 @@ _INDEXES: Final = (
         " WHERE offloaded = 1 AND manifested = 0"
     ),
     "CREATE INDEX receipts_unproven ON receipts (store, clip) WHERE strength = 'size'",
-    "CREATE INDEX receipts_epoch ON receipts (store, epoch, clip) WHERE strength = 'digest'",
     # Two clips with one key would be one piece of evidence twice.
     "CREATE UNIQUE INDEX clips_key ON clips (key) WHERE key IS NOT NULL AND merged_into IS NULL",
     "CREATE INDEX clips_docking ON clips (docking, number) WHERE merged_into IS NULL",

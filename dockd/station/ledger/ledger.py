@@ -243,6 +243,10 @@ class SqliteLedger:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)
 
+    async def wiped_unsaid(self, camera: str) -> int:
+        """Return how many clips were wiped since it was last said that their camera is clear."""
+        return await self._read(reading.wiped_unsaid, camera)
+
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
         return await self._read(reading.open_dockings)

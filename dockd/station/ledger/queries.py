@@ -96,6 +96,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         SELECT * FROM dockings WHERE camera = :camera AND docking > :after
         ORDER BY docking LIMIT :limit
         """,
+    "wiped unsaid": """
+        SELECT sum(wiped_unsaid) AS clips FROM dockings
+        WHERE camera = :camera AND wiped_unsaid > 0
+        """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
     "without manifest": """
         SELECT * FROM dockings WHERE offloaded = 1 AND manifested = 0

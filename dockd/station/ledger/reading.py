@@ -266,6 +266,12 @@ def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None
     return rows.docking_from(row) if row else None
 
 
+def wiped_unsaid(connection: sqlite3.Connection, camera: str) -> int:
+    """Return how many clips were wiped since it was last said that their camera is clear."""
+    row = _one(connection, "wiped unsaid", camera=camera)
+    return (row["clips"] if row else 0) or 0
+
+
 def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
     """Return the dockings without an end."""
     return [rows.docking_from(row) for row in _all(connection, "open dockings")]
