@@ -26,8 +26,17 @@ def disk_of(size_bytes: int, folder: Path) -> Iterator[Path]:
     with image.open("wb") as made:
         made.truncate(size_bytes)
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", str(image)], check=True)
-    with mounted("-o", "loop", str(image), at=folder / "mnt") as mount:
-        yield mount
+    attached = subprocess.run(
+        ["losetup", "--find", "--show", str(image)], check=True, capture_output=True, text=True
+    )
+    device = attached.stdout.strip()
+    try:
+        # Whoever had this device before may have left it read-only: the flag outlives its image.
+        subprocess.run(["blockdev", "--setrw", device], check=True)
+        with mounted(device, at=folder / "mnt") as mount:
+            yield mount
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def fill(filling: Path) -> None:
