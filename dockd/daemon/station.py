@@ -1,6 +1,7 @@
 """One running station: every part, joined; and the one TaskGroup in which all of it lives."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
+from dockd.stages.renew import Renew
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -95,6 +97,13 @@ class Station:
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.renew = Renew(
+            ledger=self.ledger,
+            confirming=self.confirming,
+            problems=self.problems,
+            clock=clock,
+            stores=self.stores,
+        )
         self.manifests = Manifests(
             ledger=self.ledger, stores=self.stores, clock=clock, station=config.station.name
         )
@@ -105,6 +114,17 @@ class Station:
             clock=clock,
         )
         self.narrator = Narrator(ledger=self.ledger, journal=journal)
+        self._first_steps: deque[Callable[[], Awaitable[object]]] = deque(
+            (
+                self._count_by_policy,
+                self.problems.restore,
+                self._say_started,
+                lambda: end_open_dockings(self.ledger),
+                self._settle_spool,
+                self.holds.settle,
+                self._say_whether_stores,
+            )
+        )
         self.ledger.on_commit(self._heard)
 
     def _upload(self, name: str) -> Upload:
@@ -128,6 +148,7 @@ class Station:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.renew.heard(committed)
         self.manifests.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
@@ -143,20 +164,31 @@ class Station:
         )
 
     async def prepare(self) -> None:
-        """Bring the memory of the station up to date with what happened while it was away."""
+        """Bring the memory of the station up to date with what happened while it was away.
+
+        Begun again after a failure (a disk that is full), it goes on with the step that failed.
+        """
+        while self._first_steps:
+            await self._first_steps[0]()
+            self._first_steps.popleft()
+
+    async def _count_by_policy(self) -> None:
         await self.ledger.set_policy(
             required=self.config.stores.required, stores=frozenset(self.stores)
         )
-        await self.problems.restore()
+
+    async def _say_started(self) -> None:
         await self.ledger.record(
             facts.StationStarted(version=dockd.__version__, boot_id=_BOOT_ID.read_text().strip())
         )
-        await end_open_dockings(self.ledger)
+
+    async def _settle_spool(self) -> None:
         await opening.settle_spool(self._opened, problems=self.problems)
         await opening.settle_epoch(
             self._opened, folder=self.config.spool.path, problems=self.problems
         )
-        await self.holds.settle()
+
+    async def _say_whether_stores(self) -> None:
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
         else:
@@ -178,7 +210,7 @@ class Station:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pulse.run(), name="watchdog")
             group.create_task(self.narrator.run(), name="narrator")
-            await self.prepare()
+            await self._enduring("start", self.prepare)
             for name, work in self._duties().items():
                 group.create_task(self._enduring(name, work), name=name)
             self._notifier.ready()
@@ -192,6 +224,7 @@ class Station:
             "known copies": self.known_copies.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
+            "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             **{
                 f"upload to {name}": upload.run

@@ -6,7 +6,7 @@ State and its hash-chained events are one transaction. Facts of one call stand o
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dockd.core.clip import Clip, Place
 from dockd.core.facts import (
@@ -93,6 +93,21 @@ class Queue:
     oldest_verified_at: str | None
 
 
+class PurgePlace(NamedTuple):
+    """Where a clip stands among those whose copies may make room."""
+
+    rank: int
+    verified_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgePage:
+    """Some of the clips whose copies may make room; ``next`` is None behind the last."""
+
+    clips: Sequence[Clip]
+    next: PurgePlace | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completeness:
     """Every original ever seen in a scope, each counted once at its furthest place."""
@@ -171,8 +186,11 @@ class Ledger(Protocol):
     async def partials_left(self) -> Sequence[Clip]:
         """Return clips with a part in the spool whose docking has ended."""
 
-    async def purgeable(self, *, limit: int) -> Sequence[Clip]:
-        """Return proven copies of stored clips, those whose cameras are clear and oldest first."""
+    async def purgeable(self, *, after: PurgePlace | None, limit: int) -> PurgePage:
+        """Return proven copies that no configured store is still to have, behind a place.
+
+        Those whose cameras are clear come first, and then the oldest.
+        """
 
     async def tally(self, *, docking: str | None = None) -> Tally:
         """Return how many clips are where; for the station, or for one docking."""
@@ -194,6 +212,11 @@ class Ledger(Protocol):
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
 
+    async def unrepeated(
+        self, store: str, *, epoch: int, after: ReceiptAccepted | None, limit: int
+    ) -> Sequence[ReceiptAccepted]:
+        """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
 
@@ -212,6 +235,9 @@ class Ledger(Protocol):
 
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
+
+    async def wiped_unsaid(self, camera: str) -> int:
+        """Return how many clips were wiped since it was last said that their camera is clear."""
 
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""

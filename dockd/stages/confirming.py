@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from io import BytesIO
+from typing import BinaryIO, Final
 
 from dockd.core import facts, receipt
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import DockdError, StoreLostObject
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -70,20 +71,36 @@ class Confirming:
                 group.start(self._confirm(clip, confirmed[clip.number], epoch=epoch))
         return confirmed
 
+    async def repeat(self, receipts: Sequence[facts.ReceiptAccepted], *, epoch: int) -> None:
+        """Have each of these receipts repeated in ``epoch``, as far as its store can be asked."""
+        async with task_group() as group:
+            for given in receipts:
+                group.start(self._repeat_in_turn(given, epoch=epoch))
+
+    async def _repeat_in_turn(self, given: facts.ReceiptAccepted, *, epoch: int) -> None:
+        async with self._turns:
+            await self._repeat(await self._ledger.clip(given.clip), given, epoch=epoch)
+
     async def _confirm(self, clip: Clip, confirmed: list[Confirmed], *, epoch: int) -> None:
         async with self._turns:
             for given in await self._ledger.receipts(clip.number):
-                store = self._stores.get(given.store)
-                if store is None:
-                    continue
-                asked_s = self._clock.monotonic_s()
-                self._asking.add((clip.number, store.name))
-                try:
-                    again = await self._ask(store, clip, given, epoch=epoch)
-                finally:
-                    self._asking.discard((clip.number, store.name))
+                again = await self._repeat(clip, given, epoch=epoch)
                 if again is not None:
-                    confirmed.append(Confirmed(receipt=again, asked_s=asked_s))
+                    confirmed.append(again)
+
+    async def _repeat(
+        self, clip: Clip, given: facts.ReceiptAccepted, *, epoch: int
+    ) -> Confirmed | None:
+        store = self._stores.get(given.store)
+        if store is None:
+            return None
+        asked_s = self._clock.monotonic_s()
+        self._asking.add((clip.number, store.name))
+        try:
+            again = await self._ask(store, clip, given, epoch=epoch)
+        finally:
+            self._asking.discard((clip.number, store.name))
+        return None if again is None else Confirmed(receipt=again, asked_s=asked_s)
 
     async def _ask(
         self, store: Store, clip: Clip, given: facts.ReceiptAccepted, *, epoch: int
@@ -119,10 +136,14 @@ class Confirming:
         return again
 
     async def _prove(self, store: Store, clip: Clip, *, version: str) -> Proven:
-        opened = obtained(lambda: self._spool.open(clip), give_back=lambda file: file.close())
+        opened = obtained(lambda: self._content(clip), give_back=lambda file: file.close())
         with await opened as content:
             sent = outgoing(clip, content=content, station=self._station)
             return await store.prove(sent, version=version)
+
+    def _content(self, clip: Clip) -> BinaryIO:
+        # A store proves what it holds without ours; a copy that made room is not missed here.
+        return self._spool.open(clip) if clip.spool_copy is SpoolCopy.PROVEN else BytesIO()
 
     async def _lost(self, store: Store, clip: Clip, reason: str) -> None:
         await self._ledger.record(

@@ -3,32 +3,26 @@
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
-from dockd.core import facts
-from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.core.sidecar import Sidecar
+from dockd.core.clip import Clip
 from dockd.errors import (
     DigestMismatch,
     DockdError,
     FsyncFailed,
     NotFound,
     SpoolChanged,
-    SpoolFull,
     SpoolReadOnly,
 )
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
+from dockd.stages.ages import Ages
+from dockd.stages.evict import Evict, EvictPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.threads import in_thread
 
-_PURGED_AT_ONCE: Final = 64
-_NOTICED_AT_MOST: Final = 10_000
-# Room is short a little above the reserve already, so that no camera has to wait for it.
-_COMFORT: Final = 1.1
 # What a later round that goes well disproves. A full spool has a rule of its own.
 _PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 
@@ -73,16 +67,16 @@ class Housekeeping:
         self._checkpoint = checkpoint
         self._clock = clock
         self.policy = policy
-        self._noticed_s: dict[int, float] = {}
+        self._evict = Evict(ledger=ledger, spool=spool, problems=problems, ages=Ages(clock))
+        self._partial_ages = Ages(clock)
         self._checkpointed_s = float("-inf")
-        self._purges_finished = False
         self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
             self.recover,
             self._keep_partials,
             self._make_room,
             self._checkpoint_when_due,
             self._say_whether_full,
-            self._finish_purges,
+            self._remove_leftovers,
         )
 
     async def run(self) -> None:
@@ -110,17 +104,6 @@ class Housekeeping:
             await self.recover()
         except DockdError as error:
             await self._problems.open(error.slug, subject="spool", reason=error.reason)
-
-    async def _say_whether_full(self) -> None:
-        """Keep the word on room true, also when no camera is there that waits for some."""
-        space = await in_thread(self._spool.space)
-        if not space.accepting:
-            reason = (
-                f"{space.free_bytes} bytes are free and {space.reserve_bytes} are kept in reserve"
-            )
-            await self._problems.open(SpoolFull.slug, subject="spool", reason=reason)
-        elif space.free_bytes >= space.reserve_bytes * _COMFORT:
-            await self._problems.clear(SpoolFull.slug, subject="spool")
 
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.
@@ -165,7 +148,9 @@ class Housekeeping:
             for clip in await self._ledger.partials_left()
             if clip.spool_parts and not clip.copied
         ]
-        for clip in self._older_than(left, self.policy.partial_after_s):
+        due = [c for c in left if self._partial_ages.of(c) >= self.policy.partial_after_s]
+        self._partial_ages.end_of_pass()
+        for clip in due:
             subject = f"clip {clip.id}"
             try:
                 await self._prover.accept_partial(clip)
@@ -175,53 +160,21 @@ class Housekeeping:
                 await self._problems.mistake("internal-error", subject=subject, error=error)
 
     async def _make_room(self) -> None:
-        """Let go of stored copies that are old, or of the oldest ones when room is short."""
-        docked = {row.docking for row in await self._ledger.open_dockings()}
-        # The copy of a clip that is in the rack would only be made again.
-        candidates = [
-            clip
-            for clip in await self._ledger.purgeable(limit=_PURGED_AT_ONCE)
-            if clip.docking not in docked or clip.camera_copy is CameraCopy.WIPED
-        ]
-        old = self._older_than(candidates, self.policy.keep_stored_s)
-        for clip in candidates:
-            if clip in old and clip.camera_copy is not CameraCopy.PRESENT:
-                await self._purge(clip, "it was kept for as long as the configuration says")
-            elif await self._is_short():
-                await self._purge(clip, "room is short, and the stores hold it")
+        await self._evict.make_room(self._eviction)
 
-    async def _is_short(self) -> bool:
-        """Return whether free space is at the reserve or close to it."""
-        space = await in_thread(self._spool.space)
-        return not space.accepting or space.free_bytes < space.reserve_bytes * _COMFORT
+    async def _say_whether_full(self) -> None:
+        await self._evict.say_whether_full(self._eviction)
 
-    async def _purge(self, clip: Clip, reason: str) -> None:
-        # The fact first: a copy that is gone while it is called proven would be a lie.
-        await self._ledger.record(facts.SpoolPurged(clip=clip.number, reason=reason))
-        await in_thread(self._spool.purge, clip)
+    async def _remove_leftovers(self) -> None:
+        await self._evict.remove_leftovers(self._eviction)
 
-    async def _finish_purges(self) -> None:
-        """Once a start: remove the copies whose purge was recorded right before a crash."""
-        if self._purges_finished:
-            return
-        kept = await in_thread(self._spool.sidecars)
-        while found := await in_thread(lambda: [*islice(kept, _PURGED_AT_ONCE)]):
-            for sidecar in found:
-                # One that cannot be believed is for `verify` to report.
-                if isinstance(sidecar, Sidecar) and await self._is_left_over(sidecar.clip):
-                    await in_thread(self._spool.purge, sidecar.clip)
-        self._purges_finished = True
-
-    async def _is_left_over(self, kept: Clip) -> bool:
-        """Return whether a kept copy is of a clip that was purged, and that stores still hold."""
-        clip = None if kept.key is None else await self._ledger.by_key(kept.key)
-        if clip is None or clip.spool_copy is not SpoolCopy.PURGED or clip.holds:
-            return False
-        if len(self.policy.stores.intersection(clip.proven_by)) < self.policy.required:
-            return False
-        # One that is being made anew is kept a moment before the ledger says so.
-        read_in = [await self._ledger.docking(docking) for docking in kept.copied_in]
-        return all(row is None or row.ended_at is not None for row in read_in)
+    @property
+    def _eviction(self) -> EvictPolicy:
+        return EvictPolicy(
+            keep_stored_s=self.policy.keep_stored_s,
+            required=self.policy.required,
+            stores=self.policy.stores,
+        )
 
     async def _checkpoint_when_due(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -229,13 +182,3 @@ class Housekeeping:
             # One that fails is due again with the next round.
             await self._checkpoint()
             self._checkpointed_s = now_s
-
-    def _older_than(self, clips: Sequence[Clip], age_s: float) -> Sequence[Clip]:
-        """Return the clips first noticed more than ``age_s`` of uptime ago."""
-        now_s = self._clock.monotonic_s()
-        for clip in clips:
-            self._noticed_s.setdefault(clip.number, now_s)
-        if len(self._noticed_s) > _NOTICED_AT_MOST:
-            # What went elsewhere meanwhile is noticed again if it comes back.
-            self._noticed_s = {clip.number: self._noticed_s[clip.number] for clip in clips}
-        return [clip for clip in clips if now_s - self._noticed_s[clip.number] >= age_s]

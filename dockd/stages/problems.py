@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from dockd.core import facts, health
@@ -67,6 +68,17 @@ class ProblemBoard:
                 next_step=problem.next_step,
             )
         )
+
+    async def open_or_reword(self, slug: str, *, subject: str, reason: str) -> None:
+        """Say that a condition holds, and of one that is known why it does so now.
+
+        Newer words are for those who look; the record and the journal have the first ones.
+        """
+        known = self._problems.get((slug, subject))
+        if known is None:
+            await self.open(slug, subject=subject, reason=reason)
+        else:
+            self._problems[known.key] = replace(known, reason=reason)
 
     async def mistake(self, slug: str, *, subject: str, error: Exception) -> None:
         """Say that dockd itself did something wrong; the journal has where, for its makers."""

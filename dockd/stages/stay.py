@@ -11,14 +11,13 @@ class Stay:
     """One camera in one slot from dock to undock.
 
     ``listed`` is true once a listing was recorded; ``news`` until what the last one brought was
-    recorded as offloaded; ``cleared`` is how many clips it was said of that they were cleared.
+    recorded as offloaded.
     """
 
     docking: str
     camera: Camera
     listed: bool = False
     news: bool = True
-    cleared: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:

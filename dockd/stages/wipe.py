@@ -1,27 +1,25 @@
-"""Clearing a camera: decided by core/clearance, carried out here, believed after a new listing."""
+"""Clearing a camera: the evidence that core/clearance decides on; `erase` carries it out."""
 
 import asyncio
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from dockd.core import clearance, facts
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import CameraGone, ClipChangedWhileRead, ClipUnreadable, DockdError
-from dockd.ports.camera import Camera, FoundFile, Listing
+from dockd.ports.camera import FoundFile, Listing
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.stages.accepting import another_clip
 from dockd.stages.confirming import Confirmed, Confirming
-from dockd.stages.patience import Patience, Withdrawn
+from dockd.stages.erase import Cleared, Erase, spool_copies_bytes, spool_is_ours
+from dockd.stages.patience import Patience
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.rehash import hash_file
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
-_HASH_READ_BYTES: Final = 1024 * 1024
 # Confirmed, decided and deleted together: few enough that what was confirmed first is still fresh.
 # Each batch costs a look at the whole camera, so a full one goes in eight of them.
 _SMALLEST_BATCH: Final = 256
@@ -51,15 +49,6 @@ class _Scene:
     spool_is_ours: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cleared:
-    """A clip whose two keys have turned, the file to delete, and the stores that turned one."""
-
-    clip: Clip
-    file: FoundFile
-    stores: tuple[str, ...]
-
-
 class NewFootage(Exception):
     """The camera holds a file that is no clip of this docking: it is offloaded first."""
 
@@ -87,7 +76,7 @@ class Wipe:
         self._waiting: dict[str, asyncio.Event] = {}
         self._clips: dict[str, frozenset[int]] = {}
         self._patience: dict[str, Patience] = {}
-        self._erasing: list[Withdrawn] = []
+        self._erase = Erase(ledger=ledger, spool=spool, problems=problems)
 
     def receipts_changed(self, docking: str) -> asyncio.Event:
         """Return an event that is set when something happens that may let ``docking`` be wiped."""
@@ -97,8 +86,7 @@ class Wipe:
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Wake the dockings that wait, when a commit may let one of them go on."""
         for fact in committed:
-            for withdrawn in self._erasing:
-                withdrawn.heard(fact)
+            self._erase.heard(fact)
             # What was only confirmed for this stage is no news to it.
             if isinstance(fact, _WAKING) and not self._confirming.is_asked(fact):
                 for patience in self._patience.values():
@@ -143,14 +131,13 @@ class Wipe:
         return 0 < self.policy.required <= len(self.policy.stores.intersection(clip.proven_by))
 
     async def _say_cleared(self, stay: Stay) -> None:
-        """Record that a camera is clear, once for what was cleared since it was last said."""
-        wiped = sum(
-            clip.camera_copy is CameraCopy.WIPED
-            for clip in await self._ledger.in_docking(stay.docking)
-        )
-        if wiped != stay.cleared:
+        """Record that a camera is clear, once for what was cleared since it was last said.
+
+        Also for what an earlier docking cleared, when the daemon was killed before it said so.
+        """
+        wiped = await self._ledger.wiped_unsaid(stay.camera.serial)
+        if wiped:
             await self._ledger.record(facts.DockingCleared(docking=stay.docking, clips=wiped))
-            stay.cleared = wiped
         await self._problems.clear("wipe-failed", subject=f"slot {stay.camera.slot}")
 
     async def _footage(self, stay: Stay, listing: Listing) -> Sequence[Clip]:
@@ -181,7 +168,7 @@ class Wipe:
             due = self.policy.rehash == "always" and not clip.rehashed
             if clip.hashed_in == stay.docking and not due:
                 continue
-            digest = await in_thread(_hash_file, stay, files[clip.path])
+            digest = await in_thread(hash_file, stay, files[clip.path])
             if digest == clip.sha256:
                 await self._ledger.record(
                     facts.ClipRehashed(clip=clip.number, docking=stay.docking, sha256=digest)
@@ -212,7 +199,13 @@ class Wipe:
         ][: _batch(len(here))]
         confirmed = await self._confirming.confirm(candidates, epoch=scene.epoch)
         decided = await self._decide(scene, candidates, confirmed)
-        left = await self._erase(stay, decided) if decided else set()
+        left = (
+            await self._erase.run(
+                stay, decided, stores=self.policy.stores, required=self.policy.required
+            )
+            if decided
+            else set()
+        )
         gone = {item.clip.number for item in decided if item.file.path not in left}
         patience.in_vain([clip for clip in candidates if clip.number not in gone])
         return bool(gone)
@@ -230,16 +223,16 @@ class Wipe:
             ),
             set_aside=await self._ledger.set_aside(),
             epoch=(await self._ledger.head()).epoch,
-            spool_is_ours=await self._spool_is_ours(),
+            spool_is_ours=await spool_is_ours(self._spool),
         )
 
     async def _decide(
         self, scene: _Scene, clips: Sequence[Clip], confirmed: Mapping[int, Sequence[Confirmed]]
-    ) -> Sequence[_Cleared]:
+    ) -> Sequence[Cleared]:
         """Return those whose two keys have turned, by what the ledger and the spool say now."""
         now = await self._ledger.numbered([clip.number for clip in clips])
-        kept_bytes = await in_thread(self._spool_copies_bytes, clips)
-        decided: list[_Cleared] = []
+        kept_bytes = await in_thread(spool_copies_bytes, self._spool, clips)
+        decided: list[Cleared] = []
         for clip in clips:
             evidence = self._evidence(
                 scene,
@@ -250,7 +243,7 @@ class Wipe:
             if clearance.may_wipe(evidence).allowed:
                 stores = tuple(sorted(clearance.binding_stores(evidence)))
                 file = scene.files[clip.path]
-                decided.append(_Cleared(clip=clip, file=file, stores=stores))
+                decided.append(Cleared(clip=clip, file=file, stores=stores))
         return decided
 
     def _evidence(
@@ -283,85 +276,6 @@ class Wipe:
             rehash=self.policy.rehash,
         )
 
-    def _spool_copies_bytes(self, clips: Sequence[Clip]) -> Mapping[int, int | None]:
-        """Return by number how long the spool's files are now, None for what cannot be had."""
-        return {clip.number: self._spool_copy_bytes(clip) for clip in clips}
-
-    def _spool_copy_bytes(self, clip: Clip) -> int | None:
-        try:
-            with self._spool.open(clip) as content:
-                return os.fstat(content.fileno()).st_size
-        except (DockdError, OSError):
-            return None
-
-    async def _spool_is_ours(self) -> bool:
-        try:
-            await in_thread(self._spool.space)
-        except DockdError:
-            return False
-        return True
-
-    async def _erase(self, stay: Stay, decided: Sequence[_Cleared]) -> set[bytes]:
-        """State the intent, delete, flush, list again, and only then call it wiped.
-
-        Returns the paths of all that is on the camera afterwards.
-        """
-        await self._ledger.record(
-            *(
-                facts.WipeIntended(clip=item.clip.number, docking=stay.docking, stores=item.stores)
-                for item in decided
-            )
-        )
-        withdrawn = Withdrawn()
-        # Listened to before it is asked what stands, so that nothing comes in between.
-        self._erasing.append(withdrawn)
-        try:
-            standing, refused = await self._still_standing(stay, decided)
-            refused |= await in_thread(_delete, stay.camera, standing, withdrawn=withdrawn)
-        finally:
-            self._erasing.remove(withdrawn)
-        listing = await in_thread(stay.camera.listing)
-        if listing.doubts:
-            # A file that cannot be seen is not known to be gone; the next listing settles it.
-            raise listing.doubts[0]
-        left = {file.path for file in listing.files}
-        await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
-        failed = [item for item in decided if item.file.path in left]
-        subject = f"slot {stay.camera.slot}"
-        if failed:
-            reason = refused.get(failed[0].file.path, _STILL_LISTED)
-            await self._problems.open("wipe-failed", subject=subject, reason=reason)
-        else:
-            await self._problems.clear("wipe-failed", subject=subject)
-        return left
-
-    async def _still_standing(
-        self, stay: Stay, decided: Sequence[_Cleared]
-    ) -> tuple[Sequence[_Cleared], dict[bytes, str]]:
-        """Ask once more, right before the deletion, whether anything changed since the intent."""
-        set_aside = await self._ledger.set_aside()
-        spool_is_ours = await self._spool_is_ours()
-        now = await self._ledger.numbered([item.clip.number for item in decided])
-        kept_bytes = await in_thread(self._spool_copies_bytes, [item.clip for item in decided])
-        standing: list[_Cleared] = []
-        refused: dict[bytes, str] = {}
-        for item in decided:
-            intent = clearance.Intent(
-                clip=now[item.clip.number],
-                docking=None if stay.must_stop() else stay.docking,
-                set_aside=set_aside,
-                configured_stores=self.policy.stores,
-                required=self.policy.required,
-                spool_is_ours=spool_is_ours,
-                spool_copy_bytes=kept_bytes[item.clip.number],
-            )
-            verdict = clearance.may_erase(intent)
-            if verdict.allowed:
-                standing.append(item)
-            else:
-                refused[item.file.path] = "; ".join(verdict.unmet)
-        return standing, refused
-
 
 _WAKING = (
     facts.ReceiptAccepted,
@@ -371,7 +285,6 @@ _WAKING = (
     facts.ReceiptLost,
     facts.ClipVerified,
 )
-_STILL_LISTED: Final = "it is still listed after its deletion"
 
 
 def _batch(footage: int) -> int:
@@ -384,58 +297,4 @@ def _is_verified(clip: Clip) -> bool:
         clip.camera_copy is CameraCopy.PRESENT
         and clip.spool_copy is SpoolCopy.PROVEN
         and not clip.partial
-    )
-
-
-def _hash_file(stay: Stay, file: FoundFile) -> str:
-    """Return the SHA-256 of the camera's whole file, read in one go in this docking."""
-    source = stay.camera.open(file)
-    try:
-        hasher = hashlib.sha256()
-        buffer = bytearray(_HASH_READ_BYTES)
-        while True:
-            if stay.must_stop():
-                raise CameraGone(f"{stay.camera.serial} left while it was read")
-            stay.camera.pacer.before_read(_HASH_READ_BYTES)
-            count = os.readv(source, [buffer])
-            if not count:
-                break
-            hasher.update(memoryview(buffer)[:count])
-    finally:
-        os.close(source)
-    # Believed only when the camera was there to the end.
-    if not stay.camera.is_present():
-        raise CameraGone(f"{stay.camera.serial} left while it was read")
-    return hasher.hexdigest()
-
-
-def _delete(camera: Camera, items: Sequence[_Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was not deleted was not.
-
-    One that the camera does not let go of must not keep the others there.
-    """
-    refused: dict[bytes, str] = {}
-    if not items:
-        return refused
-    with camera.writable() as eraser:
-        for item in items:
-            if withdrawn.has(item.clip.number):
-                refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
-                continue
-            try:
-                eraser.erase(item.file)
-            except (ClipChangedWhileRead, ClipUnreadable) as error:
-                refused[item.file.path] = error.reason
-    return refused
-
-
-def _ended(
-    stay: Stay, item: _Cleared, left: set[bytes], refused: Mapping[bytes, str]
-) -> facts.ClipFact:
-    if item.file.path not in left:
-        return facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
-    return facts.WipeFailed(
-        clip=item.clip.number,
-        docking=stay.docking,
-        reason=refused.get(item.file.path, _STILL_LISTED),
     )

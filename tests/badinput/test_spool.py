@@ -137,6 +137,7 @@ def test_a_ledger_from_yesterday_is_noticed_and_nothing_is_lost(tmp_path: Path) 
     with scene(tmp_path, room=share) as at:
         restored(at.station, at.world, share)
         _reported(at, "ledger-restored")
+        assert at.station.all("problem-closed", slug="ledger-restored")
         at.world.check_finished()
 
 

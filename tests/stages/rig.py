@@ -26,6 +26,7 @@ from dockd.stages.known_copies import KnownCopies
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.renew import Renew
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -163,6 +164,14 @@ class Rig:
             ),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.renew = Renew(
+            ledger=self.ledger,
+            confirming=self.confirming,
+            problems=self.problems,
+            clock=self.clock,
+            stores=self.stores,
+            look_again_s=0.02,
+        )
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
             spool=self.spool,
@@ -219,6 +228,7 @@ class Rig:
         self.committed.extend(committed)
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.renew.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
 
@@ -270,6 +280,7 @@ async def running(rig: Rig, *, uploads: bool = True) -> AsyncIterator[None]:
         tasks = [
             group.create_task(rig.dock.run(), name="dock"),
             group.create_task(rig.known_copies.run(), name="known copies"),
+            group.create_task(rig.renew.run(), name="receipts"),
             *(group.create_task(upload.run(), name="upload") for upload in rig.uploads if uploads),
         ]
         yield

@@ -121,12 +121,12 @@ async def test_a_purge_that_a_crash_cut_short_is_finished(tmp_path: Path) -> Non
     async with rig_at(tmp_path) as rig, running(rig):
         await purged_in_the_record_only(rig)
         # A copy of a docking that goes on may be kept a moment before the ledger says so.
-        await rig.housekeeping._finish_purges()
+        await rig.housekeeping._remove_leftovers()
         assert len(list(rig.spool.sidecars())) == 1
         rig.rack.undock("A1")
         await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
-        rig.housekeeping._purges_finished = False
-        await rig.housekeeping._finish_purges()
+        rig.housekeeping._evict._leftovers_removed = False
+        await rig.housekeeping._remove_leftovers()
         assert list(rig.spool.sidecars()) == []
 
 
@@ -140,10 +140,24 @@ async def test_what_no_store_holds_any_more_is_not_removed_late(tmp_path: Path) 
         [clip] = await rig.clips()
         held = facts.ClipHeld(clip=clip.number, hold="legal", why="a case", actor="alice")
         await rig.ledger.record(held)
-        await rig.housekeeping._finish_purges()
+        await rig.housekeeping._remove_leftovers()
         freed = facts.ClipReleased(clip=clip.number, hold="legal", why="over", actor="alice")
         lost = facts.ReceiptLost(clip=clip.number, store="central", reason="it is gone")
         await rig.ledger.record(freed, lost)
-        rig.housekeeping._purges_finished = False
-        await rig.housekeeping._finish_purges()
+        rig.housekeeping._evict._leftovers_removed = False
+        await rig.housekeeping._remove_leftovers()
+        assert len(list(rig.spool.sidecars())) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_a_restored_ledger_calls_purged_is_not_removed_on_an_old_word(
+    tmp_path: Path,
+) -> None:
+    """A copy may have been made anew since the backup: the store repeats its receipt first."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await purged_in_the_record_only(rig)
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        await rig.ledger.begin_epoch("restored")
+        await rig.housekeeping._remove_leftovers()
         assert len(list(rig.spool.sidecars())) == 1

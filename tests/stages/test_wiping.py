@@ -13,6 +13,7 @@ from dockd.core import facts
 from dockd.core.clip import CameraCopy
 from dockd.errors import ClipUnreadable
 from dockd.ports.camera import Eraser, FoundFile, Listing
+from dockd.stages.docking import end_open_dockings
 from tests.stages.rig import Rig, rig_at, running, until
 
 LOOKS = 200
@@ -136,3 +137,82 @@ async def test_a_clip_that_cannot_be_read_fills_no_record(tmp_path: Path) -> Non
         await many_looks(rig, Unreadable)
         assert rig.count(facts.ClipTroubled) == 1
         assert rig.count(facts.Listed) == 1
+
+
+def die_before_the_word(rig: Rig) -> list[facts.Fact]:
+    """Have nobody hear, ever, that a camera is clear; return what would have been said."""
+    record = rig.ledger.record
+    unsaid: list[facts.Fact] = []
+
+    async def recording(*recorded: facts.Fact) -> None:
+        if any(isinstance(fact, facts.DockingCleared) for fact in recorded):
+            unsaid.extend(recorded)
+            await asyncio.Event().wait()
+        await record(*recorded)
+
+    rig.ledger.record = recording  # type: ignore[method-assign]  # a moment that no fake can hit
+    return unsaid
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slot", ["A1", "B2"])
+async def test_a_camera_that_is_clear_is_said_to_be_although_dockd_died(
+    tmp_path: Path, slot: str
+) -> None:
+    """Killed between the last wipe and the word of it, dockd says it at the next docking, once."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        unsaid = die_before_the_word(rig)
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: bool(unsaid), what="it is clear")
+    async with rig_at(tmp_path) as rig, running(rig):
+        await end_open_dockings(rig.ledger)
+        rig.clock.advance(60.0)
+        looks = [0]
+
+        class Looked(DirectoryCamera):
+            def listing(self) -> Listing:
+                looks[0] += 1
+                return super().listing()
+
+        rig.rack.camera_class = Looked
+        other = rig.rack.dock("C3", "BWC-2")
+        await until(lambda: looks[0] > 3, what="another camera was looked at")
+        assert rig.count(facts.DockingCleared) == 0
+        rig.rack.undock("C3")
+        rig.rack.dock(slot, "BWC-1")
+        await until(lambda: rig.count(facts.DockingCleared) == 1, what="that is said")
+        [said] = [fact for fact in rig.committed if isinstance(fact, facts.DockingCleared)]
+        assert said.clips == 2
+        assert other.is_dir()
+        for turn in range(1, 3):
+            rig.rack.undock(slot)
+            await until(lambda: rig.count(facts.Undocked) > turn, what="it left")  # noqa: B023 - awaited in its turn
+            looks[0] = 0
+            rig.rack.dock(slot, "BWC-1")
+            await until(lambda: looks[0] > 3, what="it was looked at again")
+        assert rig.count(facts.DockingCleared) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_camera_with_something_on_it_is_not_said_to_be_clear(tmp_path: Path) -> None:
+    """What is owed from before is not said while there is footage, and then counts with it."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        (rig.rack.folder("A1", "BWC-1") / "a").write_bytes(b"footage")
+        unsaid = die_before_the_word(rig)
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: bool(unsaid), what="it is clear")
+    async with rig_at(tmp_path) as rig, running(rig):
+        await end_open_dockings(rig.ledger)
+        rig.clock.advance(60.0)
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        (rig.rack.folder("A1", "BWC-1") / "b").write_bytes(b"newer footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="the new one is stored")
+        assert rig.count(facts.DockingCleared) == 0
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.DockingCleared) == 1, what="it is clear")
+        [said] = [fact for fact in rig.committed if isinstance(fact, facts.DockingCleared)]
+        assert said.clips == 2

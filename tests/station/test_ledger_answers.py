@@ -82,6 +82,48 @@ async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
         assert (await ledger.queue(parts.STORE)).clips == 4
 
 
+async def purgeable(ledger: SqliteLedger, *, limit: int = 9) -> list[int]:
+    """Return every clip that may make room, read page by page."""
+    page = await ledger.purgeable(after=None, limit=limit)
+    found = [clip.number for clip in page.clips]
+    while page.next is not None:
+        page = await ledger.purgeable(after=page.next, limit=limit)
+        found += [clip.number for clip in page.clips]
+    return found
+
+
+@pytest.mark.asyncio
+async def test_what_may_make_room_is_read_page_by_page(path: Path) -> None:
+    """However small the pages, each copy comes once, although some make room in between."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=STORES)
+        await ledger.record(parts.docked())
+        for clip in range(1, 8):
+            await ledger.record(*parts.proven(clip))
+            await ledger.record(*parts.stored(clip))
+        await ledger.record(*parts.wiped(5))
+        for limit in (1, 2, 3, 7, 9):
+            assert await purgeable(ledger, limit=limit) == [5, 1, 2, 3, 4, 6, 7]
+        page = await ledger.purgeable(after=None, limit=2)
+        await ledger.record(*(facts.SpoolPurged(clip=clip, reason="room") for clip in (5, 1)))
+        page = await ledger.purgeable(after=page.next, limit=2)
+        assert [clip.number for clip in page.clips] == [2, 3]
+
+
+@pytest.mark.asyncio
+async def test_room_is_not_made_by_what_a_store_is_still_to_have(path: Path) -> None:
+    """With one receipt of two stores a clip is stored, and its copy stays for the other store."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second"}))
+        await ledger.record(parts.docked(), *parts.proven(1), *parts.stored(1))
+        assert (await ledger.tally()).clips[Place.STORED] == 1
+        assert await purgeable(ledger) == []
+        await ledger.record(*parts.stored(1, store="second"))
+        assert await purgeable(ledger) == [1]
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second", "third"}))
+        assert await purgeable(ledger) == []
+
+
 @pytest.mark.asyncio
 async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
     """Stored copies make room, the wiped ones first; what is being wiped or set aside stays."""
@@ -93,12 +135,12 @@ async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
             await ledger.record(*parts.proven(clip))
         intended, wiped = parts.wiped(2)
         await ledger.record(*parts.stored(1), *parts.stored(2), intended)
-        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [1]
+        assert await purgeable(ledger) == [1]
         await ledger.record(wiped)
-        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [2, 1]
+        assert await purgeable(ledger) == [2, 1]
         aside = {"subject": f"camera {parts.CAMERA}", "hold": "legal", "why": "w", "actor": "a"}
         await ledger.record(facts.SetAside(**aside))  # type: ignore[arg-type]
-        assert await ledger.purgeable(limit=9) == []
+        assert await purgeable(ledger) == []
         assert await ledger.set_aside() == {parts.CAMERA}
         await ledger.record(facts.SetFree(**aside))  # type: ignore[arg-type]
         seen_in = {**aside, "subject": f"docking {parts.DOCKING}"}
@@ -106,11 +148,11 @@ async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
             facts.ClipSeenAgain(clip=2, docking=other, slot="A2", mtime_ns=2),
             facts.SetAside(**seen_in),  # type: ignore[arg-type]
         )
-        assert await ledger.purgeable(limit=9) == []
+        assert await purgeable(ledger) == []
         await ledger.record(facts.SetFree(**seen_in))  # type: ignore[arg-type]
         assert await ledger.set_aside() == frozenset()
         await ledger.record(facts.SpoolPurged(clip=2, reason="room"))
-        assert [clip.number for clip in await ledger.purgeable(limit=9)] == [1]
+        assert await purgeable(ledger) == [1]
 
 
 @pytest.mark.asyncio

@@ -72,6 +72,7 @@ FILLING: Final = (
     UPDATE receipts SET strength = 'size' WHERE clip > (SELECT max(number) - 100 FROM clips)
     """,
     "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
+    "UPDATE dockings SET wiped_unsaid = 1",
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n
@@ -126,9 +127,16 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "clips of a docking": {**page, "docking": docking},
         "clips at a place": {**page, "place": "stored"},
         "clips by id": {"first": first, "beyond": first + "g", "limit": 11},
-        "purgeable": {"limit": 50},
+        "purgeable": {"rank": -1, "sequence": -1, "limit": 50},
         "awaiting": {"store": "central", "limit": 50},
         "unproven": {"store": "central", "after": 0, "limit": 50},
+        "unrepeated": {
+            "store": "central",
+            "epoch": 2,
+            "last_epoch": 1,
+            "last_clip": 100,
+            "limit": 50,
+        },
         "without a copy": {"after": 0, "limit": 50},
         "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},

@@ -109,8 +109,10 @@ def as_write_error(error: sqlite3.Error) -> TransientError | PermanentError:
 
     The primary result code is the low byte (SQLite documentation, "Result and Error Codes").
     """
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = extended & 0xFF
+    # The index of the write-ahead log is extended at a first opening: only room can lack for that.
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return SpoolFull("the ledger could not be written: the spool's file system is full")
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return damaged(str(error))

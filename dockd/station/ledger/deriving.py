@@ -26,7 +26,8 @@ class Policy:
 class Derived:
     """What follows from a clip, its transfers and the policy.
 
-    ``purge_rank`` orders the spool copies that may make room (0 before 1), None being kept.
+    ``purge_rank`` orders the spool copies that may make room (0 before 1), None being kept;
+    core/eviction decides.
     ``awaits`` are the stores that the clip waits for.
     """
 
@@ -56,17 +57,18 @@ def derive(stored: Stored, *, policy: Policy) -> Derived:
     return Derived(
         place=where,
         known=has_known_copy(clip),
-        purge_rank=_purge_rank(clip, where=where),
+        purge_rank=_purge_rank(clip, where=where, stores=policy.stores),
         awaits=frozenset(store for store in policy.stores if _awaits(stored, store=store)),
     )
 
 
-def _purge_rank(clip: Clip, *, where: Place) -> int | None:
-    enough_hold_it = where in {Place.STORED, Place.WIPED}
+def _purge_rank(clip: Clip, *, where: Place, stores: frozenset[str]) -> int | None:
+    # However few are required: the upload to any other store reads the spool's copy.
+    all_hold_it = where in {Place.STORED, Place.WIPED} and stores.issubset(clip.proven_by)
     # A wipe under way rests on the spool's copy: it stays until the wipe is settled.
     settled = clip.camera_copy is not CameraCopy.WIPING
     here = clip.merged_into is None and clip.spool_copy is SpoolCopy.PROVEN
-    if not (here and settled and enough_hold_it):
+    if not (here and settled and all_hold_it):
         return None
     clear = clip.camera_copy in {CameraCopy.WIPED, CameraCopy.GONE}
     return _CAMERA_IS_CLEAR if clear else _CAMERA_HOLDS_IT

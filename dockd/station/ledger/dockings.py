@@ -44,6 +44,7 @@ def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event
             assignment = "offloaded = 1, manifested = 0"
         case facts.DockingCleared():
             assignment = "cleared = 1"
+            _settle_unsaid(connection, fact)
         case facts.Undocked():
             assignment, values = "ended_at = ?, end_reason = ?", (event.time_utc, fact.reason)
         case _:
@@ -53,6 +54,21 @@ def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event
         (*values, fact.docking),
     )
     return cursor.rowcount
+
+
+def note_wiped(connection: sqlite3.Connection, fact: facts.ClipWiped) -> None:
+    """Note that it is still to be said that the camera is clear, when it is."""
+    connection.execute(
+        "UPDATE dockings SET wiped_unsaid = wiped_unsaid + 1 WHERE docking = ?", (fact.docking,)
+    )
+
+
+def _settle_unsaid(connection: sqlite3.Connection, fact: facts.DockingCleared) -> None:
+    connection.execute(
+        "UPDATE dockings SET wiped_unsaid = 0 WHERE wiped_unsaid > 0"
+        " AND camera = (SELECT camera FROM dockings WHERE docking = ?)",
+        (fact.docking,),
+    )
 
 
 def carry_out_for_station(

@@ -24,6 +24,8 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    PurgePage,
+    PurgePlace,
     Queue,
     StoreMemory,
     Tally,
@@ -206,9 +208,9 @@ class SqliteLedger:
         """Return clips with a part in the spool whose docking has ended."""
         return await self._read(reading.partials_left)
 
-    async def purgeable(self, *, limit: int) -> Sequence[Clip]:
-        """Return proven copies of stored clips, those whose cameras are clear and oldest first."""
-        return await self._read(reading.purgeable, limit)
+    async def purgeable(self, *, after: PurgePlace | None, limit: int) -> PurgePage:
+        """Return proven copies that no configured store is still to have, behind a place."""
+        return await self._read(reading.purgeable, after, limit)
 
     async def tally(self, *, docking: str | None = None) -> Tally:
         """Return how many clips are where; for the station, or for one docking."""
@@ -229,6 +231,12 @@ class SqliteLedger:
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
         return await self._read(reading.unproven, store, after, limit)
+
+    async def unrepeated(
+        self, store: str, *, epoch: int, after: ReceiptAccepted | None, limit: int
+    ) -> Sequence[ReceiptAccepted]:
+        """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
+        return await self._read(reading.unrepeated, store, epoch, after, limit)
 
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
@@ -251,6 +259,10 @@ class SqliteLedger:
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)
+
+    async def wiped_unsaid(self, camera: str) -> int:
+        """Return how many clips were wiped since it was last said that their camera is clear."""
+        return await self._read(reading.wiped_unsaid, camera)
 
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""

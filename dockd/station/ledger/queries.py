@@ -9,6 +9,7 @@ from typing import Final
 from dockd.station.ledger.rows import CLIP_COLUMNS, TRANSFER_COLUMNS
 
 _CLIP = f"SELECT {CLIP_COLUMNS} FROM clips"  # noqa: S608 - constants of this package
+_RANKED = f"SELECT {CLIP_COLUMNS}, purge_rank, verified_sequence FROM clips"  # noqa: S608 - as above
 _TRANSFER = f"SELECT {TRANSFER_COLUMNS} FROM transfers"  # noqa: S608 - constants of this package
 # A page: whichever filter has an index leads, and the others are asked of each row.
 _PAGE = """
@@ -60,7 +61,8 @@ HOT_QUERIES: Final[dict[str, str]] = {
         ORDER BY clips.number LIMIT :limit
         """,
     "purgeable": f"""
-        {_CLIP} WHERE clips.purge_rank >= 0 AND {_NOT_SET_ASIDE}
+        {_RANKED} WHERE clips.purge_rank IS NOT NULL AND {_NOT_SET_ASIDE}
+        AND (clips.purge_rank, clips.verified_sequence) > (:rank, :sequence)
         ORDER BY clips.purge_rank, clips.verified_sequence LIMIT :limit
         """,
     # --- transfers ---
@@ -78,6 +80,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE receipts.store = :store AND receipts.strength = 'size' AND receipts.clip > :after
         AND clips.spool_copy = 'proven' ORDER BY receipts.clip LIMIT :limit
         """,
+    "unrepeated": """
+        SELECT * FROM receipts WHERE store = :store AND strength = 'digest' AND epoch < :epoch
+        AND (epoch, clip) > (:last_epoch, :last_clip) ORDER BY epoch, clip LIMIT :limit
+        """,
     "queue": "SELECT clips, size_bytes FROM queue_tallies WHERE store = :store",
     "oldest in queue": """
         SELECT clips.verified_at FROM queue JOIN clips ON clips.number = queue.clip
@@ -89,6 +95,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
     "dockings of a camera": """
         SELECT * FROM dockings WHERE camera = :camera AND docking > :after
         ORDER BY docking LIMIT :limit
+        """,
+    "wiped unsaid": """
+        SELECT sum(wiped_unsaid) AS clips FROM dockings
+        WHERE camera = :camera AND wiped_unsaid > 0
         """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
     "without manifest": """

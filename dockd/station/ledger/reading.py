@@ -17,6 +17,8 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    PurgePage,
+    PurgePlace,
     Queue,
     StoreMemory,
     Tally,
@@ -30,6 +32,7 @@ _SHORTEST_PREFIX: Final = 6
 _ID_DIGITS: Final = 16
 _CANDIDATES_SHOWN: Final = 10
 _BEHIND_ALL_HEX: Final = "g"
+_BEFORE_ALL: Final = PurgePlace(-1, -1)
 
 
 def _all(connection: sqlite3.Connection, query: str, **values: object) -> list[sqlite3.Row]:
@@ -153,9 +156,15 @@ def partials_left(connection: sqlite3.Connection) -> list[Clip]:
     return _clips(connection, "partials left")
 
 
-def purgeable(connection: sqlite3.Connection, limit: int) -> list[Clip]:
-    """Return proven copies of stored clips: those gone from their cameras, then the oldest."""
-    return _clips(connection, "purgeable", limit=limit)
+def purgeable(connection: sqlite3.Connection, after: PurgePlace | None, limit: int) -> PurgePage:
+    """Return a page of the copies that may make room: those gone from their cameras first."""
+    rank, sequence = after or _BEFORE_ALL
+    found = _all(connection, "purgeable", rank=rank, sequence=sequence, limit=limit)
+    last = found[-1] if len(found) == limit else None
+    return PurgePage(
+        clips=[rows.clip_from(row) for row in found],
+        next=PurgePlace(last["purge_rank"], last["verified_sequence"]) if last else None,
+    )
 
 
 def tally(connection: sqlite3.Connection, docking: str | None) -> Tally:
@@ -206,6 +215,27 @@ def unproven(connection: sqlite3.Connection, store: str, after: int, limit: int)
     return _clips(connection, "unproven", store=store, after=after, limit=limit)
 
 
+def unrepeated(
+    connection: sqlite3.Connection,
+    store: str,
+    epoch: int,
+    after: ReceiptAccepted | None,
+    limit: int,
+) -> list[ReceiptAccepted]:
+    """Return digest receipts of a store from before an epoch, by their epochs and clips."""
+    last_epoch, last_clip = (after.epoch, after.clip) if after else (0, 0)
+    found = _all(
+        connection,
+        "unrepeated",
+        store=store,
+        epoch=epoch,
+        last_epoch=last_epoch,
+        last_clip=last_clip,
+        limit=limit,
+    )
+    return [rows.receipt_from(row) for row in found]
+
+
 def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepted]:
     """Return the receipts a clip has now."""
     return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]
@@ -245,6 +275,12 @@ def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None
     """Return one docking, or None."""
     row = _one(connection, "docking", docking=reference)
     return rows.docking_from(row) if row else None
+
+
+def wiped_unsaid(connection: sqlite3.Connection, camera: str) -> int:
+    """Return how many clips were wiped since it was last said that their camera is clear."""
+    row = _one(connection, "wiped unsaid", camera=camera)
+    return (row["clips"] if row else 0) or 0
 
 
 def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:

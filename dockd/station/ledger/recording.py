@@ -156,6 +156,8 @@ def _change(
         after = replace(after, verified_sequence=event.sequence, verified_at=event.time_utc)
     _write(connection, before=before, after=after, policy=policy)
     _write_names(connection, fact, clip=after.clip)
+    if isinstance(fact, facts.ClipWiped):
+        dockings.note_wiped(connection, fact)
 
 
 def load(connection: sqlite3.Connection, *, number: int) -> Stored | None:

@@ -18,4 +18,12 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: Final = (Migration(1, FIRST),)
+_REPEATED_AND_CLEARED: Final = (
+    # What a store gave before the last restore, found without a look at what it repeated since.
+    "CREATE INDEX receipts_epoch ON receipts (store, epoch, clip) WHERE strength = 'digest'",
+    # How many clips were wiped in a docking since it was last said that their camera is clear.
+    "ALTER TABLE dockings ADD COLUMN wiped_unsaid INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX dockings_unsaid ON dockings (camera, wiped_unsaid) WHERE wiped_unsaid > 0",
+)
+
+MIGRATIONS: Final = (Migration(1, FIRST), Migration(2, _REPEATED_AND_CLEARED))

@@ -1,0 +1,165 @@
+"""Deleting what was decided to go: the intent, one more look, and belief in a listing only."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dockd.core import clearance, facts
+from dockd.core.clip import Clip
+from dockd.errors import ClipChangedWhileRead, ClipUnreadable, DockdError
+from dockd.ports.camera import Camera, FoundFile
+from dockd.ports.ledger import Ledger
+from dockd.ports.spool import Spool
+from dockd.stages.patience import Withdrawn
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.stay import Stay
+from dockd.stages.threads import in_thread
+
+_STILL_LISTED: Final = "it is still listed after its deletion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """A clip whose two keys have turned, the file to delete, and the stores that turned one."""
+
+    clip: Clip
+    file: FoundFile
+    stores: tuple[str, ...]
+
+
+class Erase:
+    """Carries out what was decided; one object serves all slots."""
+
+    def __init__(self, *, ledger: Ledger, spool: Spool, problems: ProblemBoard) -> None:
+        """Begin with nothing under way."""
+        self._ledger = ledger
+        self._spool = spool
+        self._problems = problems
+        self._erasing: list[Withdrawn] = []
+
+    def heard(self, fact: facts.Fact) -> None:
+        """Tell the deletions that are under way of what was set aside or lost."""
+        for withdrawn in self._erasing:
+            withdrawn.heard(fact)
+
+    async def run(
+        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
+    ) -> set[bytes]:
+        """State the intent, delete, flush, list again, and only then call it wiped.
+
+        Returns the paths of all that is on the camera afterwards.
+        """
+        await self._ledger.record(
+            *(
+                facts.WipeIntended(clip=item.clip.number, docking=stay.docking, stores=item.stores)
+                for item in decided
+            )
+        )
+        withdrawn = Withdrawn()
+        # Listened to before it is asked what stands, so that nothing comes in between.
+        self._erasing.append(withdrawn)
+        try:
+            standing, refused = await self._still_standing(
+                stay, decided, stores=stores, required=required
+            )
+            refused |= await in_thread(_delete, stay.camera, standing, withdrawn=withdrawn)
+        finally:
+            self._erasing.remove(withdrawn)
+        listing = await in_thread(stay.camera.listing)
+        if listing.doubts:
+            # A file that cannot be seen is not known to be gone; the next listing settles it.
+            raise listing.doubts[0]
+        left = {file.path for file in listing.files}
+        await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
+        failed = [item for item in decided if item.file.path in left]
+        subject = f"slot {stay.camera.slot}"
+        if failed:
+            reason = refused.get(failed[0].file.path, _STILL_LISTED)
+            await self._problems.open("wipe-failed", subject=subject, reason=reason)
+        else:
+            await self._problems.clear("wipe-failed", subject=subject)
+        return left
+
+    async def _still_standing(
+        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
+    ) -> tuple[Sequence[Cleared], dict[bytes, str]]:
+        """Ask once more, right before the deletion, whether anything changed since the intent."""
+        set_aside = await self._ledger.set_aside()
+        ours = await spool_is_ours(self._spool)
+        now = await self._ledger.numbered([item.clip.number for item in decided])
+        kept_bytes = await in_thread(
+            spool_copies_bytes, self._spool, [item.clip for item in decided]
+        )
+        standing: list[Cleared] = []
+        refused: dict[bytes, str] = {}
+        for item in decided:
+            intent = clearance.Intent(
+                clip=now[item.clip.number],
+                docking=None if stay.must_stop() else stay.docking,
+                set_aside=set_aside,
+                configured_stores=stores,
+                required=required,
+                spool_is_ours=ours,
+                spool_copy_bytes=kept_bytes[item.clip.number],
+            )
+            verdict = clearance.may_erase(intent)
+            if verdict.allowed:
+                standing.append(item)
+            else:
+                refused[item.file.path] = "; ".join(verdict.unmet)
+        return standing, refused
+
+
+def spool_copies_bytes(spool: Spool, clips: Sequence[Clip]) -> Mapping[int, int | None]:
+    """Return by number how long the spool's files are now, None for what cannot be had."""
+    return {clip.number: _spool_copy_bytes(spool, clip) for clip in clips}
+
+
+def _spool_copy_bytes(spool: Spool, clip: Clip) -> int | None:
+    try:
+        with spool.open(clip) as content:
+            return os.fstat(content.fileno()).st_size
+    except (DockdError, OSError):
+        return None
+
+
+async def spool_is_ours(spool: Spool) -> bool:
+    """Return whether the spool is there and the one it was."""
+    try:
+        await in_thread(spool.space)
+    except DockdError:
+        return False
+    return True
+
+
+def _delete(camera: Camera, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
+    """Delete files while the camera is writable; return why each that was not deleted was not.
+
+    One that the camera does not let go of must not keep the others there.
+    """
+    refused: dict[bytes, str] = {}
+    if not items:
+        return refused
+    with camera.writable() as eraser:
+        for item in items:
+            if withdrawn.has(item.clip.number):
+                refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
+                continue
+            try:
+                eraser.erase(item.file)
+            except (ClipChangedWhileRead, ClipUnreadable) as error:
+                refused[item.file.path] = error.reason
+    return refused
+
+
+def _ended(
+    stay: Stay, item: Cleared, left: set[bytes], refused: Mapping[bytes, str]
+) -> facts.ClipFact:
+    if item.file.path not in left:
+        return facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
+    return facts.WipeFailed(
+        clip=item.clip.number,
+        docking=stay.docking,
+        reason=refused.get(item.file.path, _STILL_LISTED),
+    )

@@ -1,0 +1,107 @@
+"""What makes room in the spool: nothing that a store, a wipe or a person still needs."""
+
+from dataclasses import replace
+
+import pytest
+
+from dockd.core import eviction, facts
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.eviction import Evidence, holders, may_evict
+
+RECEIPT = facts.ReceiptAccepted(
+    clip=1,
+    store="central",
+    strength="digest",
+    key="k",
+    version="v",
+    size_bytes=9,
+    sha256="a",
+    how="checksum",
+    epoch=2,
+)
+CLIP = Clip(
+    number=1,
+    camera="BWC-1",
+    docking="d2",
+    slot="A1",
+    path=b"clip",
+    size_bytes=9,
+    mtime_ns=0,
+    birth_docking="d1",
+    seen_in=("d1", "d2"),
+    camera_copy=CameraCopy.WIPED,
+    spool_copy=SpoolCopy.PROVEN,
+    sha256="a",
+    key="k",
+    stored_size_bytes=9,
+    proven_by=("central", "second"),
+)
+GOOD = Evidence(
+    clip=CLIP,
+    receipts=(RECEIPT, replace(RECEIPT, store="second")),
+    configured_stores=frozenset({"central", "second"}),
+    required=1,
+    epoch=2,
+    set_aside=frozenset(),
+    docked=frozenset({"d2"}),
+)
+
+
+def test_what_every_store_has_proven_may_go() -> None:
+    """A stored copy of a cleared clip makes room, also while its camera is docked."""
+    assert may_evict(GOOD)
+    # Of one that is away nothing is copied again.
+    away = replace(CLIP, camera_copy=CameraCopy.PRESENT)
+    assert may_evict(replace(GOOD, clip=away, docked=frozenset({"d3"})))
+
+
+def of_clip(clip: Clip) -> Evidence:
+    """Return good evidence but for the clip."""
+    return replace(GOOD, clip=clip)
+
+
+BAD = (
+    ("the spool's copy is proven", of_clip(replace(CLIP, spool_copy=SpoolCopy.PURGED))),
+    ("the clip is not held", of_clip(replace(CLIP, holds=("legal",)))),
+    (
+        "its camera and no docking it was seen in are held",
+        replace(GOOD, set_aside=frozenset({"d1"})),
+    ),
+    ("no wipe rests on it", of_clip(replace(CLIP, camera_copy=CameraCopy.WIPING, docking="d3"))),
+    ("its camera does not bring it again", of_clip(replace(CLIP, camera_copy=CameraCopy.PRESENT))),
+    ("at least one store is required", replace(GOOD, required=0)),
+    ("enough stores have proven that they hold it", replace(GOOD, required=3)),
+    ("no store is still to have it", replace(GOOD, receipts=(RECEIPT,))),
+)
+
+
+@pytest.mark.parametrize(("name", "evidence"), BAD, ids=[name for name, _ in BAD])
+def test_each_condition_alone_keeps_a_copy(name: str, evidence: Evidence) -> None:
+    """With all else in order, any one condition that is not met keeps the spool's copy."""
+    unmet = [rule for rule, holds in eviction.CONDITIONS.items() if not holds(evidence)]
+    assert unmet == [name]
+    assert not may_evict(evidence)
+
+
+def test_each_condition_is_tried() -> None:
+    """No condition is without a case above."""
+    assert [name for name, _ in BAD] == list(eviction.CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strength": "size"},
+        {"epoch": 1},
+        {"clip": 2},
+        {"key": "other"},
+        {"sha256": "b"},
+        {"size_bytes": 8},
+        {"store": "third"},
+    ],
+)
+def test_a_receipt_counts_only_for_exactly_this_clip(change: dict[str, object]) -> None:
+    """A receipt that is weaker, older than the epoch, or of anything else is nobody's proof."""
+    assert holders(CLIP, (RECEIPT,), epoch=2) == {"central"}
+    changed = replace(RECEIPT, **change)  # type: ignore[arg-type]  # one field at a time
+    assert holders(CLIP, (changed,), epoch=2) == frozenset()
