@@ -216,3 +216,25 @@ async def test_a_camera_with_something_on_it_is_not_said_to_be_clear(tmp_path: P
         await until(lambda: rig.count(facts.DockingCleared) == 1, what="it is clear")
         [said] = [fact for fact in rig.committed if isinstance(fact, facts.DockingCleared)]
         assert said.clips == 2
+
+
+@pytest.mark.asyncio
+async def test_what_the_medium_did_not_confirm_is_not_called_wiped(tmp_path: Path) -> None:
+    """A deletion that may not be on the medium is no fact; what the camera lists later decides."""
+    answers = [False, True]
+
+    class Unconfirmed(DirectoryCamera):
+        def _synced(self) -> bool:
+            return super()._synced() and answers.pop(0)
+
+    async with rig_at(tmp_path) as rig, running(rig):
+        rig.rack.camera_class = Unconfirmed
+        (rig.rack.folder("A1", "BWC-1") / "a").write_bytes(b"footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: len(answers) == 1, what="it was deleted")
+        await until(lambda: rig.open_problems() == {"clip-unreadable"}, what="that is said")
+        assert rig.count(facts.ClipWiped) == 0
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="it left")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="its next listing shows it")

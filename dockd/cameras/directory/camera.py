@@ -109,13 +109,21 @@ class DirectoryCamera:
 
         Raises:
             CameraGone: it left, so whether they are is not known.
+            ClipUnreadable: the medium did not confirm them.
         """
         self.refuse_absent()
         try:
             yield _DirectoryEraser(self, root=self._root)
         finally:
-            self._troubled |= _libc.syncfs(self._root) != 0
+            confirmed = self._synced()
+            self._troubled |= not confirmed
         self.refuse_absent()
+        if not confirmed:
+            raise ClipUnreadable(f"{self._path.name} did not confirm what was deleted on it")
+
+    def _synced(self) -> bool:
+        """Return whether everything written so far is on the medium (syncfs(2))."""
+        return bool(_libc.syncfs(self._root) == 0)
 
     def close(self) -> None:
         """Let go of its directory."""
