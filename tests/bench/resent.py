@@ -17,8 +17,10 @@ from tests.bench.proxy import CountingProxy, counting
 from tests.bench.rows import Peer, Row
 from tests.bench.s3_clients import CLIENTS, PART_MIB, Client, Destination
 from tests.bench.station import running
-from tests.bench.upload import CLIPS, proven, real_store, with_store
+from tests.bench.upload import proven, real_store, with_store
 
+# As many as dockd sends at once, unless it is told otherwise: all of them are in flight.
+CLIPS: Final = 2
 CLIP_BYTES: Final = 64 * MIB
 _SIZE_BYTES: Final = CLIPS * CLIP_BYTES
 # From here to one part further, another point in every run: none is just where a part ends.
