@@ -65,7 +65,10 @@ def interfaces(descriptors: bytes) -> Sequence[Interface]:
         end = at + int.from_bytes(head[2:4], "little")
         if end < at + _CONFIGURATION_BYTES or end > len(descriptors):
             raise ValueError("a configuration's length is wrong")
-        found += _interfaces_of(descriptors[at:end])
+        there = list(_interfaces_of(descriptors[at:end]))
+        if len({interface.number for interface in there}) != head[4]:
+            raise ValueError("a configuration's number of interfaces is wrong")
+        found += there
         at, configurations = end, configurations + 1
     if configurations != descriptors[17] or not found:
         raise ValueError("configurations or interfaces are missing")
