@@ -148,7 +148,8 @@ def _switch(ports: Sequence[str], *, on: bool) -> None:
     detail = "the kernel has no switch for it" if not ports else ""
     for port in ports:
         try:
-            (Path(port) / "disable").write_text(wanted)
+            with (Path(port) / "disable").open("r+") as switch:
+                switch.write(wanted)
         except OSError as error:
             detail = f"{Path(port).name}: {error.strerror}"
         else:

@@ -181,7 +181,8 @@ class Usb:
 
     def guard(self, bus: str) -> None:
         """Let the kernel bind nothing that appears on the bus `usbN` from now on."""
-        self._bus_default(bus).write_text("0")
+        with self._bus_default(bus).open("r+") as default:
+            default.write("0")
 
     def is_guarded(self, bus: str) -> bool:
         """Return whether nothing new on the bus `usbN` is bound by itself."""

@@ -46,6 +46,8 @@ class LoopDisk:
             ["losetup", "--find", "--show", image], check=True, capture_output=True, text=True
         )
         self.name = Path(found.stdout.strip()).name
+        # Unlike a camera's disk, a loop device keeps being read-only for whoever comes next.
+        subprocess.run(["blockdev", "--setrw", f"/dev/{self.name}"], check=True)
         self.dev = (Path("/sys/block") / self.name / "dev").read_text().strip()
         self.diskseq = int((Path("/sys/block") / self.name / "diskseq").read_text())
 
