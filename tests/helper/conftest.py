@@ -10,6 +10,7 @@ from tests.helper.scene import LoopDisk, Scene
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Yield a helper over two empty slots; it leaves nothing writable."""
     scene = Scene(tmp_path)
     yield scene
     scene.service.close()

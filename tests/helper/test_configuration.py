@@ -15,6 +15,7 @@ A1 = '[[slots]]\nname = "A1"\nport = "1-1.1"\n'
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
+    """Return a configuration file as an administrator would leave it."""
     tmp_path.chmod(0o755)
     file = tmp_path / "dockd.toml"
     file.write_text(A1)

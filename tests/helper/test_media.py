@@ -1,23 +1,23 @@
-"""Promises about what is on a medium: told by blkid in a box, and whether it was closed properly."""
+"""Promises about media: told by blkid in a box, and whether they were closed properly."""
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dockd.helper import media
-from tests.helper.scene import LoopDisk
 
 
 def formatted(file: Path, *, make: str, size: str = "64M") -> Path:
+    """Return a new image of a file system."""
     subprocess.run(["truncate", "-s", size, file], check=True)
     subprocess.run([*make.split(), file], check=True, capture_output=True)
     return file
 
 
 def dirty(file: Path, kind: str = "vfat") -> bool:
+    """Ask whether an image is dirty."""
     opened = os.open(file, os.O_RDONLY)
     try:
         return media.is_dirty(opened, file_system=kind)
@@ -26,6 +26,7 @@ def dirty(file: Path, kind: str = "vfat") -> bool:
 
 
 def probed(file: Path) -> media.Volume | None:
+    """Ask what is on an image."""
     opened = os.open(file, os.O_RDONLY)
     try:
         return media.probe(opened)
@@ -34,6 +35,7 @@ def probed(file: Path) -> media.Volume | None:
 
 
 def change(file: Path, at: int, value: bytes) -> None:
+    """Write bytes into an image."""
     with file.open("r+b") as opened:
         opened.seek(at)
         opened.write(value)
@@ -92,6 +94,7 @@ def test_blkid_sees_a_copy_and_nothing_of_the_device(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         capture_output=True,
         text=True,
+        check=True,
     )
     os.close(copy)
     os.close(opened)
@@ -141,9 +144,7 @@ def test_a_boot_sector_of_nonsense_is_no_trap(tmp_path: Path) -> None:
         dirty(file, "exfat")
 
 
-def test_a_medium_larger_than_memory_is_copied_in_part(
-    tmp_path: Path, disks: Callable[[], LoopDisk]
-) -> None:
+def test_a_medium_larger_than_memory_is_copied_in_part(tmp_path: Path) -> None:
     """Of a sparse terabyte two MiB are read."""
     file = formatted(tmp_path / "medium", make="mkfs.exfat", size="64M")
     os.truncate(file, 1 << 40)

@@ -25,22 +25,26 @@ Disks = Callable[[], LoopDisk]
 
 
 def names(mount: int) -> list[str]:
+    """List the mount's root."""
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=mount)
     try:
-        return sorted(os.listdir(folder))
+        return sorted(os.listdir(folder))  # noqa: PTH208 - a descriptor, not a path
     finally:
         os.close(folder)
 
 
 def create(mount: int, name: str) -> None:
+    """Make an empty file in the mount's root."""
     os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=mount))
 
 
 def is_writable(mount: int) -> bool:
+    """Try to make a file; any error but that of a read-only file system is the test's."""
     try:
         create(mount, "trial")
     except OSError as error:
-        assert error.errno == errno.EROFS
+        if error.errno != errno.EROFS:
+            raise
         return False
     os.unlink("trial", dir_fd=mount)
     return True
@@ -48,6 +52,7 @@ def is_writable(mount: int) -> bool:
 
 @contextmanager
 def mounted(scene: Scene) -> Iterator[int]:
+    """Mount slot A1, and let go of the descriptor in the end."""
     _, mount = scene.mount()
     try:
         yield mount
@@ -57,6 +62,7 @@ def mounted(scene: Scene) -> Iterator[int]:
 
 @pytest.fixture
 def docked(scene: Scene, disks: Disks) -> Scene:
+    """Return a helper with a camera in slot A1."""
     scene.dock(disks())
     return scene
 
@@ -271,7 +277,7 @@ def test_a_device_turned_into_another_is_not_mounted(scene: Scene, disks: Disks)
     assert refusal.value.slug == "camera-not-storage"
 
 
-def test_no_disk_yet_is_told_apart_from_a_bad_one(scene: Scene, disks: Disks) -> None:
+def test_no_disk_yet_is_told_apart_from_a_bad_one(scene: Scene) -> None:
     """Between being authorised and the disk's appearing the answer is to ask again."""
     scene.sysfs.plug("1-1.1", authorised=True)
     with pytest.raises(Refused) as refusal:
@@ -290,6 +296,7 @@ def test_two_units_on_one_device_are_refused(scene: Scene, disks: Disks) -> None
 
 
 def partitioned(scene: Scene, *parts: LoopDisk) -> None:
+    """Dock a camera whose disk has these partitions."""
     scene.sysfs.plug("1-1.1", authorised=True)
     scene.sysfs.add_disk(
         "1-1.1",
@@ -318,7 +325,7 @@ def test_more_partitions_than_a_camera_has_are_not_even_looked_at(
     scene: Scene, disks: Disks
 ) -> None:
     """A table of hundreds of partitions does not keep the helper busy."""
-    partitioned(scene, *([disks()] * 1))
+    partitioned(scene, disks())
     for number in range(9):
         part = scene.sysfs.folder("1-1.1") / "1-1.1:1.0/host0/target0:0:0/0:0:0:0/block/sdz"
         (part / f"sdz{number}").mkdir()
@@ -339,7 +346,7 @@ def test_any_other_file_system_is_refused(scene: Scene, tmp_path: Path, make: st
         disk.detach()
 
 
-def test_a_damaged_file_system_is_a_refusal(scene: Scene, tmp_path: Path, disks: Disks) -> None:
+def test_a_damaged_file_system_is_a_refusal(scene: Scene, disks: Disks) -> None:
     """What blkid believes and the kernel does not is refused with the kernel's word."""
     disk = disks()
     with Path(f"/dev/{disk.name}").open("r+b") as node:
@@ -356,7 +363,7 @@ def test_nothing_is_left_open(docked: Scene) -> None:
     """A hundred mounts, refusals and wipes later the helper holds no more than before."""
 
     def held() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     with mounted(docked):
         pass

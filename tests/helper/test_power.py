@@ -16,11 +16,13 @@ THREE = CONFIGURATION + f'[[slots]]\nname = "A3"\nport = "{STABLE}1.3"\n'
 def power(
     scene: Scene, slot: str = "A1", *, on: bool = False, kind: str = "budget", owner: int = 1
 ) -> object:
+    """Ask for a port's power; return whether it has some."""
     packet = {"verb": "port-power", "slot": slot, "on": on, "kind": kind, "lease_s": 60}
     return scene.ask(json.dumps(packet), owner=owner)["powered"]
 
 
 def cuts(scene: Scene) -> list[str]:
+    """Read the switches of the first three ports."""
     return [scene.disable(number) for number in (1, 2, 3)]
 
 
@@ -138,6 +140,7 @@ def test_a_cut_is_given_back_when_its_slot_is_configured_no_more(scene: Scene) -
 
 
 def unswitchable(port: Path, how: str) -> None:
+    """Break a port's switch."""
     (port / "disable").unlink()
     if how == "ignores":
         (port / "disable").symlink_to("/dev/null")

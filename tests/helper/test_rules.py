@@ -21,13 +21,12 @@ def refused_as(
     vendor_id: str = "46f4",
     rule: Rule = RULE,
 ) -> str | None:
+    """Judge a device; return the slug of the refusal, or None."""
     identity = Identity(vendor_id=vendor_id, product_id="0001", serial=serial, descriptors=raw)
     try:
         judge(identity, slot="A1", rules=[rule])
     except Refused as error:
-        assert error.slug in CATALOGUE
-        assert "A1" in error.reason
-        return error.slug
+        return error.slug if error.slug in CATALOGUE and "A1" in error.reason else "unheard of"
     return None
 
 
@@ -76,7 +75,7 @@ def test_no_descriptors_break_the_reader(raw: bytes, *, tail: bool) -> None:
 
 def test_one_changed_byte_never_hides_another_interface() -> None:
     """Of a keyboard beside storage, no single changed byte outside its own claim makes a camera."""
-    both = descriptors((*STORAGE, *((1, *kind) for _, *kind in KEYBOARD)))
+    both = descriptors((*STORAGE, (1, 3, 1, 1)))
     second = both.index(bytes((9, 4, 1)))
     # Its number and class are what the device claims to be; everything else frames that.
     framing = [at for at in range(len(both)) if at not in range(second + 2, second + 9)]
