@@ -51,7 +51,6 @@ class LoopDisk:
         self.dev = (Path("/sys/block") / self.name / "dev").read_text().strip()
         self.diskseq = int((Path("/sys/block") / self.name / "diskseq").read_text())
 
-    @property
     def is_read_only(self) -> bool:
         return (Path("/sys/block") / self.name / "ro").read_text().strip() == "1"
 

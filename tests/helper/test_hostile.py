@@ -250,6 +250,8 @@ def test_descriptors_by_the_dozen_are_all_let_go(helper: Helper, client: Client)
                 answer, _ = client.ask(verb="make-writable", slot="A1", descriptors=numbers[:count])
                 assert answer["ok"] is False
                 assert answer["slug"] == ("refused" if count == 1 else "request-invalid")
+    # They are let go after the answer, but before the next one.
+    client.ask(verb="slots")
     assert helper.descriptors() == before
 
 

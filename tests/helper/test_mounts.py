@@ -88,12 +88,12 @@ def test_the_device_is_read_only_until_it_is_made_writable(scene: Scene, disks: 
     disk = disks()
     scene.dock(disk)
     with mounted(scene) as mount:
-        assert disk.is_read_only
+        assert disk.is_read_only()
         assert scene.ask(WRITABLE, descriptor=mount) == {"deadline_s": 30}
-        assert not disk.is_read_only
+        assert not disk.is_read_only()
         assert is_writable(mount)
         assert scene.ask(READ_ONLY, descriptor=mount) == {"clean": True}
-        assert disk.is_read_only
+        assert disk.is_read_only()
         assert not is_writable(mount)
         assert scene.ask(READ_ONLY, descriptor=mount) == {"clean": True}
 
@@ -168,9 +168,9 @@ def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
     held = scene.service._mounts.pop("A1")
     scene.service._loans.clear()
     held._close()
-    assert not disk.is_read_only
+    assert not disk.is_read_only()
     scene.start()
-    assert disk.is_read_only
+    assert disk.is_read_only()
     assert (scene.sysfs.folder("1-1.1") / "authorized").read_text().strip() == "1"
 
 
