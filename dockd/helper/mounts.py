@@ -110,13 +110,9 @@ class Mount:
         return media.is_dirty(self._node, file_system=self.volume.file_system)
 
     def make_writable(self) -> None:
-        """Let the medium be written; raises OSError, and is read-only then."""
-        try:
-            linux.set_device_read_only(self._node, read_only=False)
-            linux.reconfigure(self.descriptor, read_only=False)
-        except OSError:
-            self.take_back()
-            raise
+        """Let the medium be written; raises OSError, when it has to be taken back."""
+        linux.set_device_read_only(self._node, read_only=False)
+        linux.reconfigure(self.descriptor, read_only=False)
 
     def make_read_only(self) -> None:
         """Write everything out and let the medium not be written; raises OSError."""

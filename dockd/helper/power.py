@@ -125,8 +125,12 @@ class Power:
                 self._give(slot)
 
     def _give(self, slot: str) -> None:
-        _switch([port for port in self._cuts[slot].ports if Path(port).exists()], on=True)
-        self._put(slot, None)
+        ports = [port for port in self._cuts[slot].ports if Path(port).exists()]
+        if ports:
+            _switch(ports, on=True)
+        # Should /run be full, the next helper gives back once more what has power already.
+        with suppress(OSError):
+            self._put(slot, None)
 
     def _put(self, slot: str, cut: Cut | None) -> None:
         with self._saving:

@@ -96,6 +96,9 @@ class Server:
             answer, mount = self._service.answer(request, descriptor=descriptor, owner=owner)
         except DockdError as error:
             return _refusal(error), None
+        except OSError as error:
+            # sysfs changes while it is read: whoever asks again sees it as it is then.
+            return _refusal(Refused(f"Something moved meanwhile: {error}.", slug="slot-busy")), None
         except Exception as error:  # noqa: BLE001 - whatever it was, the other slots go on
             print(f"dockd-helper: {error!r}", flush=True)  # noqa: T201 - the journal
             return _refusal(DockdError(f"The helper failed: {error}.")), None
@@ -107,7 +110,11 @@ class Server:
             self._due.clear()
             for slot in self._service.overdue():
                 _in_thread(lambda slot=slot: self._take_back(slot))  # type: ignore[misc] # bound
-            self._due.wait(self._service.give_back())
+            wait_s: float | None = 1.0
+            # Whatever is wrong with the power, what is writable has its deadline.
+            with suppress(OSError):
+                wait_s = self._service.give_back()
+            self._due.wait(wait_s)
 
     def _take_back(self, slot: str) -> None:
         self._service.take_back(slot)

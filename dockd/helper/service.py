@@ -147,10 +147,11 @@ class Service:
                 if slot in self._being_cut or self._power.is_cut(slot):
                     raise Refused(f"The port of slot {slot} is cut.")
                 self._loans[slot] = Loan(until=self._now() + request.deadline_s, owner=owner)
-            self._remember()
             try:
+                self._remember()
                 mount.make_writable()
             except OSError as error:
+                mount.take_back()
                 self._end_loan(slot)
                 raise Refused(
                     f"The medium in slot {slot} cannot be made writable ({error.strerror})."
@@ -208,7 +209,10 @@ class Service:
     def _end_loan(self, slot: str) -> None:
         with self._deciding:
             self._loans.pop(slot, None)
-        self._remember()
+        # Should /run be full, as who wants a camera writable could see to: it is not remembered
+        # that nothing is writable, at worst, and what is due now is done all the same.
+        with suppress(OSError):
+            self._remember()
 
     def _remember(self) -> None:
         with self._deciding:

@@ -174,6 +174,20 @@ def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
     assert (scene.sysfs.folder("1-1.1") / "authorized").read_text().strip() == "1"
 
 
+def test_no_room_to_remember_keeps_nothing_writable(docked: Scene) -> None:
+    """Where /run is full, nothing is made writable, and what is goes back at its deadline."""
+    memory = docked.folder / "writable.new"
+    with mounted(docked) as mount:
+        docked.ask(WRITABLE, descriptor=mount)
+        memory.symlink_to("/dev/full")
+        docked.clock.advance(30)
+        docked.what_is_due()
+        assert not is_writable(mount)
+        with pytest.raises(Refused):
+            docked.ask(WRITABLE, descriptor=mount)
+        assert not is_writable(mount)
+
+
 def test_only_the_mount_that_was_handed_out_counts(docked: Scene, disks: Disks) -> None:
     """A file in it, another folder, another slot's mount, a pipe, or nothing, is refused."""
     docked.dock(disks(), name="1-1.2", serial="BWC-000002")

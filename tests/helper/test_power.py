@@ -139,6 +139,17 @@ def test_a_cut_is_given_back_when_its_slot_is_configured_no_more(scene: Scene) -
     assert scene.disable(1) == "0"
 
 
+def test_no_room_to_remember_gives_power_back_all_the_same(scene: Scene) -> None:
+    """Where /run is full no port is cut, and what is cut comes back at the end of its lease."""
+    power(scene)
+    (scene.folder / "cuts.new").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space"):
+        power(scene, "A2")
+    scene.clock.advance(60)
+    scene.what_is_due()
+    assert cuts(scene)[:2] == ["0", "0"]
+
+
 def unswitchable(port: Path, how: str) -> None:
     """Break a port's switch."""
     (port / "disable").unlink()
