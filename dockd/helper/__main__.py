@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from dockd.helper import linux
 from dockd.helper.configuration import Watched
 from dockd.helper.memory import Memory
 from dockd.helper.mounts import for_user
@@ -35,6 +36,7 @@ def main() -> int:
     listener = socket.socket(fileno=_FIRST_PASSED)
     os.set_inheritable(_FIRST_PASSED, False)  # noqa: FBT003 - its only argument
     user = pwd.getpwnam(arguments.user)
+    linux.leave_children_nothing()
     usb = Usb()
     rack = Rack(usb=usb, configuration=Watched(arguments.config))
     service = Service(

@@ -1,6 +1,6 @@
 """The system calls that the standard library lacks, each as one typed function raising OSError.
 
-Sources: fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2), statx(2), syncfs(2);
+Sources: prctl(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2), statx(2), syncfs(2);
 linux/fs.h for the block device's ioctls. The mount calls have the same numbers on amd64 and arm64.
 """
 
@@ -21,6 +21,7 @@ _FSPICK_EMPTY_PATH: Final = 8
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _NOSYMFOLLOW = 0x1, 0x2, 0x4, 0x8, 0x200000
 _AT_EMPTY_PATH, _AT_STATX_DONT_SYNC = 0x1000, 0x4000
 _STATX_INO_AND_MOUNT: Final = 0x100 | 0x1000
+_PR_CAP_AMBIENT, _CLEAR_ALL, _PR_SET_NO_NEW_PRIVS = 47, 4, 38
 _BLKROSET, _BLKGETDISKSEQ = 0x125D, 0x80081280
 
 
@@ -90,6 +91,13 @@ def mount_identity(descriptor: int) -> tuple[int, ...]:
     return mount_id, *device, inode
 
 
+def leave_children_nothing() -> None:
+    """Keep this process's capabilities from the programs that it starts, unless it is root."""
+    for option, argument in ((_PR_CAP_AMBIENT, _CLEAR_ALL), (_PR_SET_NO_NEW_PRIVS, 1)):
+        if _libc.prctl(option, *map(ctypes.c_ulong, (argument, 0, 0, 0))) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def sync(mount: int) -> None:
     """Write out everything of the file system of `mount`."""
     # The mount's own descriptor is O_PATH, which syncfs does not take.
@@ -103,7 +111,8 @@ def sync(mount: int) -> None:
 
 def set_device_read_only(device: int, *, read_only: bool) -> None:
     """Let the kernel refuse, or permit, writable mounts of the block device."""
-    fcntl.ioctl(device, _BLKROSET, struct.pack("=i", read_only))
+    fcntl.ioctl(device, _PR_CAP_AMBIENT, _CLEAR_ALL, _PR_SET_NO_NEW_PRIVS = 47, 4, 38
+_BLKROSET, struct.pack("=i", read_only))
 
 
 def disk_sequence(device: int) -> int:

@@ -12,17 +12,24 @@ import subprocess
 from dataclasses import dataclass
 from typing import Final
 
+from dockd.errors import Refused
+
 _COPIED_BYTES: Final = 1 << 20
 _PATIENCE_S: Final = 10
 _ANSWER_BYTES: Final = 4096
-# The unit runs the helper as a user of its own; started as root, it sheds that here as well.
-_NOBODY: Final = ("--reuid=nobody", "--regid=nogroup", "--clear-groups")
+# The unit runs the helper as a user of its own, whose children have no privileges
+# (`linux.leave_children_nothing`). Root's would have some: started as root, it sheds that here.
+_AS_NOBODY: Final = (
+    *("/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+    "--no-new-privs",
+)
 _SANDBOX: Final = (
-    *("/usr/bin/setpriv", "--no-new-privs", "--ambient-caps=-all", "--inh-caps=-all"),
-    *(() if os.geteuid() else _NOBODY),
+    *(() if os.geteuid() else _AS_NOBODY),
     *("/usr/bin/prlimit", "--cpu=5", "--as=268435456", "--nofile=16", "--core=0"),
     f"--fsize={_ANSWER_BYTES}",
 )
+# blkid(8): nothing recognised, and several things at once.
+_NOTHING_FOUND: Final = (2, 8)
 _FAT12_MOST_CLUSTERS: Final = 0xFF4
 _DIRTY_STATE: Final = 0x01
 _EXFAT_DIRTY_OR_FAILED: Final = 0x02 | 0x04
@@ -42,27 +49,31 @@ def probe(device: int) -> Volume | None:
 
     Raises:
         OSError: It cannot be read.
+        Refused: blkid cannot be run.
     """
     copy = _sealed_copy(device)
     answer = os.memfd_create("blkid-answer")
     try:
-        subprocess.run(  # noqa: S603 - a constant command; only the number of the descriptor varies
+        blkid = subprocess.run(  # noqa: S603 - a constant command; only the number of the descriptor varies
             [*_SANDBOX, "/usr/sbin/blkid", "-p", "-o", "export", f"/proc/self/fd/{copy}"],
             pass_fds=(copy,),
             stdin=subprocess.DEVNULL,
             stdout=answer,
-            stderr=subprocess.DEVNULL,
+            stderr=answer,
             env={"LC_ALL": "C"},
             cwd="/",
             timeout=_PATIENCE_S,
             check=False,
         )
-        return _understood(os.pread(answer, _ANSWER_BYTES, 0))
+        said = os.pread(answer, _ANSWER_BYTES, 0).decode(errors="replace")
     except subprocess.TimeoutExpired:
         return None
     finally:
         os.close(copy)
         os.close(answer)
+    if blkid.returncode not in {0, *_NOTHING_FOUND}:
+        raise Refused(f"blkid cannot look at it: {said[:200]!r}", slug="camera-media-refused")
+    return _understood(said)
 
 
 def _sealed_copy(device: int) -> int:
@@ -81,9 +92,8 @@ def _sealed_copy(device: int) -> int:
     return copy
 
 
-def _understood(answer: bytes) -> Volume | None:
-    lines = answer.decode(errors="replace").splitlines()
-    found = dict(line.partition("=")[::2] for line in lines)
+def _understood(answer: str) -> Volume | None:
+    found = dict(line.partition("=")[::2] for line in answer.splitlines())
     kind = found.get("TYPE", "")
     if re.fullmatch(r"[a-z0-9]{1,16}", kind) is None:
         return None

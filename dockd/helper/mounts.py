@@ -182,8 +182,10 @@ def _footage(disk: Path, *, how: Mounting) -> tuple[int, media.Volume, str]:
                 os.close(node)
         if len(found) == 1:
             return found[0]
-    except OSError as error:
+    except (OSError, Refused) as error:
         _close_all(found)
+        if isinstance(error, Refused):
+            raise
         raise _unmountable(error) from error
     _close_all(found)
     detail = (
@@ -202,7 +204,7 @@ def _close_all(found: list[tuple[int, media.Volume, str]]) -> None:
 def _probe(node: int) -> media.Volume | None:
     try:
         return media.probe(node)
-    except OSError:
+    except (OSError, Refused):
         os.close(node)
         raise
 

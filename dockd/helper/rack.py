@@ -76,8 +76,7 @@ class Rack:
         return self._usb.open(present[0])
 
     def _present(self, bay: Bay) -> list[str]:
-        names = self._usb.names()
-        return [name for name in map(device_at, bay.ports) if name in names]
+        return [name for name in map(device_at, bay.ports) if self._usb.has(name)]
 
     def camera(self, bay: Bay) -> tuple[Device, Identity]:
         """Return the device in a slot and what it says, if that makes it a camera.
@@ -89,7 +88,7 @@ class Rack:
         device = self.device(bay)
         try:
             identity = device.identity()
-            self._judge(bay, identity, everywhere=self._identities())
+            self._judge(bay, identity, everywhere=self._identities(self.bays()))
         except BaseException:
             device.close()
             raise
@@ -108,17 +107,18 @@ class Rack:
                 slug="camera-duplicate-serial",
             )
 
-    def _identities(self) -> dict[str, Identity]:
+    def _identities(self, bays: Sequence[Bay]) -> dict[str, Identity]:
         found = {}
-        for bay in self.bays():
+        for bay in bays:
             with suppress(CameraGone, Refused), self.device(bay) as device:
                 found[bay.slot] = device.identity()
         return found
 
     def rows(self) -> list[dict[str, object]]:
         """Return every slot in the shape of the answer to `slots`."""
-        everywhere = self._identities()
-        return [self._row(bay, everywhere=everywhere) for bay in self.bays()]
+        bays = self.bays()
+        everywhere = self._identities(bays)
+        return [self._row(bay, everywhere=everywhere) for bay in bays]
 
     def _row(self, bay: Bay, *, everywhere: Mapping[str, Identity]) -> dict[str, object]:
         row: dict[str, object] = {

@@ -125,6 +125,12 @@ class Usb:
 
     def __init__(self, root: Path = Path("/sys")) -> None:
         self._devices = root / "bus/usb/devices"
+        self._seen: list[tuple[str, Path]] = []
+        self._known: list[tuple[str, int, int]] = []
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a device of that name."""
+        return (self._devices / name).exists()
 
     def names(self) -> list[str]:
         """Return the names of all devices that are on a port, such as `1-1.2`."""
@@ -142,12 +148,18 @@ class Usb:
         """Return the folders of a port and of its peer; none where the hub is not there."""
         for bus, chain in self._places(port):
             hub, _, number = chain.rpartition(".")
-            owner, prefix = (f"{bus}-{hub}", f"{bus}-{hub}") if hub else (f"usb{bus}", f"{bus}-0")
-            for found in self._devices.glob(f"{owner}/{prefix}:*/{owner}-port{number}"):
-                peer = found / "peer"
-                folders = [found, *([peer] if peer.exists() else [])]
-                return tuple(folder.resolve() for folder in folders)
+            found = self._port(f"{bus}-{hub}" if hub else f"usb{bus}", number)
+            if found.exists():
+                with suppress(OSError):
+                    owner, _, number = (found / "peer").readlink().name.rpartition("-port")
+                    return found, self._port(owner, number)
+                return (found,)
         return ()
+
+    def _port(self, owner: str, number: str) -> Path:
+        # A hub has one configuration, which is the first.
+        prefix = owner if "-" in owner else f"{owner.removeprefix('usb')}-0"
+        return self._devices / f"{prefix}:1.0" / f"{owner}-port{number}"
 
     def hubs_towards(self, port: str) -> Iterator[str]:
         """Yield the names of the devices that have to be hubs for `port` to be there."""
@@ -161,12 +173,23 @@ class Usb:
         if not is_stable:
             bus, _, chain = port.partition("-")
             return [(int(bus), chain)]
-        buses = [
-            (int(_attribute(bus / "speed") or 0), int(bus.name.removeprefix("usb")))
-            for bus in self._devices.glob("usb*")
-            if _path_id(bus.resolve().parent) == controller
-        ]
-        return [(number, chain) for _, number in sorted(buses)]
+        buses = sorted(each for each in self._buses() if each[0] == controller)
+        return [(number, chain) for _, _, number in buses]
+
+    def _buses(self) -> list[tuple[str, int, int]]:
+        """Return each bus's controller, speed in Mbit/s, and number, looked up once."""
+        seen = [(bus.name, bus.resolve()) for bus in self._devices.glob("usb*")]
+        if seen != self._seen:
+            self._seen = seen
+            self._known = [
+                (
+                    _path_id(folder.parent),
+                    int(_attribute(folder / "speed") or 0),
+                    int(name.removeprefix("usb")),
+                )
+                for name, folder in seen
+            ]
+        return self._known
 
     def stable(self, name: str) -> str:
         """Return the stable form of the port on which the device `name` is."""
