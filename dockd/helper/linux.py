@@ -1,7 +1,7 @@
 """The system calls that the standard library lacks, each as one typed function raising OSError.
 
-Sources: prctl(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2), statx(2), syncfs(2);
-linux/fs.h for the block device's ioctls. The mount calls have the same numbers on amd64 and arm64.
+Sources: fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2), statx(2), syncfs(2),
+prctl(2); linux/fs.h for the block device's ioctls. The mount calls have the same numbers on amd64 and arm64.
 """
 
 import ctypes
@@ -111,8 +111,7 @@ def sync(mount: int) -> None:
 
 def set_device_read_only(device: int, *, read_only: bool) -> None:
     """Let the kernel refuse, or permit, writable mounts of the block device."""
-    fcntl.ioctl(device, _PR_CAP_AMBIENT, _CLEAR_ALL, _PR_SET_NO_NEW_PRIVS = 47, 4, 38
-_BLKROSET, struct.pack("=i", read_only))
+    fcntl.ioctl(device, _BLKROSET, struct.pack("=i", read_only))
 
 
 def disk_sequence(device: int) -> int:
