@@ -1,7 +1,8 @@
 """The system calls that the standard library lacks, each as one typed function raising OSError.
 
 Sources: fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2), statx(2), syncfs(2),
-prctl(2); linux/fs.h for the block device's ioctls. The mount calls have the same numbers on amd64 and arm64.
+prctl(2), and linux/fs.h for the block device's ioctls. The mount calls have the same numbers on
+amd64 and arm64.
 """
 
 import ctypes

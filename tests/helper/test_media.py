@@ -8,6 +8,8 @@ import pytest
 
 from dockd.helper import media
 
+pytestmark = pytest.mark.real
+
 
 def formatted(file: Path, *, make: str, size: str = "64M") -> Path:
     """Return a new image of a file system."""

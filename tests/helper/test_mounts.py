@@ -21,6 +21,7 @@ from tests.helper.scene import LoopDisk, Scene
 WRITABLE = '{"verb": "make-writable", "slot": "A1", "deadline_s": 30}'
 READ_ONLY = '{"verb": "make-read-only", "slot": "A1"}'
 UNMOUNT = '{"verb": "unmount", "slot": "A1"}'
+pytestmark = pytest.mark.real
 Disks = Callable[[], LoopDisk]
 
 

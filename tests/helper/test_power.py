@@ -187,6 +187,7 @@ def test_a_port_that_is_not_there_cannot_be_cut(scene: Scene) -> None:
             power(scene, slot)
 
 
+@pytest.mark.real
 def test_a_writable_slot_is_not_cut_and_a_cut_slot_not_written(
     scene: Scene, disks: Callable[[], LoopDisk]
 ) -> None:
