@@ -206,15 +206,17 @@ def test_only_the_mount_that_was_handed_out_counts(docked: Scene, disks: Disks) 
             os.close(each)
 
 
-def test_another_mount_of_the_same_kind_is_not_taken_for_it(docked: Scene, disks: Disks) -> None:
-    """A mount that the client made itself, with the same root inode, is a foreign one."""
+def test_another_mount_of_the_same_medium_is_not_taken_for_it(scene: Scene, disks: Disks) -> None:
+    """Same device and same root inode, but not the mount that was handed out: a foreign one."""
     disk = disks()
-    node = os.open(f"/dev/{disk.name}", os.O_RDONLY)
-    own = linux.mount_detached(node, file_system="ext4", options=())
-    with mounted(docked), pytest.raises(Refused, match="not the mount"):
-        docked.ask(WRITABLE, descriptor=own)
-    os.close(own)
-    os.close(node)
+    scene.dock(disk)
+    with mounted(scene):
+        node = os.open(f"/dev/{disk.name}", os.O_RDONLY)
+        own = linux.mount_detached(node, file_system="ext4", options=())
+        with pytest.raises(Refused, match="not the mount"):
+            scene.ask(WRITABLE, descriptor=own)
+        os.close(own)
+        os.close(node)
 
 
 def test_after_an_unmount_a_kept_descriptor_is_worth_nothing(docked: Scene) -> None:

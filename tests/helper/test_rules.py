@@ -50,6 +50,7 @@ SOUND = descriptors(STORAGE)
         (SOUND[:-1], "camera-not-storage"),
         (SOUND + descriptors(KEYBOARD)[18:], "camera-not-storage"),
         (SOUND[:18], "camera-not-storage"),
+        (SOUND[:17] + b"\x02" + SOUND[18:], "camera-not-storage"),
         # An interface that says it is longer or shorter than one, as a kernel might read on.
         (SOUND.replace(bytes((9, 4, 0)), bytes((8, 4, 0))), "camera-not-storage"),
         (SOUND.replace(bytes((7, 5)), bytes((0, 5))), "camera-not-storage"),
