@@ -271,6 +271,22 @@ _CAMERAS: Final = (
         next_step="Undock the camera and dock it again; if it repeats, have its media checked.",
     ),
     _found(
+        "camera-not-storage",
+        "warn",
+        "operations",
+        sentence="A device that is more than a storage device was docked and is left alone.",
+        reason="The device in slot {slot} is not a storage device and nothing else: {detail}.",
+        next_step="Take it out and find out who put it there: a camera shows storage alone.",
+    ),
+    _found(
+        "camera-media-refused",
+        "warn",
+        "station",
+        sentence="A camera's medium cannot be taken for footage and is left alone.",
+        reason="The camera in slot {slot} cannot be used: {detail}.",
+        next_step="Keep the camera from use and have its footage taken off by hand.",
+    ),
+    _found(
         "camera-dirty",
         "warn",
         "station",

@@ -1,0 +1,158 @@
+"""Promises about media: told by blkid in a box, and whether they were closed properly."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dockd.helper import media
+
+pytestmark = pytest.mark.real
+
+
+def formatted(file: Path, *, make: str, size: str = "64M") -> Path:
+    """Return a new image of a file system."""
+    subprocess.run(["truncate", "-s", size, file], check=True)
+    subprocess.run([*make.split(), file], check=True, capture_output=True)
+    return file
+
+
+def dirty(file: Path, kind: str = "vfat") -> bool:
+    """Ask whether an image is dirty."""
+    opened = os.open(file, os.O_RDONLY)
+    try:
+        return media.is_dirty(opened, file_system=kind)
+    finally:
+        os.close(opened)
+
+
+def probed(file: Path) -> media.Volume | None:
+    """Ask what is on an image."""
+    opened = os.open(file, os.O_RDONLY)
+    try:
+        return media.probe(opened)
+    finally:
+        os.close(opened)
+
+
+def change(file: Path, at: int, value: bytes) -> None:
+    """Write bytes into an image."""
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(value)
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "kind", "label"),
+    [
+        ("mkfs.vfat -F 32 -n FOOTAGE -i 12345678", "64M", "vfat", "FOOTAGE"),
+        ("mkfs.vfat -F 16 -i 12345678", "32M", "vfat", None),
+        ("mkfs.vfat -F 12 -i 12345678", "2M", "vfat", None),
+        ("mkfs.exfat", "64M", "exfat", None),
+        ("mkfs.ext4 -q", "8M", "ext4", None),
+        ("mkswap", "8M", "swap", None),
+    ],
+)
+def test_a_file_system_is_told(
+    tmp_path: Path, make: str, size: str, kind: str, label: str | None
+) -> None:
+    """Kind, label and serial number are what the medium was formatted with."""
+    volume = probed(formatted(tmp_path / "medium", make=make, size=size))
+    assert volume is not None
+    assert (volume.file_system, volume.label) == (kind, label)
+    assert volume.uuid is not None
+    if kind == "vfat":
+        assert volume.uuid == "1234-5678"
+
+
+def test_what_is_unclear_is_nothing(tmp_path: Path) -> None:
+    """An empty medium, noise, and one that is two things at once are none."""
+    empty = tmp_path / "empty"
+    empty.touch()
+    assert probed(empty) is None
+    noise = tmp_path / "noise"
+    noise.write_bytes(os.urandom(1 << 20))
+    assert probed(noise) is None
+    both = formatted(tmp_path / "both", make="mkfs.ext4 -q", size="8M")
+    fat = formatted(tmp_path / "fat", make="mkfs.vfat", size="8M")
+    change(both, 0, fat.read_bytes()[:512])
+    assert probed(both) is None
+
+
+def test_blkid_sees_a_copy_and_nothing_of_the_device(tmp_path: Path) -> None:
+    """It is another user without privileges, and its only file is sealed against writing."""
+    medium = formatted(tmp_path / "medium", make="mkfs.vfat", size="64M")
+    opened = os.open(medium, os.O_RDONLY)
+    copy = media._sealed_copy(opened)
+    script = (
+        "id -u; id -G; grep -E '^(CapPrm|CapEff|NoNewPrivs)' /proc/self/status | cut -f 2;"
+        "for n in $(ls /proc/self/fd); do readlink /proc/$$/fd/$n; done | grep -v pipe;"
+        f"echo x > /proc/self/fd/{copy} || echo refused"
+    )
+    found = subprocess.run(
+        [*media._SANDBOX, "/bin/sh", "-c", script],
+        pass_fds=(copy,),
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.close(copy)
+    os.close(opened)
+    assert found.stdout.split("\n") == [
+        *("65534", "65534", "0000000000000000", "0000000000000000", "1"),
+        "/memfd:medium (deleted)",
+        *("refused", ""),
+    ]
+
+
+@pytest.mark.parametrize("bits", ["12", "16", "32"])
+def test_a_fat_that_was_not_closed_is_dirty(tmp_path: Path, bits: str) -> None:
+    """Linux's state in the boot sector counts, and what others leave in FAT[1]."""
+    size = {"12": "2M", "16": "32M", "32": "64M"}[bits]
+    file = formatted(tmp_path / "medium", make=f"mkfs.vfat -F {bits}", size=size)
+    assert not dirty(file)
+    state = 0x41 if bits == "32" else 0x25
+    change(file, state, b"\x01")
+    assert dirty(file)
+    change(file, state, b"\x00")
+    reserved = int.from_bytes(file.read_bytes()[14:16], "little") * 512
+    if bits == "32":
+        for top in (b"\x07", b"\x0b"):
+            change(file, reserved + 7, top)
+            assert dirty(file)
+    elif bits == "16":
+        for top in (b"\x7f", b"\xbf"):
+            change(file, reserved + 3, top)
+            assert dirty(file)
+
+
+def test_an_exfat_that_was_not_closed_or_failed_is_dirty(tmp_path: Path) -> None:
+    """VolumeDirty and MediaFailure both count."""
+    file = formatted(tmp_path / "medium", make="mkfs.exfat")
+    assert not dirty(file, "exfat")
+    for flags in (b"\x02", b"\x04"):
+        change(file, 106, flags)
+        assert dirty(file, "exfat")
+
+
+def test_a_boot_sector_of_nonsense_is_no_trap(tmp_path: Path) -> None:
+    """Zeros, ones, and an end in mid-sector are read without an error."""
+    for number, content in enumerate((b"", b"\0" * 512, b"\xff" * 512, b"\xff" * 30)):
+        file = tmp_path / str(number)
+        file.write_bytes(content)
+        dirty(file)
+        dirty(file, "exfat")
+
+
+def test_a_medium_larger_than_memory_is_copied_in_part(tmp_path: Path) -> None:
+    """Of a sparse terabyte two MiB are read."""
+    file = formatted(tmp_path / "medium", make="mkfs.exfat", size="64M")
+    os.truncate(file, 1 << 40)
+    opened = os.open(file, os.O_RDONLY)
+    copy = media._sealed_copy(opened)
+    assert os.fstat(copy).st_size == 1 << 40
+    assert os.fstat(copy).st_blocks * 512 <= 3 << 20
+    os.close(copy)
+    os.close(opened)
