@@ -13,10 +13,10 @@ import pytest
 
 from dockd.cameras.directory import DirectoryRack
 from dockd.cameras.directory.camera import DirectoryCamera
-from dockd.cameras.directory.rack import Stays
 from dockd.cameras.directory.slots import look
 from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer, Pacers
+from dockd.cameras.stays import Stays
 from dockd.config.models import DirectoryCamerasConfig
 from dockd.errors import CameraGone
 from dockd.ports.camera import Camera, CameraSource, Refusal, Sighting
@@ -366,7 +366,7 @@ def test_a_camera_put_together_in_its_slot_is_whole(rack: Rack) -> None:
 def test_an_absence_that_the_kernel_lost_ends_every_stay(tmp_path: Path) -> None:
     """When the kernel lost count of the changes, every camera is taken to have been away."""
     (tmp_path / "A1" / "BWC-1").mkdir(parents=True)
-    stays = Stays()
+    stays = Stays("directory")
     (first,) = stays.changes(look(tmp_path), left=())
     assert isinstance(first, Sighting)
     (second,) = stays.changes(look(tmp_path), left=stays.docked())
