@@ -104,6 +104,19 @@ class Listing:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """What a camera's files are on, as it was found when the camera was opened.
+
+    ``volume`` is the file system's own identifier, "" where it has none. ``dirty`` says that it
+    was not closed properly; dockd records that and never repairs it.
+    """
+
+    file_system: str
+    volume: str
+    dirty: bool
+
+
 class Eraser(Protocol):
     """The camera while it can be written to."""
 
@@ -141,6 +154,10 @@ class Camera(Protocol):
     @property
     def pacer(self) -> "ReadPacer":
         """What every read from it goes through: what its port can do."""
+
+    @property
+    def medium(self) -> Medium:
+        """What its files are on."""
 
     def is_present(self) -> bool:
         """Return whether this very camera is still in its slot."""
