@@ -39,6 +39,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Whether a family can see its slots at all: ``error`` says why not, None that it can again.
+
+    What was docked when the sight was lost stays so until it is seen to be otherwise.
+    """
+
+    family: str
+    error: DockdError | None
+
+
+News = Sighting | Refusal | Outlook
+"""What a family has to tell of its slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
     """One regular file on a camera: raw path, bytes, mtime in nanoseconds since 1970 UTC."""
 
@@ -192,7 +207,7 @@ class Camera(Protocol):
 class CameraSource(Protocol):
     """A family of cameras, watched."""
 
-    def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+    def sightings(self) -> AsyncIterator[News]:
         """Yield every change of every slot, beginning with what is docked now."""
 
     def open(self, sighting: Sighting) -> Camera:

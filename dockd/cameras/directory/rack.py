@@ -19,7 +19,7 @@ from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer
 from dockd.cameras.stays import Stays
 from dockd.errors import CameraGone
-from dockd.ports.camera import Refusal, Sighting
+from dockd.ports.camera import News, Sighting
 
 FAMILY: Final = "directory"
 _BYTES_OF_MB: Final = 1_000_000
@@ -37,18 +37,18 @@ class DirectoryRack:
         self._limit_bytes_s: Final = limit_mb_s * _BYTES_OF_MB
         self._stays: Final = Stays(FAMILY)
 
-    async def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+    async def sightings(self) -> AsyncIterator[News]:
         """Yield every change of every slot, beginning with what is docked now.
 
         Raises:
             OSError: the kernel has nothing left to watch with, or the rack's thread failed.
         """
         loop = asyncio.get_running_loop()
-        seen: asyncio.Queue[Sighting | Refusal | Exception] = asyncio.Queue()
+        seen: asyncio.Queue[News | Exception] = asyncio.Queue()
         # Whoever begins to watch anew has seen nothing: every camera is a new arrival.
         self._stays.forget()
 
-        def tell(change: Sighting | Refusal | Exception) -> None:
+        def tell(change: News | Exception) -> None:
             # A loop that closed meanwhile has nobody left who would want to know.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(seen.put_nowait, change)
@@ -96,7 +96,7 @@ class _Watch(threading.Thread):
         *,
         poll_s: float,
         stays: Stays,
-        tell: Callable[[Sighting | Refusal | Exception], None],
+        tell: Callable[[News | Exception], None],
     ) -> None:
         super().__init__(name="rack", daemon=True)
         self._rack: Final = rack
