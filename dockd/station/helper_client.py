@@ -47,9 +47,15 @@ class _Reply:
 class HelperClient:
     """Implements ``dockd.ports.helper.Helper``; may be used from any thread."""
 
-    def __init__(self, path: Path = SOCKET, *, at_once: int = AT_ONCE) -> None:
-        """``at_once`` is how many connections it uses; nothing is connected yet."""
+    def __init__(
+        self, path: Path = SOCKET, *, at_once: int = AT_ONCE, within_s: float = _SHORT_S
+    ) -> None:
+        """Nothing is connected yet.
+
+        ``at_once`` is how many connections it uses; ``within_s`` how long a short answer may take.
+        """
         self._path: Final = path
+        self._within_s: Final = within_s
         self._places: Final = threading.BoundedSemaphore(at_once)
         self._lock: Final = threading.Lock()
         self._idle: list[socket.socket] = []
@@ -137,7 +143,7 @@ class HelperClient:
 
     def _ask(self, verb: str, **fields: object) -> Mapping[str, Any]:
         with self._connection() as connection:
-            reply = _asked(connection, verb, fields, within_s=_SHORT_S)
+            reply = _asked(connection, verb, fields, within_s=self._within_s)
         if reply.descriptor is not None:
             os.close(reply.descriptor)
         return reply.fields
@@ -178,7 +184,7 @@ class HelperClient:
     def _connected(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            connection.settimeout(_SHORT_S)
+            connection.settimeout(self._within_s)
             connection.connect(os.fspath(self._path))
         except OSError as error:
             connection.close()
@@ -278,7 +284,14 @@ def _agreed(answer: bytes, *, verb: str, slot: str) -> Mapping[str, Any]:
 def _understanding() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise HelperUnreachable(f"dockd-helper's answer is not understood: {error!r}") from error
 
 
