@@ -27,7 +27,8 @@ class FakeBus:
         (self._controller / "subsystem").symlink_to(root / "bus/pci")
         self._came = 0
         self._disks = 0
-        self._hub = self._device(self._controller / "usb1" / HUB, bDeviceClass="09")
+        ids = {"idVendor": "0409", "idProduct": "55aa"}
+        self._hub = self._device(self._controller / "usb1" / HUB, bDeviceClass="09", **ids)
 
     def _device(self, folder: Path, **attributes: str) -> Path:
         self._came += 1
