@@ -59,6 +59,7 @@ class HelperClient:
         self._places: Final = threading.BoundedSemaphore(at_once)
         self._lock: Final = threading.Lock()
         self._idle: list[socket.socket] = []
+        self._is_closed = False
 
     def slots(self) -> Sequence[HelperSlot]:
         """Return every slot and what is in it."""
@@ -138,6 +139,7 @@ class HelperClient:
         """Close what is idle; what is in use is closed when it is given back."""
         with self._lock:
             idle, self._idle = self._idle, []
+            self._is_closed = True
         for connection in idle:
             connection.close()
 
@@ -194,10 +196,11 @@ class HelperClient:
         return connection
 
     def _given_back(self, connection: socket.socket, *, is_sound: bool) -> None:
-        if is_sound:
-            with self._lock:
+        with self._lock:
+            is_kept = is_sound and not self._is_closed
+            if is_kept:
                 self._idle.append(connection)
-        else:
+        if not is_kept:
             # A reply that comes too late must never be taken for the next request's.
             connection.close()
         self._places.release()

@@ -33,11 +33,14 @@ class Judge:
         self, cameras: CamerasConfig, slots: Sequence[SlotConfig], *, quirks: Quirks
     ) -> None:
         self._rules: Final = cameras.accept
+        self._ports: Final = frozenset(slot.port for slot in slots)
         self._hubs: Final = frozenset(_hub_of(slot.port) for slot in slots if slot.port) - {""}
         self._quirks: Final = quirks
 
-    def view(self, rows: Sequence[HelperSlot], devices: Sequence[UsbDevice]) -> View:
+    def view(self, devices: Sequence[UsbDevice], rows: Sequence[HelperSlot]) -> View:
         """Return what the slots hold, and what is plugged in beside them.
+
+        ``devices`` were looked at before ``rows``: what is in no row then was in no slot.
 
         The helper says which device is in which slot and whether its interfaces are a disk's;
         nothing that it refuses could be read. The rules are applied here as well, for the helper
@@ -96,6 +99,7 @@ class Judge:
             for device in devices
             if device.name not in taken
             and not device.is_hub
+            and self._ports.isdisjoint({device.name, device.port})
             and (_hub_of(device.port) in self._hubs or self._rule_for(device) is not None)
         ]
 

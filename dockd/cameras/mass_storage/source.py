@@ -79,7 +79,8 @@ class UsbRack:
 
     def _look(self, sight: "_Sight") -> list[News]:
         """Look at every slot once and return what is new. Blocks."""
-        view = self._judge.view(self._helper.slots(), self._bus.devices())
+        devices = self._bus.devices()
+        view = self._judge.view(devices, self._helper.slots())
         sight.bays = view.bays
         return list(sight.stays.changes(view.contents, left=()))
 
