@@ -273,7 +273,7 @@ def _agreed(answer: bytes, *, verb: str, slot: str) -> Mapping[str, Any]:
         fields: Mapping[str, Any] = json.loads(answer)
         if fields["ok"] is True:
             return fields
-        slug, reason = _text(fields["slug"]), _text(fields["reason"])
+        slug, reason = _text(fields["slug"]), _sentence(fields["reason"])
     if slug == CameraGone.slug:
         raise CameraGone(reason, slot=slot)
     if slug in _ASK_AGAIN:
@@ -309,8 +309,13 @@ def _slot(row: Mapping[str, Any]) -> HelperSlot:
         guarded=bool(row.get("guarded")),
         refused=None
         if refused is None
-        else RefusedDevice(slug=_text(refused["slug"]), reason=_text(refused["reason"])),
+        else RefusedDevice(slug=_text(refused["slug"]), reason=_sentence(refused["reason"])),
     )
+
+
+def _sentence(value: object) -> str:
+    """Return a reason on one line: the helper prints the rule to add as a file has it."""
+    return " ".join(_text(value).split())
 
 
 def _text(value: object) -> str:

@@ -112,9 +112,11 @@ def test_a_no_becomes_the_error_that_it_means(
     socket_path: Path, slug: str, error: type[DockdError]
 ) -> None:
     """Each refusal has an owner and a next step, and its reason comes through."""
-    liar = Liar(socket_path, json.dumps({"ok": False, "slug": slug, "reason": "because"}).encode())
+    liar = Liar(
+        socket_path, json.dumps({"ok": False, "slug": slug, "reason": "be\n  cause"}).encode()
+    )
     client = HelperClient(socket_path)
-    with pytest.raises(error, match="because") as caught:
+    with pytest.raises(error, match="be cause") as caught:
         client.authorise("A1")
     assert caught.value.owner
     assert caught.value.next_step
