@@ -1,5 +1,6 @@
 """Who is in which slot, and since which arrival; the same for every family that watches a rack."""
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Container, Mapping
@@ -11,6 +12,8 @@ from dockd.ports.camera import Refusal, Sighting
 
 DUPLICATE: Final = "camera-duplicate-serial"
 _SERIAL_LIMIT_BYTES: Final = 64
+# Of the whole process: a watch that begins anew must not give out a token that was used before.
+_arrivals: Final = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +73,13 @@ def why_no_serial(name: str) -> str | None:
 
 
 class Stays:
-    """One token for one unbroken stay of one camera in one slot."""
+    """One token for one unbroken stay of one camera in one slot; each watch has its own."""
 
     def __init__(self, family: str) -> None:
         """Begin with nothing seen; ``family`` is whose sightings these are."""
         self._family: Final = family
         self._contents: dict[str, Content] = {}
         self._tokens: dict[str, str] = {}
-        self._arrivals = 0
-
-    def forget(self) -> None:
-        """End every stay; whatever is there is new at the next look."""
-        self._tokens.clear()
-        self._contents = {}
 
     def lasts(self, slot: str, *, token: str) -> bool:
         """Return whether the stay that began with ``token`` was not seen to end."""
@@ -121,8 +118,7 @@ class Stays:
             return content
         if content is None:
             return Sighting(slot=slot, port=None, family=self._family, serial=None, token="")
-        self._arrivals += 1
-        token = f"{content.place}:{self._arrivals}"
+        token = f"{content.place}:{next(_arrivals)}"
         self._tokens[slot] = token
         return Sighting(
             slot=slot, port=content.port, family=self._family, serial=content.serial, token=token

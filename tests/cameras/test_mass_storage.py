@@ -473,3 +473,21 @@ def put_on(rack: Rack, serial: str, name: str) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"footage")
     return file
+
+
+def test_a_rack_that_is_watched_anew_shows_all_its_cameras(rack: Rack) -> None:
+    """Whoever begins to watch again sees every camera, each as a new arrival; the old stay ends."""
+
+    async def run() -> None:
+        rack.dock("A1", "BWC-1")
+        tokens = []
+        for _ in range(5):
+            sightings = rack.source.sightings()
+            sighting = await next_camera(sightings)
+            tokens.append(sighting.token)
+            camera = rack.source.open(sighting)
+            await closed(sightings)
+            camera.close()
+        assert len(set(tokens)) == 5
+
+    asyncio.run(run())

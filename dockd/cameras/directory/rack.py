@@ -35,7 +35,7 @@ class DirectoryRack:
         self._path: Final = path
         self._poll_s: Final = poll_s
         self._limit_bytes_s: Final = limit_mb_s * _BYTES_OF_MB
-        self._stays: Final = Stays(FAMILY)
+        self._stays = Stays(FAMILY)
 
     async def sightings(self) -> AsyncIterator[News]:
         """Yield every change of every slot, beginning with what is docked now.
@@ -45,15 +45,16 @@ class DirectoryRack:
         """
         loop = asyncio.get_running_loop()
         seen: asyncio.Queue[News | Exception] = asyncio.Queue()
-        # Whoever begins to watch anew has seen nothing: every camera is a new arrival.
-        self._stays.forget()
+        # Whoever begins to watch anew has seen nothing: every camera is a new arrival. A thread
+        # that still looks for the watch before must not take that away from it.
+        stays = self._stays = Stays(FAMILY)
 
         def tell(change: News | Exception) -> None:
             # A loop that closed meanwhile has nobody left who would want to know.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(seen.put_nowait, change)
 
-        watch = _Watch(self._path, poll_s=self._poll_s, stays=self._stays, tell=tell)
+        watch = _Watch(self._path, poll_s=self._poll_s, stays=stays, tell=tell)
         watch.start()
         try:
             while True:
