@@ -21,7 +21,7 @@ demo: .venv ## the main job for real: simulated cameras, a real store, pulled ca
 	@$(BIN)/dockd demo
 
 test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
-	@packaging/setup-system media
+	@packaging/setup-system test
 	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 

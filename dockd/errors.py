@@ -214,6 +214,33 @@ class CameraGone(TransientError):
     next_step = "Dock the camera again, in any slot: dockd goes on where it stopped."
 
 
+class HelperUnreachable(TransientError):
+    """No answer from dockd-helper: no USB camera can be mounted, cleared or switched."""
+
+    slug = "helper-unreachable"
+    owner: Owner = "operations"
+    next_step = "Check `systemctl status dockd-helper.socket dockd-helper`; dockd goes on asking."
+
+
+class HelperRefused(PermanentError):
+    """dockd-helper said no; its own slug is taken where people know it."""
+
+    slug = "helper-refused"
+    owner: Owner = "operations"
+    next_step = (
+        "Read the reason; the helper goes by the configuration of root's alone, and dockd by the "
+        "one that it was started with."
+    )
+
+
+class SlotSettling(TransientError):
+    """A device's disk has not appeared yet, or its slot is being worked on; ask again soon."""
+
+    slug = "slot-settling"
+    owner: Owner = "station"
+    next_step = "Nothing unless it lasts: then undock and dock again, and try another camera."
+
+
 class ClipUnreadable(PermanentError):
     """The camera is there and its media refuses to give up the file."""
 

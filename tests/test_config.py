@@ -158,6 +158,8 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"mqtt": {"broker": "http://x"}}, "mqtt.broker", "mqtt://host:1883"),
         ({"cameras": {"accept": [{"family": "x", "vendor_id": "46F4"}]}},
          "cameras.accept[0].vendor_id", "hex digits"),
+        ({"cameras": {"accept": [{"family": "mass-storage"}]}},
+         "cameras.accept[0]", "a serial pattern"),
         ({"cameras": {"accept": [{"family": "x", "clearable": ["../**"]}]}},
          "cameras.accept[0].clearable[0]", "below the camera's root"),
         ({"shift": [{"start": "25:00", "cameras": 1}]}, "shift[0].start", "time of day"),

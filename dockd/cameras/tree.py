@@ -10,13 +10,14 @@ Names that are not footage, compared without regard to case and left alone:
   ``.Spotlight-V100`` (what Windows and macOS write on any medium);
 - anywhere: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``.
 
-A file is flagged when a folder on its path is called ``FLAGGED`` or ``LOCKED``, in any case.
+Unless a model marks them otherwise, a file is flagged when a folder on its path is called
+``FLAGGED`` or ``LOCKED``, in any case.
 """
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -53,21 +54,32 @@ _KINDS: Final = {
 }
 
 
+Flagging = Callable[[bytes, os.stat_result], bool]
+"""Tells by its raw path and status whether a file was marked as urgent on the camera."""
+
+
 @dataclass(slots=True)
 class _Found:
+    flagging: Flagging
     files: list[FoundFile] = field(default_factory=list)
     refused: list[RefusedName] = field(default_factory=list)
     folders: list[bytes] = field(default_factory=list)
 
 
-def listing(root: int) -> Listing:
+def lies_in_flagged_folder(path: bytes, status: os.stat_result) -> bool:
+    """Return whether a folder on the path marks its files as urgent."""
+    del status
+    return any(name.lower() in FLAG_FOLDERS for name in path.split(b"/")[:-1])
+
+
+def listing(root: int, *, flagging: Flagging) -> Listing:
     """Return every file below ``root``, and everything that cannot be footage.
 
     A folder that cannot be read is among the refused (``clip-unreadable``), so that the rest is
     offloaded all the same; the listing then never counts as all that is on the camera.
     """
     device = os.fstat(root).st_dev
-    found = _Found(folders=[b""])
+    found = _Found(flagging=flagging, folders=[b""])
     while found.folders:
         path = found.folders.pop()
         try:
@@ -122,7 +134,7 @@ def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
                 path=path,
                 size_bytes=status.st_size,
                 mtime_ns=mtime_ns_of(status),
-                flagged=is_flagged(path),
+                flagged=found.flagging(path, status),
             )
         )
     elif kind != stat.S_IFDIR:
@@ -149,11 +161,6 @@ def _shown(path: bytes) -> str:
 
 def _refused(path: bytes, reason: str) -> RefusedName:
     return RefusedName(path=path, slug="name-unsupported", reason=reason)
-
-
-def is_flagged(path: bytes) -> bool:
-    """Return whether a folder on the path marks its files as urgent."""
-    return any(name.lower() in FLAG_FOLDERS for name in path.split(b"/")[:-1])
 
 
 @contextmanager

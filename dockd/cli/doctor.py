@@ -25,8 +25,10 @@ from dockd.config import Config, HttpConfig
 from dockd.core import naming
 from dockd.daemon import building
 from dockd.errors import DockdError, StoreUnreachable
+from dockd.ports.helper import Helper
 from dockd.ports.store import Store
 from dockd.station.clock import SystemClock
+from dockd.station.helper_client import HelperClient
 from dockd.station.spool.direct_io import open_below, why_not_direct
 from dockd.stores.rate_limited import SharedRate
 
@@ -67,10 +69,41 @@ def examine(config: Config) -> Sequence[Finding]:
         *_system(),
         *_spool(config),
         *asyncio.run(_stores(config)),
+        *_slots(config, HelperClient()),
         *_clock(),
         *_tls(config.http),
         *_power(config),
     ]
+
+
+def _slots(config: Config, helper: Helper) -> Iterator[Finding]:
+    """Look at the USB ports that are slots, and at what stands between them and the kernel."""
+    named = [slot for slot in config.slots if slot.port]
+    moving = ", ".join(slot.name for slot in named if slot.port and slot.port[0].isdigit())
+    if moving:
+        yield Finding(
+            area="system",
+            well=False,
+            sentence=f"The ports of {moving} are in the short form, which moves between boots",
+            next_step='Write each as ID_PATH begins it, as "pci-0000:00:14.0-usb-0:1.2".',
+        )
+    if not named and not config.cameras.auto_slots:
+        return
+    try:
+        rows = helper.slots()
+    except DockdError as error:
+        yield Finding(area="system", well=False, sentence=str(error), next_step=error.next_step)
+        return
+    unguarded = ", ".join(row.slot for row in rows if not row.guarded)
+    yield Finding(
+        area="system",
+        well=not unguarded,
+        sentence=f"The kernel binds whatever is plugged into {unguarded} by itself: the bus also "
+        "carries the console's keyboard"
+        if unguarded
+        else f"{len(rows)} USB slots, in which the kernel binds nothing by itself",
+        next_step="Plug the rack into another controller than the keyboard." if unguarded else "",
+    )
 
 
 def verdict(findings: Sequence[Finding]) -> Exit:

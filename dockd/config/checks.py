@@ -28,6 +28,19 @@ def _slots_are_distinct(document: Document) -> Iterator[Located]:
     yield from _repeated(document, "slots", key="port", right="give each slot its own port")
 
 
+def _rules_mean_something(document: Document) -> Iterator[Located]:
+    """A rule that fits every device would take a visitor's memory stick for a camera."""
+    for index, rule in _tables(_table(document, "cameras").get("accept")):
+        if rule.get("family") == "mass-storage" and not any(
+            rule.get(key, "*") != "*" for key in ("vendor_id", "product_id", "serial")
+        ):
+            yield Located(
+                location=("cameras", "accept", index),
+                reason="accepts every disk there is",
+                would_be_right="add vendor_id, product_id or a serial pattern of your cameras",
+            )
+
+
 def _stores_are_distinct(document: Document) -> Iterator[Located]:
     yield from _repeated(document, "store", key="name", right="give each store its own name")
 
@@ -202,6 +215,7 @@ def _tables(value: object) -> Iterator[tuple[int, Document]]:
 
 _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _slots_are_distinct,
+    _rules_mean_something,
     _stores_are_distinct,
     _stores_are_apart,
     _enough_stores,

@@ -78,9 +78,10 @@ class AcceptRule(Table):
     serial: str = Field(
         default="*", min_length=1, description='a pattern for serial numbers, as "BWC-*"'
     )
-    clearable: tuple[values.Pattern, ...] = Field(
-        default=("DCIM/**",),
-        description='patterns below the camera\'s root that may be cleared, as ["DCIM/**"]',
+    clearable: tuple[values.Pattern, ...] | None = Field(
+        default=None,
+        description="patterns below the camera's root that may be cleared, as "
+        '["DCIM/**"]; default: as the quirk file of its model says',
     )
 
 

@@ -4,6 +4,7 @@ import difflib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -35,6 +36,9 @@ class Key:
     field: FieldInfo
 
 
+Keys = tuple[Key, ...]
+
+
 def all_keys(table: type[BaseModel] = Config, *, prefix: str = "") -> Iterator[Key]:
     """Yield every key below `table`, tables before what is in them."""
     for attribute, field in table.model_fields.items():
@@ -53,12 +57,14 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - 
         yield from _models_in(argument)
 
 
-_KEYS: Final = tuple(all_keys())
+@cache
+def _keys(table: type[BaseModel]) -> tuple[Key, ...]:
+    return tuple(all_keys(table))
 
 
-def located(error: ValidationError) -> list[Located]:
-    """Return every finding of `error` as a problem with what would be right."""
-    return [_explain(detail) for detail in error.errors(include_url=False)]
+def located(error: ValidationError, *, table: type[BaseModel] = Config) -> list[Located]:
+    """Return every finding of `error` about a `table` as a problem with what would be right."""
+    return [_explain(detail, _keys(table)) for detail in error.errors(include_url=False)]
 
 
 def in_order(found: Sequence[Located], *, document: Mapping[str, Any]) -> list[ConfigProblem]:
@@ -98,17 +104,17 @@ def _position(document: object, location: Location) -> tuple[int, ...]:
     return tuple(position)
 
 
-def _explain(detail: Any) -> Located:  # noqa: ANN401 - pydantic's ErrorDetails
+def _explain(detail: Any, keys: Keys) -> Located:  # noqa: ANN401 - pydantic's ErrorDetails
     kind, location = _without_tag(detail["loc"])
     value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown(location, kind=kind)
+            return _unknown(location, keys, kind=kind)
         case "missing":
             return Located(
                 location=location,
                 reason="is missing",
-                would_be_right=f"add {_right(location, kind)}",
+                would_be_right=f"add {_right(location, keys, kind=kind)}",
             )
         case "union_tag_not_found":
             return Located(
@@ -126,7 +132,7 @@ def _explain(detail: Any) -> Located:  # noqa: ANN401 - pydantic's ErrorDetails
             return Located(
                 location=location,
                 reason=_wrong(detail),
-                would_be_right=f"write {_right(location, kind)}",
+                would_be_right=f"write {_right(location, keys, kind=kind)}",
             )
 
 
@@ -138,11 +144,11 @@ def _without_tag(location: Location) -> tuple[str | None, Location]:
     return None, location
 
 
-def _unknown(location: Location, *, kind: str | None) -> Located:
+def _unknown(location: Location, keys: Keys, *, kind: str | None) -> Located:
     name = str(location[-1])
-    siblings = [key.name for key in _siblings(location, kind)]
+    siblings = [key.name for key in _siblings(location, keys, kind=kind)]
     close = difflib.get_close_matches(name, siblings, n=1, cutoff=0.6)
-    elsewhere = [key.path for key in _KEYS if key.name == name]
+    elsewhere = [key.path for key in keys if key.name == name]
     if close:
         right = f"did you mean {close[0]}?"
     elif elsewhere:
@@ -152,10 +158,10 @@ def _unknown(location: Location, *, kind: str | None) -> Located:
     return Located(location=location, reason="is not a key of dockd", would_be_right=right)
 
 
-def _siblings(location: Location, kind: str | None) -> list[Key]:
+def _siblings(location: Location, keys: Keys, *, kind: str | None) -> list[Key]:
     depth = _pattern(location[:-1])
     prefix = f"{depth}." if depth else ""
-    return [key for key in _KEYS if key.path == f"{prefix}{key.name}" and _of_kind(key, kind)]
+    return [key for key in keys if key.path == f"{prefix}{key.name}" and _of_kind(key, kind)]
 
 
 def _of_kind(key: Key, kind: str | None) -> bool:
@@ -170,9 +176,9 @@ def _pattern(location: Location) -> str:
     )
 
 
-def _right(location: Location, kind: str | None) -> str:
+def _right(location: Location, keys: Keys, *, kind: str | None) -> str:
     while location:
-        for key in _KEYS:
+        for key in keys:
             if key.path == _pattern(location) and _of_kind_or_any(key, kind):
                 return key.field.description or key.name
         location = location[:-1]

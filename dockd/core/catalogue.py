@@ -232,6 +232,24 @@ _CAMERAS: Final = (
         "A camera left before its footage was copied.",
         "The camera left slot {slot} with {clips} clips not copied.",
     ),
+    _raised(
+        errors.HelperUnreachable,
+        "fail",
+        "The privileged helper does not answer, so no USB camera can be read or cleared.",
+        "dockd-helper does not answer: {detail}.",
+    ),
+    _raised(
+        errors.HelperRefused,
+        "warn",
+        "The privileged helper refused what dockd asked of it.",
+        "dockd-helper refused {verb} in slot {slot}: {detail}.",
+    ),
+    _raised(
+        errors.SlotSettling,
+        "warn",
+        "A device in a slot shows no disk.",
+        "The device in slot {slot} shows no disk: {detail}.",
+    ),
     _found(
         "camera-duplicate-serial",
         "warn",
@@ -285,6 +303,14 @@ _CAMERAS: Final = (
         sentence="A camera's medium cannot be taken for footage and is left alone.",
         reason="The camera in slot {slot} cannot be used: {detail}.",
         next_step="Keep the camera from use and have its footage taken off by hand.",
+    ),
+    _found(
+        "port-not-a-slot",
+        "warn",
+        "operations",
+        sentence="A device was plugged into a port that is no slot, and is left alone.",
+        reason="The device at {port} is in no slot; to make the port one add: {rule}",
+        next_step="Dock the camera in a slot, or add the table that the reason names and restart.",
     ),
     _found(
         "camera-dirty",

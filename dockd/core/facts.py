@@ -175,6 +175,9 @@ class Docked(DockingFact, kind="docked", sentence="A camera was docked."):
     camera: str
     slot: str
     family: str
+    file_system: str = ""
+    volume: str = ""
+    dirty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,13 @@ from dockd.core import schedule
 from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
+from dockd.ports.equipment import Equipment
 from dockd.ports.store import Store
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
 
+_CAMERAS: Final = "dockd.cameras"
 _BITS_PER_BYTE: Final = 8
 _MEGA: Final = 1_000_000
 
@@ -71,12 +73,21 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
     )
 
 
-def camera_source(config: Config) -> CameraSource | None:
-    """Return the directory rack, where one is configured."""
-    if config.cameras.directory is None:
-        return None
-    source: CameraSource = family("dockd.cameras", "directory")().source(config.cameras.directory)
-    return source
+def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, CameraSource]:
+    """Return what watches each installed family's slots, of those that the configuration has.
+
+    Raises:
+        ConfigInvalid: a rule names a family that no installed package provides.
+    """
+    installed = importlib.metadata.entry_points(group=_CAMERAS)
+    for rule in config.cameras.accept:
+        family(_CAMERAS, rule.family)
+    sources: dict[str, CameraSource] = {}
+    for entry in sorted(installed, key=lambda entry: entry.name):
+        source = entry.load()().source(config, equipment)
+        if source is not None:
+            sources[entry.name] = source
+    return sources
 
 
 def rate_now(config: Config, *, now: datetime) -> float | None:

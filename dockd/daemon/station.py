@@ -13,6 +13,7 @@ from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
+from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
@@ -32,8 +33,10 @@ from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
+from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
 from dockd.station.spool.holds import SpoolHolds
+from dockd.station.udev import UdevBus
 from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
@@ -86,6 +89,9 @@ class Station:
             clock=clock,
             policy=wipe_policy(config),
         )
+        self.offload = self._offload()
+        equipment = Equipment(usb=UdevBus(journal=journal), helper=HelperClient())
+        self._cameras = building.camera_sources(config, equipment=equipment)
         self.uploads = [self._upload(name) for name in self.stores]
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
@@ -245,13 +251,13 @@ class Station:
         await self._enduring("recovery", self.housekeeping.begin)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._enduring("housekeeping", self.housekeeping.run))
-            source = building.camera_source(self.config)
-            if source is not None:
+            for name, source in self._cameras.items():
                 dock = self._dock(source)
-                group.create_task(self._enduring("dock", dock.run, slug="detection-failed"))
+                task = self._enduring(f"dock {name}", dock.run, slug="detection-failed")
+                group.create_task(task)
 
-    def _dock(self, source: CameraSource) -> Dock:
-        offload = Offload(
+    def _offload(self) -> Offload:
+        return Offload(
             ledger=self.ledger,
             spool=self.spool,
             prover=self.prover,
@@ -260,10 +266,12 @@ class Station:
             clock=self._clock,
             policy=OffloadPolicy(),
         )
+
+    def _dock(self, source: CameraSource) -> Dock:
         docking = Docking(
             source,
             ledger=self.ledger,
-            offload=offload,
+            offload=self.offload,
             wipe=self.wipe,
             board=self.board,
             problems=self.problems,

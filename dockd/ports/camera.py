@@ -39,6 +39,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Whether a family can see its slots at all: ``error`` says why not, None that it can again.
+
+    What was docked when the sight was lost stays so until it is seen to be otherwise.
+    """
+
+    family: str
+    error: DockdError | None
+
+
+News = Sighting | Refusal | Outlook
+"""What a family has to tell of its slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
     """One regular file on a camera: raw path, bytes, mtime in nanoseconds since 1970 UTC."""
 
@@ -104,6 +119,19 @@ class Listing:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """What a camera's files are on, as it was found when the camera was opened.
+
+    ``volume`` is the file system's own identifier, "" where it has none. ``dirty`` says that it
+    was not closed properly; dockd records that and never repairs it.
+    """
+
+    file_system: str
+    volume: str
+    dirty: bool
+
+
 class Eraser(Protocol):
     """The camera while it can be written to."""
 
@@ -142,6 +170,10 @@ class Camera(Protocol):
     def pacer(self) -> "ReadPacer":
         """What every read from it goes through: what its port can do."""
 
+    @property
+    def medium(self) -> Medium:
+        """What its files are on."""
+
     def is_present(self) -> bool:
         """Return whether this very camera is still in its slot."""
 
@@ -175,7 +207,7 @@ class Camera(Protocol):
 class CameraSource(Protocol):
     """A family of cameras, watched."""
 
-    def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+    def sightings(self) -> AsyncIterator[News]:
         """Yield every change of every slot, beginning with what is docked now."""
 
     def open(self, sighting: Sighting) -> Camera:

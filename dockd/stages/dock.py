@@ -7,7 +7,7 @@ from typing import Final
 from dockd.core import backoff
 from dockd.core.backoff import Backoff
 from dockd.errors import DockdError
-from dockd.ports.camera import CameraSource, Refusal, Sighting
+from dockd.ports.camera import CameraSource, Outlook, Refusal, Sighting
 from dockd.ports.clock import Clock
 from dockd.stages.problems import ProblemBoard
 
@@ -40,6 +40,9 @@ class Dock:
                 if isinstance(sighting, Refusal):
                     await self._refuse(sighting)
                     continue
+                if isinstance(sighting, Outlook):
+                    await self._say_outlook(sighting)
+                    continue
                 await self._problems.clear_subject(f"slot {sighting.slot}")
                 worker = self._workers.get(sighting.slot)
                 if worker is None:
@@ -56,6 +59,14 @@ class Dock:
         await self._problems.open(
             refusal.slug, subject=f"slot {refusal.slot}", reason=refusal.reason
         )
+
+    async def _say_outlook(self, outlook: Outlook) -> None:
+        subject = f"cameras {outlook.family}"
+        await self._problems.clear_subject(subject)
+        if outlook.error is not None:
+            await self._problems.open(
+                outlook.error.slug, subject=subject, reason=outlook.error.reason
+            )
 
     async def _mistake(self, sighting: Sighting, error: Exception) -> None:
         if isinstance(error, DockdError):

@@ -77,6 +77,7 @@ class Docking:
         try:
             await self._begin(stay, family=sighting.family)
             self._board.docked(camera.slot, camera=camera.serial, docking=docking)
+            await self._say_whether_dirty(camera)
             await self._live(stay)
         except CameraGone:
             reason = "the camera left"
@@ -100,6 +101,19 @@ class Docking:
                 attempt += 1
                 await self._pause(attempt)
 
+    async def _say_whether_dirty(self, camera: Camera) -> None:
+        """Say that a medium was not closed properly, until its camera comes with a clean one."""
+        subject = f"camera {camera.serial}"
+        if not camera.medium.dirty:
+            await self._problems.clear("camera-dirty", subject=subject)
+            return
+        await self._problems.open(
+            "camera-dirty",
+            subject=subject,
+            slot=camera.slot,
+            detail=f"{camera.medium.file_system}, and was not closed properly",
+        )
+
     async def _begin(self, stay: Stay, *, family: str) -> None:
         """Record that the stay began; a ledger that cannot take it now is asked again.
 
@@ -107,8 +121,15 @@ class Docking:
             CameraGone: the camera left before that.
         """
         camera = stay.camera
+        medium = camera.medium
         began = facts.Docked(
-            docking=stay.docking, camera=camera.serial, slot=camera.slot, family=family
+            docking=stay.docking,
+            camera=camera.serial,
+            slot=camera.slot,
+            family=family,
+            file_system=medium.file_system,
+            volume=medium.volume,
+            dirty=medium.dirty,
         )
         attempt = 0
         while True:

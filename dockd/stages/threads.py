@@ -72,6 +72,7 @@ async def obtained(get: Callable[[], Result], *, give_back: Callable[[Result], N
             nobody_waits = True
             left = list(got)
         for result in left:
-            give_back(result)
+            # Letting go may block as getting does, and this is the loop's thread.
+            threading.Thread(target=give_back, args=(result,), daemon=True).start()
         raise
     return got[0]

@@ -116,7 +116,8 @@ class Wipe:
             if listing.doubts:
                 # What is in there was never offloaded, and every deletion writes to the medium.
                 return False
-            if not here:
+            # Settings and the like are copied as well, and stay on the camera for good.
+            if not any(stay.camera.is_clearable(clip.path) for clip in here):
                 await self._say_cleared(stay)
                 return True
             if self.policy.after == "never" or not any(map(self._is_stored, here)):

@@ -13,13 +13,13 @@ import pytest
 
 from dockd.cameras.directory import DirectoryRack
 from dockd.cameras.directory.camera import DirectoryCamera
-from dockd.cameras.directory.rack import Stays
 from dockd.cameras.directory.slots import look
 from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer, Pacers
-from dockd.config.models import DirectoryCamerasConfig
+from dockd.cameras.stays import Stays
+from dockd.config import CamerasConfig, Config, DirectoryCamerasConfig
 from dockd.errors import CameraGone
-from dockd.ports.camera import Camera, CameraSource, Refusal, Sighting
+from dockd.ports.camera import Camera, CameraSource, News, Outlook, Refusal, Sighting
 from tests.conformance.cameras import CameraConformance, seen_by_nobody
 
 LOOK_S: Final = 0.02
@@ -77,12 +77,12 @@ class DirectoryBay:
         self._runner.close()
 
 
-async def _closed(sightings: AsyncIterator[Sighting | Refusal]) -> None:
+async def _closed(sightings: AsyncIterator[News]) -> None:
     await sightings.aclose()  # type: ignore[attr-defined]  # a generator's own
 
 
 @asynccontextmanager
-async def watched(source: CameraSource) -> AsyncIterator[AsyncIterator[Sighting | Refusal]]:
+async def watched(source: CameraSource) -> AsyncIterator[AsyncIterator[News]]:
     """Watch a rack for the length of the context."""
     sightings = source.sightings()
     try:
@@ -160,12 +160,14 @@ def test_a_short_absence_ends_the_stay_that_saw_it(rack: Rack) -> None:
     asyncio.run(run())
 
 
-async def _news(
-    sightings: AsyncIterator[Sighting | Refusal], count: int
-) -> list[tuple[str, str | None]]:
+async def _news(sightings: AsyncIterator[News], count: int) -> list[tuple[str, str | None]]:
     """Return slot and serial, or slot and slug, of the next so many sightings."""
     found = [await anext(sightings) for _ in range(count)]
-    return [(news.slot, news.slug if isinstance(news, Refusal) else news.serial) for news in found]
+    return [
+        (news.slot, news.slug if isinstance(news, Refusal) else news.serial)
+        for news in found
+        if not isinstance(news, Outlook)
+    ]
 
 
 def test_cameras_come_and_go(rack: Rack) -> None:
@@ -293,7 +295,9 @@ def test_the_family_is_found_by_its_entry_point(tmp_path: Path) -> None:
     (found,) = entry_points(group="dockd.cameras", name="directory")
     family = found.load()()
     assert family.name == "directory"
-    assert isinstance(family.source(DirectoryCamerasConfig(path=tmp_path)), DirectoryRack)
+    config = Config(cameras=CamerasConfig(directory=DirectoryCamerasConfig(path=tmp_path)))
+    assert isinstance(family.source(config, None), DirectoryRack)
+    assert family.source(Config(), None) is None
 
 
 class Hands:
@@ -366,7 +370,7 @@ def test_a_camera_put_together_in_its_slot_is_whole(rack: Rack) -> None:
 def test_an_absence_that_the_kernel_lost_ends_every_stay(tmp_path: Path) -> None:
     """When the kernel lost count of the changes, every camera is taken to have been away."""
     (tmp_path / "A1" / "BWC-1").mkdir(parents=True)
-    stays = Stays()
+    stays = Stays("directory")
     (first,) = stays.changes(look(tmp_path), left=())
     assert isinstance(first, Sighting)
     (second,) = stays.changes(look(tmp_path), left=stays.docked())

@@ -13,7 +13,7 @@ from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.errors import CameraGone
-from dockd.ports.camera import Refusal, Sighting
+from dockd.ports.camera import CameraSource, Refusal, Sighting
 from dockd.ports.journal import Level
 from dockd.ports.ledger import ClipFilter
 from dockd.ports.store import Store
@@ -195,8 +195,14 @@ class Rig:
             clock=self.clock,
             policy=OffloadPolicy(),
         )
+        self.watch(self.rack)
+        self.uploads = [self._upload(store) for store in self.stores.values()]
+        self.committed: list[facts.Fact] = []
+
+    def watch(self, source: CameraSource) -> None:
+        """Dock the cameras of a source, before anything runs."""
         self.docking = Docking(
-            self.rack,
+            source,
             ledger=self.ledger,
             offload=self.offload,
             wipe=self.wipe,
@@ -205,11 +211,7 @@ class Rig:
             clock=self.clock,
             policy=DockingPolicy(look_again_s=0.02, gather_s=0.0),
         )
-        self.dock = Dock(
-            self.rack, stay=self.docking.stay, problems=self.problems, clock=self.clock
-        )
-        self.uploads = [self._upload(store) for store in self.stores.values()]
-        self.committed: list[facts.Fact] = []
+        self.dock = Dock(source, stay=self.docking.stay, problems=self.problems, clock=self.clock)
 
     def _upload(self, store: Store) -> Upload:
         return Upload(

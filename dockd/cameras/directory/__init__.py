@@ -2,7 +2,8 @@
 
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.cameras.directory.rack import FAMILY, DirectoryRack
-from dockd.config.models import DirectoryCamerasConfig
+from dockd.config import Config
+from dockd.ports.equipment import Equipment
 
 
 class DirectoryFamily:
@@ -10,9 +11,13 @@ class DirectoryFamily:
 
     name = FAMILY
 
-    def source(self, config: DirectoryCamerasConfig) -> DirectoryRack:
-        """Return the rack that ``[cameras.directory]`` describes, not yet watched."""
-        return DirectoryRack(config.path, poll_s=config.poll_s, limit_mb_s=config.limit_mb_s)
+    def source(self, config: Config, equipment: Equipment) -> DirectoryRack | None:
+        """Return the rack that ``[cameras.directory]`` describes, not yet watched, if it does."""
+        del equipment
+        rack = config.cameras.directory
+        if rack is None:
+            return None
+        return DirectoryRack(rack.path, poll_s=rack.poll_s, limit_mb_s=rack.limit_mb_s)
 
 
 def family() -> DirectoryFamily:

@@ -8,18 +8,18 @@ import asyncio
 import os
 import select
 import threading
-from collections.abc import AsyncIterator, Callable, Container, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from dockd.cameras.directory import slots
 from dockd.cameras.directory.camera import DirectoryCamera
-from dockd.cameras.directory.slots import Content, Docked
 from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer
+from dockd.cameras.stays import Stays
 from dockd.errors import CameraGone
-from dockd.ports.camera import Refusal, Sighting
+from dockd.ports.camera import News, Sighting
 
 FAMILY: Final = "directory"
 _BYTES_OF_MB: Final = 1_000_000
@@ -35,25 +35,26 @@ class DirectoryRack:
         self._path: Final = path
         self._poll_s: Final = poll_s
         self._limit_bytes_s: Final = limit_mb_s * _BYTES_OF_MB
-        self._stays: Final = Stays()
+        self._stays = Stays(FAMILY)
 
-    async def sightings(self) -> AsyncIterator[Sighting | Refusal]:
+    async def sightings(self) -> AsyncIterator[News]:
         """Yield every change of every slot, beginning with what is docked now.
 
         Raises:
             OSError: the kernel has nothing left to watch with, or the rack's thread failed.
         """
         loop = asyncio.get_running_loop()
-        seen: asyncio.Queue[Sighting | Refusal | Exception] = asyncio.Queue()
-        # Whoever begins to watch anew has seen nothing: every camera is a new arrival.
-        self._stays.forget()
+        seen: asyncio.Queue[News | Exception] = asyncio.Queue()
+        # Whoever begins to watch anew has seen nothing: every camera is a new arrival. A thread
+        # that still looks for the watch before must not take that away from it.
+        stays = self._stays = Stays(FAMILY)
 
-        def tell(change: Sighting | Refusal | Exception) -> None:
+        def tell(change: News | Exception) -> None:
             # A loop that closed meanwhile has nobody left who would want to know.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(seen.put_nowait, change)
 
-        watch = _Watch(self._path, poll_s=self._poll_s, stays=self._stays, tell=tell)
+        watch = _Watch(self._path, poll_s=self._poll_s, stays=stays, tell=tell)
         watch.start()
         try:
             while True:
@@ -78,70 +79,10 @@ class DirectoryRack:
             pacer=Pacer(self._limit_bytes_s),
             has_left=lambda: not self._stays.lasts(sighting.slot, token=sighting.token),
         )
-        if not sighting.token.startswith(_place(*camera.identity)):
+        if not sighting.token.startswith(f"{slots.place(*camera.identity)}:"):
             camera.close()
             raise CameraGone(f"another directory is in slot {sighting.slot}", slot=sighting.slot)
         return camera
-
-
-def _place(device: int, inode: int) -> str:
-    return f"{device}:{inode}:"
-
-
-class Stays:
-    """Who is in which slot, and since which arrival: one token for one unbroken stay."""
-
-    def __init__(self) -> None:
-        self._contents: dict[str, Content] = {}
-        self._tokens: dict[str, str] = {}
-        self._arrivals = 0
-
-    def forget(self) -> None:
-        """End every stay; whatever is there is new at the next look."""
-        self._tokens.clear()
-        self._contents = {}
-
-    def lasts(self, slot: str, *, token: str) -> bool:
-        """Return whether the stay that began with ``token`` was not seen to end."""
-        return self._tokens.get(slot) == token
-
-    def docked(self) -> set[tuple[str, str]]:
-        """Return the slot and serial of every camera that is there."""
-        return {
-            (slot, content.serial)
-            for slot, content in self._contents.items()
-            if isinstance(content, Docked)
-        }
-
-    def changes(
-        self, contents: Mapping[str, Content], *, left: Container[tuple[str, str]]
-    ) -> list[Sighting | Refusal]:
-        """Take in what the slots hold now, and return what is new.
-
-        ``left`` are the slot and serial of cameras that were seen to leave since the last look:
-        one that is there all the same came back, and begins a new stay.
-        """
-        news = []
-        for slot in sorted(self._contents.keys() | contents.keys()):
-            known = slot in self._contents
-            content = contents.get(slot)
-            before = self._contents.get(slot)
-            broken = isinstance(content, Docked) and (slot, content.serial) in left
-            if not known or content != before or broken:
-                news.append(self._seen(slot, content))
-        self._contents = dict(contents)
-        return news
-
-    def _seen(self, slot: str, content: Content) -> Sighting | Refusal:
-        self._tokens.pop(slot, None)
-        if isinstance(content, Refusal):
-            return content
-        if content is None:
-            return Sighting(slot=slot, port=None, family=FAMILY, serial=None, token="")
-        self._arrivals += 1
-        token = f"{_place(content.device, content.inode)}{self._arrivals}"
-        self._tokens[slot] = token
-        return Sighting(slot=slot, port=None, family=FAMILY, serial=content.serial, token=token)
 
 
 class _Watch(threading.Thread):
@@ -156,7 +97,7 @@ class _Watch(threading.Thread):
         *,
         poll_s: float,
         stays: Stays,
-        tell: Callable[[Sighting | Refusal | Exception], None],
+        tell: Callable[[News | Exception], None],
     ) -> None:
         super().__init__(name="rack", daemon=True)
         self._rack: Final = rack

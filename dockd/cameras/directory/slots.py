@@ -2,31 +2,13 @@
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
+from dockd.cameras import stays
+from dockd.cameras.stays import Content, Docked
 from dockd.core import naming
-from dockd.errors import NameUnsupported
 from dockd.ports.camera import Refusal
-
-_SERIAL_LIMIT_BYTES: Final = 64
-_DUPLICATE: Final = "camera-duplicate-serial"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Docked:
-    """A camera in a slot: its serial, and the device and inode of its folder."""
-
-    serial: str
-    device: int
-    inode: int
-
-
-Content = Docked | Refusal | None
-"""What one slot holds: a camera, something that is refused, or nothing."""
 
 
 def look(rack: Path) -> Mapping[str, Content]:
@@ -34,24 +16,14 @@ def look(rack: Path) -> Mapping[str, Content]:
 
     Names that begin with a dot are somebody's staging and are not looked at.
     """
-    contents = {slot: _look_into(rack / slot, slot=slot) for slot in _folders(rack)}
-    serials = Counter(
-        content.serial for content in contents.values() if isinstance(content, Docked)
+    return stays.without_twins(
+        {slot: _look_into(rack / slot, slot=slot) for slot in _folders(rack)}
     )
-    return {
-        slot: _refused_twin(slot, content.serial)
-        if isinstance(content, Docked) and serials[content.serial] > 1
-        else content
-        for slot, content in contents.items()
-    }
 
 
-def _refused_twin(slot: str, serial: str) -> Refusal:
-    return Refusal(
-        slot=slot,
-        slug=_DUPLICATE,
-        reason=f"the serial {serial} is in more than one slot; neither is believed",
-    )
+def place(device: int, inode: int) -> str:
+    """Return what tells a folder from every other while somebody holds it open."""
+    return f"{device}:{inode}"
 
 
 def _folders(parent: Path) -> tuple[str, ...]:
@@ -85,10 +57,12 @@ def _look_into(folder: Path, *, slot: str) -> Content:
                     continue
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISLNK(status.st_mode):
-                    return _unsupported(slot, entry.name, "it is a link, which dockd never follows")
+                    return stays.unsupported(
+                        slot, name=entry.name, reason="it is a link, which dockd never follows"
+                    )
                 if stat.S_ISDIR(status.st_mode):
                     found.append(
-                        Docked(serial=entry.name, device=status.st_dev, inode=status.st_ino)
+                        Docked(serial=entry.name, place=place(status.st_dev, status.st_ino))
                     )
     except OSError:
         # It left while it was looked at, or cannot be read; either way nothing is known to be in.
@@ -96,26 +70,8 @@ def _look_into(folder: Path, *, slot: str) -> Content:
     if len(found) > 1:
         serials = ", ".join(sorted(ascii(docked.serial) for docked in found))
         return Refusal(
-            slot=slot, slug=_DUPLICATE, reason=f"more than one camera in the slot: {serials}"
+            slot=slot, slug=stays.DUPLICATE, reason=f"more than one camera in the slot: {serials}"
         )
-    if found and (reason := _why_no_serial(found[0].serial)):
-        return _unsupported(slot, found[0].serial, reason)
+    if found and (reason := stays.why_no_serial(found[0].serial)):
+        return stays.unsupported(slot, name=found[0].serial, reason=reason)
     return found[0] if found else None
-
-
-def _unsupported(slot: str, name: str, reason: str) -> Refusal:
-    return Refusal(slot=slot, slug=NameUnsupported.slug, reason=f"{name!a}: {reason}")
-
-
-def _why_no_serial(name: str) -> str | None:
-    """Return why a folder's name is not a serial number, or None when it is one."""
-    raw = os.fsencode(name)
-    if len(raw) > _SERIAL_LIMIT_BYTES:
-        return f"a serial number has at most {_SERIAL_LIMIT_BYTES} bytes"
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "a serial number is UTF-8"
-    if not name.isprintable() or name != name.strip():
-        return "a serial number has no control characters, and no space at its ends"
-    return None

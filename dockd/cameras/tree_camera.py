@@ -1,0 +1,159 @@
+"""A camera whose files lie below one descriptor: what is the same for folders and for mounts."""
+
+import ctypes
+import errno
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from dockd.cameras import tree
+from dockd.cameras.tree import Flagging
+from dockd.errors import CameraGone, ClipUnreadable, DockdError
+from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+_MEDIA_ERRORS: Final = frozenset(
+    {errno.EIO, errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ESHUTDOWN}
+)
+"""What the kernel says of a medium that does not answer: it is bad, or it was just pulled."""
+
+
+class TreeCamera(ABC):
+    """Implements ``dockd.ports.camera.Camera`` but for what a family knows of its presence.
+
+    What it holds goes on answering after the camera has left, and wrongly: a pulled FAT lists as
+    empty, a folder that was renamed away still opens. So nothing is believed unless the camera
+    was there before and after.
+    """
+
+    def __init__(
+        self, root: int, *, serial: str, slot: str, pacer: ReadPacer, flagging: Flagging
+    ) -> None:
+        """``root`` is the descriptor of its topmost folder, and is closed with the camera."""
+        self._root = root
+        self._serial: Final = serial
+        self._slot: Final = slot
+        self._pacer: Final = pacer
+        self._flagging: Final = flagging
+        self._troubled = False
+
+    @abstractmethod
+    def is_present(self) -> bool:
+        """Return whether this very camera is still in its slot."""
+
+    def _settle(self) -> None:  # noqa: B027 - a family whose cameras leave at once has nothing to do
+        """Wait until a camera that has just been pulled is known to be gone."""
+
+    @property
+    def serial(self) -> str:
+        """Its identity."""
+        return self._serial
+
+    @property
+    def slot(self) -> str:
+        """Where it is."""
+        return self._slot
+
+    @property
+    def pacer(self) -> ReadPacer:
+        """What its port can do."""
+        return self._pacer
+
+    def listing(self) -> Listing:
+        """Return all its files; the camera was there before and after."""
+        self.refuse_absent()
+        found = tree.listing(self._root, flagging=self._flagging)
+        self.refuse_absent()
+        if any(name.slug == ClipUnreadable.slug for name in found.refused):
+            self._troubled = True
+        return found
+
+    def open(self, file: FoundFile) -> int:
+        """Return a read-only descriptor of one regular file, never reached through a link."""
+        self.refuse_absent()
+        try:
+            return tree.open_file(self._root, file)
+        except DockdError as error:
+            self._troubled |= error.fields.get("errno") in _MEDIA_ERRORS
+            # What a camera that left says about its files proves nothing.
+            self.refuse_absent_after(error.fields.get("errno"))
+            raise
+
+    def is_troubled(self) -> bool:
+        """Return whether its file system gave an error in this docking."""
+        return self._troubled
+
+    @contextmanager
+    def writable(self) -> Iterator[Eraser]:
+        """Lend what erases; on leaving, all deletions are on the medium.
+
+        Raises:
+            CameraGone: it left, so whether they are is not known.
+            ClipUnreadable: the medium did not confirm them.
+        """
+        self.refuse_absent()
+        try:
+            yield _TreeEraser(self, root=self._root)
+        finally:
+            confirmed = self._synced()
+            self._troubled |= not confirmed
+        self.refuse_absent_after(None if confirmed else errno.EIO)
+        if not confirmed:
+            raise ClipUnreadable(f"{self._serial} did not confirm what was deleted on it")
+
+    def _synced(self) -> bool:
+        """Return whether everything written so far is on the medium (syncfs(2))."""
+        return bool(_libc.syncfs(self._root) == 0)
+
+    def close(self) -> None:
+        """Let go of its topmost folder."""
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
+
+    def refuse_absent(self) -> None:
+        """Raise CameraGone unless it is there."""
+        if not self.is_present():
+            raise self._gone()
+
+    def refuse_absent_after(self, number: object) -> None:
+        """Raise CameraGone unless it is there, though it has just failed with an error number.
+
+        A medium fails a moment before the kernel says that its camera was pulled.
+        """
+        if number in _MEDIA_ERRORS:
+            self._settle()
+        self.refuse_absent()
+
+    def _gone(self) -> CameraGone:
+        return CameraGone(
+            f"{self._serial} is no longer in slot {self._slot}",
+            camera=self._serial,
+            slot=self._slot,
+        )
+
+
+class _TreeEraser:
+    """Implements ``dockd.ports.camera.Eraser``."""
+
+    def __init__(self, camera: TreeCamera, *, root: int) -> None:
+        self._camera: Final = camera
+        self._root: Final = root
+
+    def erase(self, file: FoundFile) -> None:
+        """Delete one file, if it still has this size and mtime and the camera is still there."""
+        parent, _, name = file.path.rpartition(b"/")
+        try:
+            with tree.folder(self._root, parent) as folder:
+                tree.refuse_to_walk(name)
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                tree.refuse_another(status, file=file)
+                # Last of all: nothing is deleted on a camera that has been taken.
+                self._camera.refuse_absent()
+                os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            self._camera.refuse_absent_after(error.errno)
+            raise tree.meaning_of(error, file=file) from error
