@@ -1,0 +1,109 @@
+"""A minimal Debian 12 to install the package in: made once, and kept by what it is made of."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+CACHE: Final = ROOT / "build" / "package"
+SUITE: Final = "bookworm"
+# What the package depends on (apt finds it in place and needs no network), and man to read with.
+# init-system-helpers and util-linux are essential. No systemd-sysv: nothing here is ever booted.
+PACKAGES: Final = (
+    "ca-certificates",
+    "libudev1",
+    "man-db",
+    "procps",
+    "python3.11",
+    "systemd",
+    "tzdata",
+    "udev",
+)
+# In a private mount and process namespace: what is mounted or left running ends with the command.
+_ENTER: Final = (
+    'mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev/shm" && exec chroot "$0" "$@"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Debian:
+    """One tree of files, and what happens in it."""
+
+    tree: Path
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command inside, as root.
+
+        Raises:
+            AssertionError: it failed; with what it said.
+        """
+        result = subprocess.run(
+            [*self.entering(), *command],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or result.returncode == 0, (command, result.stdout, result.stderr)
+        return result
+
+    def entering(self) -> list[str]:
+        """Return how a command that follows is run inside."""
+        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        return [*namespaces, "sh", "-c", _ENTER, str(self.tree)]
+
+    def take(self, package: Path) -> str:
+        """Put a package in; return where it is inside."""
+        shutil.copy(package, self.tree / "root" / package.name)
+        return f"/root/{package.name}"
+
+    def install(self, package: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Install, upgrade or downgrade as an admin does, without a network and without questions."""
+        options = ("--yes", "--allow-downgrades", "--no-install-recommends")
+        return self.run(
+            *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", *options),
+            *("-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0", self.take(package)),
+            check=check,
+        )
+
+    def path(self, inside: str) -> Path:
+        """Return where a file of the tree is outside."""
+        return self.tree / inside.lstrip("/")
+
+
+def unpack(into: Path) -> Debian:
+    """Return a fresh system below an empty folder."""
+    into.mkdir()
+    subprocess.run(["tar", "-C", into, "--numeric-owner", "-xpf", _archive()], check=True)
+    return Debian(into)
+
+
+def _archive() -> Path:
+    """Return the system as an archive; make it when there is none of this content yet.
+
+    Raises:
+        RuntimeError: this is not root, who owns the files in it.
+        CalledProcessError: mmdebstrap failed.
+    """
+    if os.geteuid() != 0:
+        raise RuntimeError("a Debian to install the package in is made by root")
+    recipe = "\n".join((SUITE, *PACKAGES, Path(__file__).read_text(encoding="utf-8")))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    archive = CACHE / f"debian-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.tar"
+    with (CACHE / "debian.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            for old in CACHE.glob("debian-*.tar"):
+                old.unlink()
+            unfinished = archive.with_suffix(".part.tar")
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root"]
+            command += [f"--include={','.join(PACKAGES)}", SUITE, os.fspath(unfinished)]
+            subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+            unfinished.rename(archive)
+    return archive
