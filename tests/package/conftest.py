@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.debian import ROOT, Debian, unpack
+from tests.package.debian import ROOT, Debian, layer_over, unpack
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,7 @@ def installed(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 
 
 @pytest.fixture
-def debian(tmp_path: Path) -> Iterator[Debian]:
-    """Return a minimal Debian of a test's own."""
-    debian = unpack(tmp_path / "tree")
-    yield debian
-    shutil.rmtree(debian.tree)
+def debian(installed: Debian, tmp_path: Path) -> Iterator[Debian]:
+    """Return a system with the package that a test may change."""
+    with layer_over(installed, tmp_path) as own:
+        yield own

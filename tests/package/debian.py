@@ -5,6 +5,8 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,6 +77,26 @@ class Debian:
     def path(self, inside: str) -> Path:
         """Return where a file of the tree is outside."""
         return self.tree / inside.lstrip("/")
+
+
+@contextmanager
+def layer_over(debian: Debian, folder: Path) -> Iterator[Debian]:
+    """Give a system that begins as another one and keeps its changes to itself, in memory."""
+    layer, tree = folder / "layer", folder / "tree"
+    layer.mkdir()
+    tree.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", layer], check=True)
+    try:
+        (layer / "upper").mkdir()
+        (layer / "work").mkdir()
+        options = f"lowerdir={debian.tree},upperdir={layer}/upper,workdir={layer}/work"
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", tree], check=True)
+        try:
+            yield Debian(tree)
+        finally:
+            subprocess.run(["umount", "--lazy", tree], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", layer], check=True)
 
 
 def unpack(into: Path) -> Debian:

@@ -16,6 +16,8 @@ from tests.package.debian import ROOT
 
 # What is said under a name that is decided at run time: a fact's kind, or a problem's slug.
 DYNAMIC = {"fact.kind", "error.slug", "slug"}
+# Errors that are given a slug where they are raised.
+RAISED = {"PermanentError", "TransientError", "Refused"}
 HEADINGS = ("What happened: ", "What dockd does: ", "What a person should do: ")
 
 
@@ -35,14 +37,19 @@ def explained() -> dict[str, str]:
 def spoken() -> Iterator[tuple[str, ast.expr]]:
     """Yield where dockd's code says something in its journal, and the event's name there."""
     for path in (ROOT / "dockd").rglob("*.py"):
+        if path.is_relative_to(ROOT / "dockd/simulator"):
+            # The demo speaks to a terminal.
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(attr="say", value=where), args=[event, *_]) if (
                     ast.unparse(where).endswith("journal")
                 ):
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", event
-                case ast.keyword(arg="slug", value=ast.Constant(value=str()) as event):
-                    yield f"{path.relative_to(ROOT)}:{node.value.lineno}", event
+                case ast.Call(func=ast.Name(id=name), keywords=words) if name in RAISED:
+                    for word in words:
+                        if word.arg == "slug" and isinstance(word.value, ast.Constant):
+                            yield f"{path.relative_to(ROOT)}:{node.lineno}", word.value
                 case _:
                     pass
 
