@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import typer
-from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from dockd.cli.commands import app
 
@@ -52,11 +52,15 @@ def commands() -> tuple[Command, ...]:
     present = {name: each for name, each in group.commands.items() if not each.hidden}
     return (
         _command("", group),
-        *(_command(name, each) for name, each in present.items() if name not in _NOT_ON_A_STATION),
+        *(
+            _command(name, each)
+            for name, each in present.items()
+            if isinstance(each, TyperCommand) and name not in _NOT_ON_A_STATION
+        ),
     )
 
 
-def _command(name: str, command: typer.core.TyperCommand | TyperGroup) -> Command:
+def _command(name: str, command: TyperCommand | TyperGroup) -> Command:
     context = typer.Context(command, info_name=name)
     return Command(
         name=name,

@@ -10,9 +10,9 @@ from typing import Final
 
 EXAMPLE: Final = Path(__file__).parents[1] / "dockd.toml.example"
 _INTRODUCTION: Final = """\
-# Nothing is set here yet: dockd runs with its defaults, takes no USB camera and has no store. Take the
-# mark away from a table's heading and from the keys you set; then `dockd check-config` and
-# `systemctl reload dockd` (or restart, where the journal says so).
+# Nothing is set here yet: dockd runs with its defaults, takes no USB camera and has no store.
+# Take the mark away from a table's heading and from the keys you set; then `dockd check-config`
+# and `systemctl reload dockd` (or restart, where the journal says so).
 #
 """
 

@@ -3,27 +3,25 @@
 import sys
 from collections.abc import Iterator
 
+import dockd
 import troff
 from command_tree import Command, commands
-
-import dockd
 
 _FILES = (
     ("/etc/dockd/dockd.toml", "The configuration; see dockd.toml(5)."),
     ("/etc/dockd/dockd.d/*.toml", "Further pieces of it, in the order of their names."),
     (
         "/var/lib/dockd",
-        "The spool: footage, ledger.sqlite3, and a sidecar for each clip from which a lost ledger is "
-        "made anew. Removing or purging the package leaves it alone.",
+        "The spool: footage, ledger, sidecars. Removing or purging dockd leaves it alone.",
     ),
     ("/run/dockd/api.sock", "Where members of the group dockd-admin read and give orders."),
     ("/etc/credstore/", "Secrets by name, such as store.credentials; see systemd.exec(5)."),
 )
 _JOURNAL = (
-    "journalctl -u dockd -x shows what happened, with what dockd does about it and what a person "
-    "should do. Every line has the fields DOCKD_EVENT and, where it is about one, DOCKD_CAMERA, "
-    "DOCKD_SLOT, DOCKD_CLIP, DOCKD_DOCKING and DOCKD_SLUG: journalctl DOCKD_CAMERA=BWC-000123 tells "
-    "one camera's whole story."
+    "journalctl -u dockd -x shows what happened, what dockd does about it and what a person should "
+    "do. Every line has the fields DOCKD_EVENT and, where it is about one, DOCKD_CAMERA, "
+    "DOCKD_SLOT, DOCKD_CLIP, DOCKD_DOCKING and DOCKD_SLUG: journalctl DOCKD_CAMERA=BWC-000123 "
+    "tells one camera's whole story."
 )
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import troff
-
 import dockd
+import troff
 
 EXAMPLE: Final = Path(__file__).parents[1] / "dockd.toml.example"
 # A value may hold a # in quotes; an explanation begins behind the spaces after it.

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-_ESCAPES: Final = str.maketrans({"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "~": r"\(ti", "^": r"\(ha"})
+_ESCAPES: Final = str.maketrans(
+    {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "~": r"\(ti", "^": r"\(ha"}
+)
 
 
 def escaped(text: str) -> str:

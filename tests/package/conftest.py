@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.debian import ROOT, Debian, layer_over, unpack
+from tests.package.debian import ROOT, Debian, layer_over, minimal
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +40,9 @@ def contents(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 @pytest.fixture(scope="session")
 def installed(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     """Return a minimal Debian in which the package was installed, for looking only."""
-    debian = unpack(tmp_path_factory.mktemp("installed") / "tree")
-    debian.install(deb)
-    yield debian
-    shutil.rmtree(debian.tree)
+    with layer_over(minimal(), tmp_path_factory.mktemp("installed")) as debian:
+        debian.install(deb)
+        yield debian
 
 
 @pytest.fixture

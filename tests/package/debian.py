@@ -66,13 +66,17 @@ class Debian:
         return f"/root/{package.name}"
 
     def install(self, package: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Install, upgrade or downgrade as an admin does, without a network and without questions."""
+        """Install, upgrade or downgrade as an admin does, without a network or questions."""
         options = ("--yes", "--allow-downgrades", "--no-install-recommends")
         return self.run(
             *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", *options),
             *("-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0", self.take(package)),
             check=check,
         )
+
+    def uid(self, user: str) -> int:
+        """Return the number of a user inside."""
+        return int(self.run("id", "--user", user).stdout)
 
     def path(self, inside: str) -> Path:
         """Return where a file of the tree is outside."""
@@ -99,15 +103,8 @@ def layer_over(debian: Debian, folder: Path) -> Iterator[Debian]:
         subprocess.run(["umount", "--lazy", layer], check=True)
 
 
-def unpack(into: Path) -> Debian:
-    """Return a fresh system below an empty folder."""
-    into.mkdir()
-    subprocess.run(["tar", "-C", into, "--numeric-owner", "-xpf", _archive()], check=True)
-    return Debian(into)
-
-
-def _archive() -> Path:
-    """Return the system as an archive; make it when there is none of this content yet.
+def minimal() -> Debian:
+    """Return the bare system, never to be changed; make it when there is none of this content yet.
 
     Raises:
         RuntimeError: this is not root, who owns the files in it.
@@ -115,17 +112,16 @@ def _archive() -> Path:
     """
     if os.geteuid() != 0:
         raise RuntimeError("a Debian to install the package in is made by root")
-    recipe = "\n".join((SUITE, *PACKAGES, Path(__file__).read_text(encoding="utf-8")))
+    recipe = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root"]
+    recipe += [f"--include={','.join(PACKAGES)}", SUITE]
     CACHE.mkdir(parents=True, exist_ok=True)
-    archive = CACHE / f"debian-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.tar"
+    tree = CACHE / f"debian-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]}"
     with (CACHE / "debian.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not archive.exists():
-            for old in CACHE.glob("debian-*.tar"):
-                old.unlink()
-            unfinished = archive.with_suffix(".part.tar")
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root"]
-            command += [f"--include={','.join(PACKAGES)}", SUITE, os.fspath(unfinished)]
-            subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
-            unfinished.rename(archive)
-    return archive
+        if not tree.exists():
+            for old in CACHE.glob("debian-*/"):
+                shutil.rmtree(old)
+            unfinished = CACHE / "debian-unfinished"
+            subprocess.run([*recipe, unfinished], stdin=subprocess.DEVNULL, check=True)
+            unfinished.rename(tree)
+    return Debian(tree)

@@ -70,7 +70,7 @@ def test_every_line_of_the_code_is_explained(explained: dict[str, str]) -> None:
     assert len(said) > len(DYNAMIC)
     for where, event in said.items():
         if isinstance(event, ast.Constant):
-            assert message_id(event.value) in explained, (where, event.value)
+            assert message_id(str(event.value)) in explained, (where, event.value)
         else:
             assert ast.unparse(event) in DYNAMIC, where
 

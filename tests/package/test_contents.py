@@ -150,4 +150,6 @@ def test_lintian_finds_no_error(deb: Path) -> None:
 
 def _version(contents: Path) -> str:
     control = (contents / "DEBIAN/control").read_text(encoding="utf-8")
-    return re.findall(r"^Version: (\S+)$", control, re.MULTILINE)[0]
+    found = re.search(r"^Version: (\S+)$", control, re.MULTILINE)
+    assert found
+    return found[1]

@@ -9,7 +9,6 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -38,7 +37,7 @@ def running(debian: Debian) -> Iterator[None]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         # Through the descriptor: the tree's own path may be longer than a socket's name.
         manager.bind(f"/proc/self/fd/{folder}/notify")
-        os.chmod("notify", 0o666, dir_fd=folder)
+        os.chown("notify", debian.uid("dockd"), -1, dir_fd=folder)
         os.close(folder)
         manager.settimeout(PATIENCE_S)
         as_dockd = ("setpriv", "--reuid=dockd", "--regid=dockd-admin", "--init-groups")
@@ -87,7 +86,7 @@ def test_systemd_has_no_objection(installed: Debian) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_sandbox_is_tight(installed: Debian, service: str) -> None:
-    """systemd rates what a taken-over service could do at 1.5 or lower."""
+    """What a taken-over service could do is rated at 1.5 or lower by systemd itself."""
     installed.run("systemd-analyze", "security", "--offline=yes", "--threshold=15", service)
 
 
@@ -108,7 +107,7 @@ def test_each_remaining_exposure_is_explained(installed: Debian, service: str) -
 
 
 def test_users_groups_and_folders_are_made(installed: Debian) -> None:
-    """The daemon has a user of its own; its spool is closed to all others, its sockets' folder sticky."""
+    """The daemon has a user of its own, a spool that is closed to all others, a sticky folder."""
     groups = set(installed.run("id", "--name", "--groups", "dockd").stdout.split())
     assert groups == {"dockd", "dockd-admin", "dialout"}
     assert installed.run("id", "--name", "--groups", "dockd-helper").stdout == "dockd-helper\n"
@@ -183,7 +182,7 @@ def quoted(words: list[str]) -> str:
 
 
 def test_the_catalogue_is_in_the_journal(installed: Debian) -> None:
-    """journalctl -x explains dockd's lines: its catalogue was taken in when dockd was installed."""
+    """What journalctl -x looks up was taken in when dockd was installed."""
     listed = installed.run("journalctl", "--list-catalog").stdout
     source = installed.path("/usr/lib/systemd/catalog/dockd.catalog").read_text(encoding="utf-8")
     for message_id in re.findall(r"^-- ([0-9a-f]{32})$", source, re.MULTILINE):

@@ -1,7 +1,7 @@
 """Upgrade, downgrade, removal and purge: footage, ledger and configuration outlive them all.
 
-Nothing is booted here, so what systemd is told is written down by a systemctl of the tests' own; the
-virtual rack does the same things in a station that runs.
+Nothing is booted here, so what systemd is told is written down by a systemctl of the tests' own;
+the virtual rack does the same things in a station that runs.
 """
 
 import re
@@ -28,7 +28,7 @@ SYSTEMCTL = '#!/bin/sh\necho "systemctl $*" >>/root/told\n'
 
 @pytest.fixture(scope="module")
 def newer(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package as a later release: a higher version, and another example configuration."""
+    """Return the package as a later release: a higher version, other modules and examples."""
     folder = tmp_path_factory.mktemp("newer")
     tree = folder / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", deb, tree], check=True)
@@ -41,7 +41,15 @@ def newer(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A later release has modules that this one has not, and the other way round.
     (tree / "usr/lib/dockd/lib/python3.11/site-packages/dockd/simulator/closing.py").unlink()
     package = folder / "dockd_99.0.deb"
-    build = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, package]
+    build: list[str | Path] = [
+        "dpkg-deb",
+        "--root-owner-group",
+        "-Zgzip",
+        "-z1",
+        "--build",
+        tree,
+        package,
+    ]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
     return package
@@ -72,9 +80,7 @@ def belongings(debian: Debian, spool: str = "/var/lib/dockd") -> dict[str, bytes
     """Return everything in the spool."""
     root = debian.path(spool)
     return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
     }
 
 
