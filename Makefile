@@ -21,7 +21,7 @@ demo: .venv ## the main job for real: simulated cameras, a real store, pulled ca
 	@$(BIN)/dockd demo
 
 test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
-	@packaging/setup-system test
+	@packaging/setup-system test deb package
 	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 
@@ -45,8 +45,9 @@ format: .venv ## let ruff lay the code out and fix what it can
 test-rack rack: ## (a later issue) the virtual rack: a booted station with hot-plugged cameras
 	@echo "make $@: the virtual rack comes with a later issue; there is nothing to run yet" >&2; exit 2
 
-deb: ## (a later issue) the Debian package
-	@echo "make $@: the Debian package comes with a later issue; there is nothing to build yet" >&2; exit 2
+deb: .venv ## the Debian package, into build/dockd_<version>_<arch>.deb
+	@packaging/setup-system deb
+	@packaging/debian/build $(UV) $(BIN)/python
 
 fleet: ## (a later issue) 700 stations against one store
 	@echo "make $@: the fleet simulation comes with a later issue; there is nothing to run yet" >&2; exit 2

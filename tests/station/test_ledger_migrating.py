@@ -56,6 +56,15 @@ def test_a_migration_backs_up_first(path: Path) -> None:
     assert not list(path.parent.glob("*.part"))
 
 
+def test_the_file_itself_says_its_schema(path: Path) -> None:
+    """Who looks at the header alone (the package, before a downgrade) sees the newest schema."""
+    connection = open_for_writing(path)
+    migrate(connection, path=path, ledger_id="", migrations=LATER)
+    header = path.read_bytes()[60:64]
+    connection.close()
+    assert int.from_bytes(header, "big") == len(LATER)
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     """A migration is one transaction: half of one is never seen."""
     connection = open_for_writing(path)

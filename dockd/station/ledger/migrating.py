@@ -42,6 +42,9 @@ def migrate(
     for migration in migrations:
         if migration.version > present:
             _carry_out(connection, migration, ledger_id=ledger_id)
+    if present < newest:
+        # Into the file itself, in whose header the package looks for it before a downgrade.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     if present == 0:
         fsync_folder(path.parent)
 
