@@ -5,6 +5,7 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -17,6 +18,7 @@ from dockd.errors import (
     SpoolFull,
     SpoolReadOnly,
 )
+from dockd.ports.spool import CopyTarget
 from dockd.station.spool import linux
 from dockd.station.spool.directory import DirectorySpool
 from tests.station.spool_parts import (
@@ -273,3 +275,20 @@ def test_a_copy_is_nobody_elses_to_read(spool: DirectorySpool, tmp_path: Path) -
     copied = Attempt(spool, clip_of(content), source_of(tmp_path, content)).run()
     mode = (tmp_path / "spool/incoming" / copied.part_name).stat().st_mode
     assert not stat.S_IMODE(mode) & 0o007
+
+
+def test_a_camera_docked_again_at_once_goes_on_with_its_copy(
+    spool: DirectorySpool, tmp_path: Path
+) -> None:
+    """A copy that is still being given up is waited for; only one that is stuck is left alone."""
+    clip = clip_of(content_of(PART))
+    first = spool.claim(clip)
+    (tmp_path / "spool" / "incoming" / first.part_name).touch()
+    claimed: list[CopyTarget] = []
+    again = Thread(target=lambda: claimed.append(spool.claim(clip)))
+    again.start()
+    again.join(0.2)
+    assert again.is_alive()
+    spool.release(first)
+    again.join()
+    assert [target.part_name for target in claimed] == [first.part_name]

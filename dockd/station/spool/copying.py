@@ -58,10 +58,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The camera's file: a descriptor, and the size in bytes that was listed."""
+    """The camera's file: a descriptor, the size in bytes that was listed, and how it began."""
 
     descriptor: int
     size_bytes: int
+    opened: os.stat_result
     name: str
 
 
@@ -109,7 +110,6 @@ class CopyPass:
         self._allocated: Final = allocated
         self._unconfirmed: list[Part] = []
         self._synced_at_s = conduct.monotonic_s()
-        self._before = os.fstat(source.descriptor)
         self._writing: Final = Beside(self._write, room=BUFFERS, name="copy writes")
 
     def run(self, buffers: Buffers) -> None:
@@ -227,10 +227,8 @@ class CopyPass:
         """Raise ClipChangedWhileRead unless the file is still the one that was opened."""
         goes_on = self._read(memoryview(bytearray(1)), offset=self._source.size_bytes) > 0
         after = os.fstat(self._source.descriptor)
-        same = (after.st_size, after.st_mtime_ns) == (
-            self._before.st_size,
-            self._before.st_mtime_ns,
-        )
+        before = self._source.opened
+        same = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
         if goes_on or not same or after.st_size != self._source.size_bytes:
             raise ClipChangedWhileRead(
                 f"{self._source.name} changed while it was read",

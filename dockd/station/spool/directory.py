@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,8 +127,10 @@ class DirectorySpool:
             self._room.refuse_beyond(root, size_bytes=size_bytes, promised_bytes=promised_bytes)
             return size_bytes
 
-        with writing("a new copy"):
-            existing = incoming.names(root)
+        def existing() -> Sequence[str]:
+            with writing("a new copy"):
+                return incoming.names(root)
+
         claimed = self._owners.claim(stem, existing=existing, needs=needs)
         return CopyTarget(
             part_name=claimed.name,
@@ -157,7 +159,12 @@ class DirectorySpool:
             sync_every_s=self._pace.sync_every_s,
             monotonic_s=self._pace.monotonic_s,
         )
-        source = Source(descriptor=source_fd, size_bytes=clip.size_bytes, name=f"clip {clip.id}")
+        source = Source(
+            descriptor=source_fd,
+            size_bytes=clip.size_bytes,
+            opened=os.fstat(source_fd),
+            name=f"clip {clip.id}",
+        )
         with self._part(target.part_name, flags=os.O_RDWR | os.O_CREAT) as part:
             with self._buffers.lease() as buffer:
                 progress = progress_of(part, recorded=target.resume_from, buffer=buffer, stop=stop)

@@ -3,8 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dockd.station.spool import layout
+
+# How long the end of an earlier attempt is waited for. A thread whose camera was pulled notices at
+# its next read; one that does not by then is stuck in the kernel.
+ENDING_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,26 +23,35 @@ class Claimed:
 class Owners:
     """The ``.part`` files that copies of this process write, and the space promised to them."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, *, ending_s: float = ENDING_S) -> None:
+        self._ending_s = ending_s
+        self._lock = threading.Condition()
         self._promised_bytes: dict[str, int] = {}
 
     def claim(
         self,
         stem: str,
         *,
-        existing: Sequence[str],
+        existing: Callable[[], Sequence[str]],
         needs: Callable[[Claimed, int], int],
     ) -> Claimed:
         """Take the newest attempt that nobody owns, or else a new one.
 
-        ``needs`` is asked, with nobody else claiming meanwhile, how many bytes the claim still
-        takes beyond those promised to others; what it raises refuses the claim.
+        A camera that is docked again at once finds its copy while that is still being given up:
+        waits for it, so that the copy goes on where it was and does not begin anew.
+
+        ``existing`` lists the attempts' files. ``needs`` is asked, with nobody else claiming
+        meanwhile, how many bytes the claim still takes beyond those promised to others; what it
+        raises refuses the claim.
         """
         with self._lock:
-            claimed = self._choose(stem, existing=existing)
+            self._lock.wait_for(lambda: not self._owns_any(stem), self._ending_s)
+            claimed = self._choose(stem, existing=existing())
             self._promised_bytes[claimed.name] = needs(claimed, sum(self._promised_bytes.values()))
             return claimed
+
+    def _owns_any(self, stem: str) -> bool:
+        return any(layout.attempt_of(name, stem=stem) is not None for name in self._promised_bytes)
 
     def _choose(self, stem: str, *, existing: Sequence[str]) -> Claimed:
         attempts = {
@@ -66,6 +80,7 @@ class Owners:
         """Give a ``.part`` up."""
         with self._lock:
             self._promised_bytes.pop(name, None)
+            self._lock.notify_all()
 
     def owns(self, name: str) -> bool:
         """Return whether a copy of this process writes it."""
