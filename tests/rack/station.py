@@ -10,7 +10,7 @@ from tests.rack.disk import Disk
 from tests.rack.dock import Dock
 from tests.rack.image import ROOT, hash_of, kept
 from tests.rack.machine import Machine
-from tests.rack.rack import CONFIG, Rack, slot_tables
+from tests.rack.rack import CONFIG, SERVICE, Rack, slot_tables
 from tests.rack.saved import Saved, bare_guest, fitting, resumed, some_ports
 from tests.rack.store import Store, running_store
 
@@ -18,6 +18,7 @@ _HERE = Path(__file__).parent
 _TEMPLATE = _HERE / "station.toml"
 _SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
 _INSTALL_S = 600.0
+SPOOL = "/var/lib/dockd"
 _PACKAGE_IN_GUEST = "/root/dockd.deb"
 
 
@@ -81,6 +82,22 @@ def install(machine: Machine, package: Path) -> None:
     )
 
 
+def put_spool_on(rack: Rack, disk: Disk) -> None:
+    """Give a running station a spool disk of its own, new or from another station's life.
+
+    The guest mounts it at every boot from then on.
+    """
+    rack.agent.run("systemctl", "stop", SERVICE)
+    rack.machine.attach(disk)
+    rack.agent.shell(
+        f"echo '/dev/disk/by-id/virtio-{disk.serial} {SPOOL} ext4 nofail' >> /etc/fstab\n"
+        f"systemctl daemon-reload; mount {SPOOL}\n"
+        f"chown dockd:dockd-admin {SPOOL}; chmod 700 {SPOOL}; sync /etc/fstab\n"
+        f"systemctl start {SERVICE}"
+    )
+    rack.until_ready()
+
+
 def _set_up(rack: Rack, store: Store) -> None:
     """Give a fresh installation its slots and its store, and wait until it can work."""
     rack.agent.run("mkdir", "-p", "/etc/credstore")
@@ -88,6 +105,6 @@ def _set_up(rack: Rack, store: Store) -> None:
     rack.agent.run("chmod", "600", "/etc/credstore/store.credentials")
     rack.agent.write("/etc/dockd/store.pem", store.authority)
     rack.agent.write(CONFIG, _TEMPLATE.read_text() + slot_tables(rack.dock))
-    rack.agent.run("systemctl", "restart", "dockd.service", timeout_s=_INSTALL_S)
+    rack.agent.run("systemctl", "restart", SERVICE, timeout_s=_INSTALL_S)
     rack.until_ready()
     rack.agent.run("sync")
