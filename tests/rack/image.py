@@ -2,7 +2,9 @@
 
 import fcntl
 import hashlib
+import inspect
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,13 @@ CACHE = ROOT / "build" / "rack"
 _GUEST = Path(__file__).with_name("guest")
 _SUITE = "bookworm"
 _SIZE = "4G"
+# It ends with us, its children too, and nobody else sees what it mounts: a build that was killed
+# must neither write into the next one's folder nor leave /proc and /sys in what is then removed.
+_ALONE = (
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc"),
+    *("--kill-child=KILL", "--"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,11 @@ def run(*command: str | Path, log: Path) -> None:
     """
     with log.open("ab") as out:
         result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False
+            (*_ALONE, *command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            check=False,
         )
     if result.returncode != 0:
         raise RuntimeError(f"{command[0]} failed:\n{log.read_text(errors='replace')[-3000:]}")
@@ -84,7 +97,7 @@ def run(*command: str | Path, log: Path) -> None:
 
 def _content(folder: Path) -> str:
     """Hash a folder: every name, mode, link and byte in it, and how the image is made of it."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(inspect.getsource(_build).encode())
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         content = str(path.readlink()).encode() if path.is_symlink() else b""
@@ -111,6 +124,8 @@ def _build(folder: Path) -> None:
         tree,
         log=log,
     )
+    # After mmdebstrap, which takes it away: each guest that boots would be another machine.
+    (tree / "etc/machine-id").write_text(f"{secrets.token_hex(16)}\n")
     for name in ("vmlinuz", "initrd.img"):
         shutil.copyfile((tree / name).resolve(), folder / name)
     run("mke2fs", "-q", "-t", "ext4", "-L", "rack", "-d", tree, raw, _SIZE, log=log)

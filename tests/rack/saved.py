@@ -52,6 +52,8 @@ def bare_guest() -> Saved:
                 if state != "running":
                     failed = machine.agent.run("systemctl", "--failed", "--no-legend").text
                     raise RuntimeError(f"the guest came up as {state}: {failed}")
+                # What is only in the memory would be lost to a machine that boots from the disk.
+                machine.agent.run("sync")
                 machine.save(folder / "memory")
     return Saved(image, folder)
 

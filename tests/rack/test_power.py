@@ -34,7 +34,8 @@ def _whole_files(disk: Path, mounted: Path) -> list[int]:
     command = on_mounted(disk, mounted, "sh", "-c", f"cd {mounted}; sha256sum ?? || true")
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    found = dict(reversed(line.split("  ")) for line in result.stdout.splitlines())
+    lines = (line.split("  ") for line in result.stdout.splitlines())
+    found = {name: digest for digest, name in lines}
     digests = {
         f"{number:02}": hashlib.sha256(bytes([number]) * _FILE_BYTES).hexdigest()
         for number in range(_FILES)

@@ -235,7 +235,9 @@ def test_the_network_leads_to_the_store_and_nowhere_else(guest: Rack, tmp_path: 
         guest.cut_network()
         assert guest.agent.shell(f"{ask} --max-time 2 {url}", check=False).status != 0
         guest.mend_network()
-        assert "AccessDenied" in guest.agent.shell(f"{ask} --retry 3 {url}").text
+        assert (
+            "AccessDenied" in guest.agent.shell(f"{ask} --retry 20 --retry-all-errors {url}").text
+        )
         store.stop()
         assert guest.agent.shell(f"{ask} {url}", check=False).status != 0
         store.start()
