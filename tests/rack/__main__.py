@@ -1,6 +1,5 @@
 """`make rack`: a virtual station to play with, for those who have no docking rack at hand."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -88,7 +87,19 @@ class Hands:
         say(f"the store is {text}")
 
     def do_status(self, _: str) -> None:
-        say(json.dumps(self._rack.get("/v1/status"), indent=1))
+        status = self._rack.get("/v1/status")
+        for slot in status["slots"]:
+            if slot["state"] != "empty":
+                clips = " ".join(f"{count} {place}" for place, count in slot["clips"].items())
+                say(f"  {slot['slot']} {slot['camera']} {slot['state']}, {slot['advice']}: {clips}")
+        for problem in status["problems"]:
+            said = (problem[key] for key in ("severity", "slug", "subject", "reason", "next"))
+            say("  " + " | ".join(map(str, said)))
+        say(f"  {status['health']}; all of it: {self._address}")
+
+    @property
+    def _address(self) -> str:
+        return f"http://127.0.0.1:{self._rack.machine.ports.status}/v1/status"
 
     def do_journal(self, text: str) -> None:
         count = str(int(text or "20"))

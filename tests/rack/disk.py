@@ -95,7 +95,12 @@ def on_mounted(disk: Path, folder: Path, *command: str | Path) -> list[str]:
 
     The mount is in a name space of its own: nobody else sees it, and it ends with the command.
     """
-    script = 'mount -o loop "$1" "$2"; shift 2; exec "$@"'
+    # A loop device that somebody had set read-only stays so for whoever gets it next. Detached at
+    # once, it goes when nothing is mounted from it any more.
+    script = (
+        'loop=$(losetup --find --show "$1"); blockdev --setrw "$loop"; mount "$loop" "$2" || '
+        '{ losetup --detach "$loop"; exit 1; }; losetup --detach "$loop"; shift 2; exec "$@"'
+    )
     namespace = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh")
     return [*namespace, str(disk), str(folder), *map(str, command)]
 
