@@ -49,10 +49,7 @@ def plug(agent: Agent, gadget: Gadget, *, socket: int = 0) -> str:
     """Plug a gadget into a socket of the dummy controller and return its port as ID_PATH has it."""
     agent.shell("\n".join(_script(gadget, name=f"g{socket}", socket=socket)))
     wait_until(
-        lambda: (
-            agent.read(f"/sys/class/udc/dummy_udc.{socket}/state").strip() == b"configured"
-            or agent.shell(f"ls -d {_devices(socket)}", check=False).status == 0
-        ),
+        lambda: agent.shell(f"ls -d {_devices(socket)}", check=False).status == 0,
         what="the gadget to be seen",
         timeout_s=_SEEN_S,
     )
@@ -94,8 +91,8 @@ def _script(gadget: Gadget, *, name: str, socket: int) -> list[str]:
         functions.append("hid.0")
         hid = "functions/hid.0"
         lines += [f"mkdir -p {hid}", f"echo 1 > {hid}/protocol", f"echo 8 > {hid}/report_length"]
-        escaped = "".join(f"\\{byte:03o}" for byte in bytes.fromhex(_KEYBOARD))
-        lines.append(f"printf '{escaped}' > {hid}/report_desc")
+        escaped = "".join(f"\\0{byte:03o}" for byte in bytes.fromhex(_KEYBOARD))
+        lines.append(f"printf %b '{escaped}' > {hid}/report_desc")
     if gadget.network:
         functions.append("ecm.0")
         lines.append("mkdir -p functions/ecm.0")

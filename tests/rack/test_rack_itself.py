@@ -168,8 +168,12 @@ def test_gadgets_are_what_qemu_has_not(guest: Rack) -> None:
         wait_until(lambda at=link: guest.agent.exists(at), what=link, timeout_s=_END_S)  # type: ignore[misc]
     composite = Gadget(media=["/run/a"], serial="BWC-000123", keyboard=True, network=True)
     gadget.plug(guest.agent, composite, socket=1)
-    bound = guest.agent.shell(f"cat {gadget.sysfs(guest.agent, socket=1)}/*:1.*/bInterfaceClass")
-    assert {"08", "03", "02"} <= set(bound.text.split())
+    classes = f"cat {gadget.sysfs(guest.agent, socket=1)}/*:1.*/bInterfaceClass"
+    wait_until(
+        lambda: {"08", "03", "02"} <= set(guest.agent.shell(classes, check=False).text.split()),
+        what="storage, keyboard and network in one device",
+        timeout_s=_END_S,
+    )
     gadget.unplug(guest.agent, socket=1)
     assert guest.agent.shell(f"ls {folder}").text
 
