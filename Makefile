@@ -20,13 +20,13 @@ help: ## this list
 demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
 	@$(BIN)/dockd demo
 
-test: lint ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
-	@packaging/setup-system test deb package
+test: lint deb ## everything: lint, types, contracts, all tests; a skip or an expected failure fails it
+	@packaging/setup-system test package rack
 	@$(BIN)/pytest --whole --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 
 test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
-	@$(BIN)/pytest --numprocesses 2 -m "not real and not slow"
+	@$(BIN)/pytest --numprocesses 2 -m "not real and not slow and not rack"
 
 bench: .venv ## the ratios against named peers, into build/bench.json (BENCH=name for one)
 	@packaging/setup-system bench
@@ -42,8 +42,13 @@ format: .venv ## let ruff lay the code out and fix what it can
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-test-rack rack: ## (a later issue) the virtual rack: a booted station with hot-plugged cameras
-	@echo "make $@: the virtual rack comes with a later issue; there is nothing to run yet" >&2; exit 2
+test-rack: .venv deb ## the virtual rack's tests alone (RACK=expression for some of them)
+	@packaging/setup-system rack
+	@$(BIN)/pytest tests/rack $(if $(RACK),-k "$(RACK)")
+
+rack: .venv deb ## the virtual rack by hand: a booted station; dock and yank cameras, cut its power
+	@packaging/setup-system rack
+	@$(BIN)/python -m tests.rack
 
 deb: .venv ## the Debian package, into build/dockd_<version>_<arch>.deb
 	@packaging/setup-system deb

@@ -36,10 +36,24 @@ class S3Server:
         return path
 
 
+@dataclass(frozen=True)
+class Front:
+    """A server's public side: TLS on a port of its own, and a key that stays the same."""
+
+    port: int
+    certificate: Path
+    key: Path
+    secret_key: str
+
+
 @contextmanager
-def seaweedfs(folder: Path) -> Iterator[S3Server]:
-    """Run SeaweedFS with everything but its S3 and filer ports kept to itself (FACTS.md 2)."""
-    access_key, secret_key = "dockd-test", secrets.token_hex(16)
+def seaweedfs(folder: Path, *, front: Front | None = None) -> Iterator[S3Server]:
+    """Run SeaweedFS with everything but its S3 and filer ports kept to itself (FACTS.md 2).
+
+    Run again in the same folder it has what it had.
+    """
+    access_key = "dockd-test"
+    secret_key = secrets.token_hex(16) if front is None else front.secret_key
     config = folder / "s3.json"
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     keys = [{"accessKey": access_key, "secretKey": secret_key}]
@@ -47,8 +61,8 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         json.dumps({"identities": [{"name": "dockd", "credentials": keys, "actions": actions}]})
     )
     data = folder / "weed"
-    data.mkdir()
-    s3, filer, master, volume = _free_ports(4)
+    data.mkdir(exist_ok=True)
+    s3, filer, master, volume = free_ports(4)
     command = [
         _script("weed"),
         "-v=0",
@@ -67,6 +81,9 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         f"-master.port={master}",
         f"-volume.port={volume}",
     ]
+    if front is not None:
+        command += [f"-s3.port.https={front.port}", f"-s3.cert.file={front.certificate}"]
+        command += [f"-s3.key.file={front.key}"]
     with _running(command, folder=folder, port=s3) as process:
         yield S3Server(f"http://127.0.0.1:{s3}", access_key, secret_key, process)
 
@@ -77,7 +94,7 @@ def rclone_s3(folder: Path) -> Iterator[S3Server]:
     access_key, secret_key = "dockd-test", secrets.token_hex(16)
     data = folder / "rclone"
     data.mkdir()
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     command = [
         _script("rclone"),
         "serve",
@@ -129,7 +146,8 @@ def _wait_until_it_answers(process: "subprocess.Popen[bytes]", *, port: int, log
     raise RuntimeError(f"the server did not come up: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Find ports on loopback that nobody has just now."""
     # SeaweedFS also takes each port + 10000 for gRPC: ask for low ones.
     with ExitStack() as stack:
         ports: list[int] = []

@@ -1,0 +1,74 @@
+"""Racks for tests: each goes on from a guest that was booted once."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rack.dock import Dock
+from tests.rack.machine import Machine
+from tests.rack.rack import Rack
+from tests.rack.saved import bare_guest, resumed, some_ports
+from tests.rack.station import built_package, running_station
+
+_TIMEOUT_S = 600
+_CONSOLE_LINES = 80
+_JOURNAL_LINES = "200"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the rack's tests, keep them together, one guest at a time, and begin with them."""
+    here = Path(__file__).parent
+    ours = [item for item in items if item.path.is_relative_to(here)]
+    for item in ours:
+        item.add_marker(pytest.mark.rack)
+        item.add_marker(pytest.mark.xdist_group("rack"))
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_S))
+    # They take longest: begun first, they end with the others.
+    others = [item for item in items if not item.path.is_relative_to(here)]
+    items[:] = [*ours, *others]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of a failed test's console and journal, while its guest is still there."""
+    report = yield
+    racks = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Rack)]
+    if report.when == "call" and report.failed:
+        for rack in racks:
+            report.sections.append(("the guest's console", _console(rack.machine)))
+            report.sections.append(("the guest's journal", _journal(rack.machine)))
+    return report
+
+
+def _console(machine: Machine) -> str:
+    lines = machine.console.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-_CONSOLE_LINES:])
+
+
+def _journal(machine: Machine) -> str:
+    if not machine.is_on:
+        return "(it is off)"
+    command = ("journalctl", "--no-pager", "--output=short-precise", "--lines", _JOURNAL_LINES)
+    try:
+        return machine.agent.run(*command, check=False, timeout_s=30).text
+    except (OSError, TimeoutError) as error:
+        return f"(it does not answer: {error})"
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[Rack]:
+    """Give a booted Debian with a rack of eight slots and no dockd."""
+    with resumed(bare_guest(), tmp_path, ports=some_ports()) as machine:
+        yield Rack(machine, Dock(machine))
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[Rack]:
+    """Give a station that runs the built package, ready for cameras, and its empty store."""
+    with running_station(built_package(), tmp_path) as rack:
+        yield rack

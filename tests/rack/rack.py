@@ -1,0 +1,128 @@
+"""Everything around one guest, by the names that tests use."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.rack import journal
+from tests.rack.agent import Agent
+from tests.rack.dock import SLOTS, Dock
+from tests.rack.machine import Machine
+from tests.rack.store import Store
+from tests.rack.waiting import wait_until
+
+CONFIG = "/etc/dockd/dockd.toml"
+SERVICE = "dockd.service"
+READY_S = 120.0
+_HTTP_S = 10.0
+
+
+@dataclass(frozen=True)
+class Rack:
+    """A guest, the hands at its slots, and what the host sees of it."""
+
+    machine: Machine
+    dock: Dock
+    store: Store | None = None
+
+    @property
+    def agent(self) -> Agent:
+        """The present boot's agent."""
+        return self.machine.agent
+
+    def boot(self) -> str:
+        """Switch on with all docked cameras in their slots; return what systemd makes of it."""
+        return self.machine.boot(plugged=self.dock.put_back)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Ask the station's HTTP endpoint; an answer in the 500s is an answer.
+
+        Raises:
+            OSError: Nobody answers.
+        """
+        url = f"http://127.0.0.1:{self.machine.ports.status}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=_HTTP_S) as reply:
+                body = reply.read()
+        except urllib.error.HTTPError as error:
+            body = error.read()
+            error.close()
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    def slot(self, number: int) -> dict[str, Any]:
+        """Return what the station says of one slot."""
+        slots = self.get("/v1/status")["slots"]
+        return next(slot for slot in slots if slot["slot"] == slot_name(number))
+
+    def problems(self, slug: str) -> Sequence[dict[str, Any]]:
+        """Return the open problems of one slug."""
+        found = self.get("/v1/problems")["problems"]
+        return [problem for problem in found if problem["slug"] == slug]
+
+    def until(self, holds: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
+        """Wait until something holds; a station that does not answer yet does not hold it."""
+
+        def looked() -> bool:
+            try:
+                return holds()
+            except (OSError, ValueError):
+                return False
+
+        wait_until(looked, what=what, timeout_s=timeout_s)
+
+    def until_ready(self) -> None:
+        """Wait until dockd is alive and able."""
+        self.until(
+            lambda: self.get("/readyz")["status"] in {"pass", "warn"},
+            "dockd to be ready",
+            timeout_s=READY_S,
+        )
+
+    def until_cleared(self, *numbers: int, timeout_s: float = READY_S) -> None:
+        """Wait until every clip of these slots' cameras is stored and wiped."""
+
+        def cleared(number: int) -> bool:
+            slot = self.slot(number)
+            places = dict(slot["clips"])
+            wiped = places.pop("wiped")
+            return slot["state"] == "ready" and wiped > 0 and not any(places.values())
+
+        self.until(
+            lambda: all(cleared(number) for number in numbers),
+            f"the cameras in {numbers} to be cleared",
+            timeout_s=timeout_s,
+        )
+
+    def configure(self, text: str) -> None:
+        """Give the station another configuration and restart it."""
+        self.agent.write(CONFIG, text)
+        self.agent.run("systemctl", "restart", SERVICE)
+
+    def journal(self, *matches: str, unit: str = "") -> list[journal.Record]:
+        """Read the guest's journal."""
+        return journal.entries(self.agent, *matches, unit=unit)
+
+    def cut_network(self) -> None:
+        """Pull the network cable."""
+        self.machine.monitor.do("set_link", name="nic", up=False)
+
+    def mend_network(self) -> None:
+        """Plug the network cable in again."""
+        self.machine.monitor.do("set_link", name="nic", up=True)
+
+
+def slot_name(number: int) -> str:
+    """Name a slot as the rack's configuration does."""
+    return f"A{number}"
+
+
+def slot_tables(dock: Dock) -> str:
+    """Write the configuration's tables of all slots."""
+    return "".join(
+        f'\n[[slots]]\nname = "{slot_name(number)}"\nport = "{dock.port(number)}"\n'
+        for number in SLOTS
+    )

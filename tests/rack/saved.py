@@ -1,0 +1,84 @@
+"""Guests that were booted once, and from which any number of machines go on."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fakes.servers import free_ports
+from tests.rack.disk import Disk, overlay
+from tests.rack.image import Image, base_image, hash_of, kept
+from tests.rack.machine import Machine, Ports
+
+_HERE = Path(__file__).parent
+# A saved guest fits only the QEMU and the devices that it was saved with.
+_SOURCES = tuple(_HERE / name for name in ("machine.py", "disk.py", "saved.py"))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A guest in the middle of its life; its files are never written again."""
+
+    image: Image
+    folder: Path
+
+    @property
+    def memory(self) -> Path:
+        """What `Machine.resume` goes on from."""
+        return self.folder / "memory"
+
+    @property
+    def disk(self) -> Path:
+        """Its root disk as it was then; booted from, it comes up as after a power cut."""
+        return self.folder / "root.qcow2"
+
+    def machine(self, folder: Path, *, ports: Ports) -> Machine:
+        """Make a machine with a copy of its disk."""
+        return machine_on(self.disk, folder, image=self.image, ports=ports)
+
+
+def bare_guest() -> Saved:
+    """Return a booted Debian without dockd; boot it when there is none of this making yet.
+
+    Raises:
+        RuntimeError: It does not come up well; the message names the units that failed.
+    """
+    image = base_image()
+    with kept("bare", key=fitting(image.disk.parent.name)) as (folder, is_new):
+        if is_new:
+            with machine_on(image.disk, folder, image=image, ports=some_ports()) as machine:
+                state = machine.boot()
+                if state != "running":
+                    failed = machine.agent.run("systemctl", "--failed", "--no-legend").text
+                    raise RuntimeError(f"the guest came up as {state}: {failed}")
+                # What is only in the memory would be lost to a machine that boots from the disk.
+                machine.agent.run("sync")
+                machine.save(folder / "memory")
+    return Saved(image, folder)
+
+
+@contextmanager
+def resumed(saved: Saved, folder: Path, *, ports: Ports) -> Iterator[Machine]:
+    """Go on with a saved guest, and cut its power in the end."""
+    with saved.machine(folder, ports=ports) as machine:
+        machine.resume(saved.memory)
+        yield machine
+
+
+def machine_on(disk: Path, folder: Path, *, image: Image, ports: Ports) -> Machine:
+    """Make a machine whose root disk begins as this one."""
+    root = Disk("rootdisk", overlay(disk, folder / "root.qcow2"))
+    return Machine(folder, image=image, disks=[root], ports=ports)
+
+
+def some_ports() -> Ports:
+    """Find ports for a machine and its store."""
+    store, status = free_ports(2)
+    return Ports(store=store, status=status)
+
+
+def fitting(*parts: str) -> str:
+    """Name what a saved guest depends on: these parts, this QEMU, and the sources that made it."""
+    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, check=True)
+    return hash_of(*_SOURCES, parts=(*parts, version.stdout.decode()))

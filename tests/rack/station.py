@@ -1,0 +1,110 @@
+"""A guest with the package installed and its service running: installed once for each package."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.rack.disk import Disk
+from tests.rack.dock import Dock
+from tests.rack.image import ROOT, hash_of, kept
+from tests.rack.machine import Machine
+from tests.rack.rack import CONFIG, SERVICE, Rack, slot_tables
+from tests.rack.saved import Saved, bare_guest, fitting, resumed, some_ports
+from tests.rack.store import Store, running_store
+
+_HERE = Path(__file__).parent
+_TEMPLATE = _HERE / "station.toml"
+_SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
+_INSTALL_S = 600.0
+SPOOL = "/var/lib/dockd"
+_PACKAGE_IN_GUEST = "/root/dockd.deb"
+
+
+def built_package() -> Path:
+    """Return the package that `make deb` built.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    found = sorted((ROOT / "build").glob("dockd_*_amd64.deb"), key=os.path.getmtime)
+    if not found:
+        raise RuntimeError("there is no build/dockd_*_amd64.deb: run `make deb` first")
+    return found[-1]
+
+
+def station_guest(package: Path) -> Saved:
+    """Return a station that runs this package, ready for cameras; install it when it is new."""
+    bare = bare_guest()
+    key = fitting(bare.folder.name, hash_of(package, *_SOURCES))
+    with kept("station", key=key) as (folder, is_new):
+        if is_new:
+            ports = some_ports()
+            (folder / "store").mkdir()
+            with (
+                running_store(folder / "store", port=ports.store) as store,
+                resumed(bare, folder, ports=ports) as machine,
+            ):
+                install(machine, package)
+                _set_up(Rack(machine, Dock(machine), store), store)
+                machine.save(folder / "memory")
+            shutil.rmtree(folder / "store")
+    return Saved(bare.image, folder)
+
+
+@contextmanager
+def running_station(package: Path, folder: Path) -> Iterator[Rack]:
+    """Run a station with this package, and an empty store beside it."""
+    saved, ports = station_guest(package), some_ports()
+    with (
+        running_store(folder, port=ports.store) as store,
+        resumed(saved, folder, ports=ports) as machine,
+    ):
+        yield Rack(machine, Dock(machine), store)
+
+
+def install(machine: Machine, package: Path) -> None:
+    """Install a package in the guest as an admin would: `apt install ./dockd.deb`."""
+    # A disk is the fast way in; it has whole sectors, so the guest is told where the package ends.
+    medium = machine.folder / "package.img"
+    shutil.copyfile(package, medium)
+    os.truncate(medium, -(-package.stat().st_size // 512) * 512)
+    machine.attach(Disk("package", medium, format="raw"))
+    size_bytes = package.stat().st_size
+    source = "/dev/disk/by-id/virtio-package"
+    machine.agent.shell(f"head -c {size_bytes} {source} > {_PACKAGE_IN_GUEST}")
+    machine.detach("package")
+    medium.unlink()
+    machine.agent.shell(
+        f"DEBIAN_FRONTEND=noninteractive apt-get install -y {_PACKAGE_IN_GUEST}",
+        timeout_s=_INSTALL_S,
+    )
+
+
+def put_spool_on(rack: Rack, disk: Disk) -> None:
+    """Give a running station a spool disk of its own, new or from another station's life.
+
+    The guest mounts it at every boot from then on.
+    """
+    rack.agent.run("systemctl", "stop", SERVICE)
+    rack.machine.attach(disk)
+    rack.agent.shell(
+        f"echo '/dev/disk/by-id/virtio-{disk.serial} {SPOOL} ext4 nofail' >> /etc/fstab\n"
+        f"systemctl daemon-reload; mount {SPOOL}\n"
+        f"chown dockd:dockd-admin {SPOOL}; chmod 700 {SPOOL}; sync /etc/fstab\n"
+        f"systemctl start {SERVICE}"
+    )
+    rack.until_ready()
+
+
+def _set_up(rack: Rack, store: Store) -> None:
+    """Give a fresh installation its slots and its store, and wait until it can work."""
+    rack.agent.run("mkdir", "-p", "/etc/credstore")
+    rack.agent.write("/etc/credstore/store.credentials", store.credentials)
+    rack.agent.run("chmod", "600", "/etc/credstore/store.credentials")
+    rack.agent.write("/etc/dockd/store.pem", store.authority)
+    rack.agent.write(CONFIG, _TEMPLATE.read_text() + slot_tables(rack.dock))
+    rack.agent.run("systemctl", "restart", SERVICE, timeout_s=_INSTALL_S)
+    rack.until_ready()
+    rack.agent.run("sync")
