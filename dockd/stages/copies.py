@@ -97,11 +97,13 @@ class Copier:
             CameraGone: the camera left; what was made durable before is recorded.
         """
         reads = _Counting(stay.camera.pacer, self._board, slot=stay.camera.slot)
-        async with self._lane(stay, reads):
-            attempts = await obtained(
-                lambda: self._attempt_all(stay, tasks, reads), give_back=_close_all
-            )
+        attempts: Sequence[_Attempt] = ()
+        # Around the lane as well: to give it back waits, and whoever waits may be cancelled.
         try:
+            async with self._lane(stay, reads):
+                attempts = await obtained(
+                    lambda: self._attempt_all(stay, tasks, reads), give_back=_close_all
+                )
             return await self._settled(stay, attempts)
         except BaseException:
             _close_all(attempts)
