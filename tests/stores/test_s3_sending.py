@@ -5,13 +5,14 @@ import gc
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockd.errors import StoreUnreachable
 from dockd.stores.s3 import Patience, S3Options, S3Store
-from tests.fakes.broken_s3 import Answer, Heard, broken_s3
+from tests.fakes.broken_s3 import Answer, Heard, broken_s3, error
 from tests.fakes.clip_content import PART_BYTES, content_of, sending
 from tests.fakes.still_clock import StillClock
 
@@ -129,6 +130,30 @@ async def test_a_reply_that_is_too_long_ends_its_connection(tmp_path: Path) -> N
         with sending(CONTENT) as outgoing:
             await store.send_part(outgoing, upload_id="u1", index=0)
             assert store._client._sender._connections._kept == []
+        await store.close()
+
+
+async def test_a_reply_that_breaks_off_says_nothing(tmp_path: Path) -> None:
+    """A 200 whose body may have been an error is no word that anything was stored."""
+    whole = error(200, "InternalError", ETag='"e"')
+    answers = {"part": replace(whole, cut_at=30)}
+    async with broken_s3(
+        lambda heard: answers.get(heard.about, STORED), clock=StillClock()
+    ) as server:
+        store = store_at(server.endpoint, tmp_path)
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+            await store.send_part(outgoing, upload_id="u1", index=0)
+        assert store._client._sender._connections._kept == []
+        await store.close()
+
+
+async def test_a_word_before_the_reply_ends_its_connection(tmp_path: Path) -> None:
+    """A reply that is still to come is never taken for the next part's."""
+    async with broken_s3(lambda _: Answer(103), clock=StillClock()) as server:
+        store = store_at(server.endpoint, tmp_path)
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+            await store.send_part(outgoing, upload_id="u1", index=0)
+        assert store._client._sender._connections._kept == []
         await store.close()
 
 
