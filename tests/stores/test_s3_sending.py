@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from dockd.errors import StoreUnreachable
 from dockd.stores.s3 import Patience, S3Options, S3Store
+from dockd.stores.s3.connections import Connections
 from tests.fakes.broken_s3 import Answer, Heard, broken_s3, error
 from tests.fakes.clip_content import PART_BYTES, content_of, sending
 from tests.fakes.still_clock import StillClock
@@ -200,3 +202,15 @@ async def test_a_proxy_that_refuses_a_tunnel_is_the_networks_trouble(
     gc.collect()
     assert [request.method for request in heard] == ["CONNECT"]
     assert heard[0].headers["proxy-authorization"] == "Basic c3RhdGlvbjpwQHNz"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("https://[2001:db8::443]", 443), ("http://[2001:db8::80]", 80)]
+)
+async def test_an_address_of_ipv6_without_a_port_is_taken_whole(endpoint: str, port: int) -> None:
+    """Its last group is no port, and a body goes where every other request goes."""
+    connections = Connections(
+        endpoint, tls=ssl.create_default_context(), connect_s=1.0, monotonic_s=lambda: 0.0
+    )
+    made = connections.take()
+    assert (made.host, made.port) == (endpoint.partition("[")[2].removesuffix("]"), port)
