@@ -5,12 +5,13 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from dockd.cameras import tree
 from dockd.errors import CameraGone, ClipUnreadable, DockdError
-from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer
+from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer, RefusedName
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -36,6 +37,7 @@ class DirectoryCamera:
         self._pacer: Final = pacer
         self._has_left: Final = has_left
         self._troubled = False
+        self._unconfirmed = False
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._root: int = os.open(path, flags)
@@ -79,6 +81,8 @@ class DirectoryCamera:
         self.refuse_absent()
         found = tree.listing(self._root)
         self.refuse_absent()
+        if self._unconfirmed:
+            found = replace(found, refused=(*found.refused, self._deletions()))
         if any(name.slug == ClipUnreadable.slug for name in found.refused):
             self._troubled = True
         return found
@@ -116,10 +120,21 @@ class DirectoryCamera:
             yield _DirectoryEraser(self, root=self._root)
         finally:
             confirmed = self._synced()
+            self._unconfirmed |= not confirmed
             self._troubled |= not confirmed
         self.refuse_absent()
         if not confirmed:
-            raise ClipUnreadable(f"{self._path.name} did not confirm what was deleted on it")
+            raise ClipUnreadable(self._not_confirmed)
+
+    def _deletions(self) -> RefusedName:
+        """Return the word that a file which is not listed may be there all the same."""
+        # What failed is reported once, and the kernel lists from its memory: only the next docking
+        # reads what is on the medium.
+        return RefusedName(path=b"", slug=ClipUnreadable.slug, reason=self._not_confirmed)
+
+    @property
+    def _not_confirmed(self) -> str:
+        return f"{self._path.name} did not confirm what was deleted on it"
 
     def _synced(self) -> bool:
         """Return whether everything written so far is on the medium (syncfs(2))."""
