@@ -6,12 +6,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from dockd.cameras import tree
 from dockd.cameras.tree import Flagging
 from dockd.errors import CameraGone, ClipUnreadable, DockdError
-from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer
+from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer, RefusedName
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -39,6 +40,7 @@ class TreeCamera(ABC):
         self._pacer: Final = pacer
         self._flagging: Final = flagging
         self._troubled = False
+        self._unconfirmed = False
 
     @abstractmethod
     def is_present(self) -> bool:
@@ -67,6 +69,8 @@ class TreeCamera(ABC):
         self.refuse_absent()
         found = tree.listing(self._root, flagging=self._flagging)
         self.refuse_absent()
+        if self._unconfirmed:
+            found = replace(found, refused=(*found.refused, self._deletions()))
         if any(name.slug == ClipUnreadable.slug for name in found.refused):
             self._troubled = True
         return found
@@ -99,10 +103,21 @@ class TreeCamera(ABC):
             yield _TreeEraser(self, root=self._root)
         finally:
             confirmed = self._synced()
+            self._unconfirmed |= not confirmed
             self._troubled |= not confirmed
         self.refuse_absent_after(None if confirmed else errno.EIO)
         if not confirmed:
-            raise ClipUnreadable(f"{self._serial} did not confirm what was deleted on it")
+            raise ClipUnreadable(self._not_confirmed)
+
+    def _deletions(self) -> RefusedName:
+        """Return the word that a file which is not listed may be there all the same."""
+        # What failed is reported once, and the kernel lists from its memory: only the next docking
+        # reads what is on the medium.
+        return RefusedName(path=b"", slug=ClipUnreadable.slug, reason=self._not_confirmed)
+
+    @property
+    def _not_confirmed(self) -> str:
+        return f"{self._serial} did not confirm what was deleted on it"
 
     def _synced(self) -> bool:
         """Return whether everything written so far is on the medium (syncfs(2))."""

@@ -22,7 +22,6 @@ from dockd.errors import (
     FsyncFailed,
     SpoolFull,
 )
-from dockd.ports.camera import ReadPacer
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Copied, Spool
 from dockd.stages.board import SlotBoard
@@ -96,12 +95,14 @@ class Copier:
         Raises:
             CameraGone: the camera left; what was made durable before is recorded.
         """
-        reads = _Counting(stay.camera.pacer, self._board, slot=stay.camera.slot)
-        async with self._lane(stay, reads):
-            attempts = await obtained(
-                lambda: self._attempt_all(stay, tasks, reads), give_back=_close_all
-            )
+        reads = _Counting(stay, self._board)
+        attempts: Sequence[_Attempt] = ()
+        # Around the lane as well: to give it back waits, and whoever waits may be cancelled.
         try:
+            async with self._lane(stay, reads):
+                attempts = await obtained(
+                    lambda: self._attempt_all(stay, tasks, reads), give_back=_close_all
+                )
             return await self._settled(stay, attempts)
         except BaseException:
             _close_all(attempts)
@@ -178,7 +179,7 @@ class Copier:
                 source,
                 clip=task.clip,
                 target=lease.target,
-                stop=stay.must_stop,
+                stop=reads.must_stop,
                 pacer=reads,
                 durable=durable,
             )
@@ -244,19 +245,26 @@ class Copier:
 
 
 class _Counting:
-    """Counts what is read, on its way through the pacer; ``count`` is how many reads began."""
+    """Counts what is read, on its way through the pacer.
 
-    def __init__(self, pacer: ReadPacer, board: SlotBoard, *, slot: str) -> None:
-        self._pacer = pacer
+    ``count`` is how often the copying thread showed that it is alive.
+    """
+
+    def __init__(self, stay: Stay, board: SlotBoard) -> None:
+        self._stay = stay
         self._board = board
-        self._slot = slot
         self.count = 0
+
+    def must_stop(self) -> bool:
+        """Return whether the copy ends. Also asked while a copy is read again to be resumed."""
+        self.count += 1
+        return self._stay.must_stop()
 
     def before_read(self, size_bytes: int) -> None:
         """Pass the read on to the pacer and count it. Called from the copying thread."""
         self.count += 1
-        self._pacer.before_read(size_bytes)
-        self._board.read(self._slot, size_bytes=size_bytes)
+        self._stay.camera.pacer.before_read(size_bytes)
+        self._board.read(self._stay.camera.slot, size_bytes=size_bytes)
 
 
 def _close_all(attempts: Sequence[_Attempt]) -> None:

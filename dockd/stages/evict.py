@@ -67,9 +67,15 @@ class Evict:
             wanted = [clip for clip in page.clips if short or clip.number in old]
             for clip in await self._evictable(wanted, policy):
                 if clip.number in old:
-                    await self._purge(clip, "it was kept for as long as the configuration says")
+                    reason = "it was kept for as long as the configuration says"
                 elif await self._is_short():
-                    await self._purge(clip, "room is short, and the stores hold it")
+                    reason = "room is short, and the stores hold it"
+                else:
+                    continue
+                # Once more: a page takes seconds, and meanwhile somebody may hold it or dock it.
+                now = await self._ledger.clip(clip.number)
+                if await self._evictable([now], policy):
+                    await self._purge(now, reason)
             self._behind = page.next
             if self._behind is None:
                 self._ages.end_of_pass()

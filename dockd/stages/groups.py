@@ -51,7 +51,8 @@ class Group:
         for task in self._running:
             if task is not asyncio.current_task():
                 task.cancel()
-        if self.body is not None:
+        # A body that is ending already is not told again, which a Timeout would not have.
+        if self.body is not None and not self.body.expired():
             self.body.reschedule(asyncio.get_running_loop().time())
 
     async def _heard(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -49,6 +49,34 @@ async def test_an_error_ends_the_other_tasks_and_the_body() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_task_that_fails_while_the_body_is_ending_hides_nothing() -> None:
+    """A body may take its time to end, as one does that waits for its own tasks."""
+    failed = asyncio.Event()
+
+    async def other() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            failed.set()
+            raise StoreUnreachable("it fails as well, because it was ended")
+
+    async def together() -> None:
+        async with task_group() as group:
+            group.start(other())
+            await asyncio.sleep(0)
+            group.start(_fails(CameraGone("it left")))
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await failed.wait()
+
+    with pytest.raises(CameraGone):
+        await together()
+
+
+@pytest.mark.asyncio
 async def test_an_error_of_the_body_ends_its_tasks() -> None:
     """What the body raises comes out as itself too, when nothing of its tasks is left."""
     ended = asyncio.Event()

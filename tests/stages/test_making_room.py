@@ -1,11 +1,12 @@
 """Room in the spool: what is stored everywhere goes, and whatever stays is said with its reason."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
-from dockd.core.clip import SpoolCopy
+from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import StoreRejected, StoreUnreachable
 from dockd.ports.spool import Space
 from dockd.ports.store import Outgoing, Probe
@@ -135,5 +136,28 @@ async def test_no_receipt_of_before_a_restore_makes_room(tmp_path: Path) -> None
         await make_room(rig)
         assert rig.count(facts.SpoolPurged) == 0
         await rig.confirming.confirm(await rig.clips(), epoch=2)
+        await make_room(rig)
+        assert rig.count(facts.SpoolPurged) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_hold_while_room_is_made_keeps_what_is_left(tmp_path: Path) -> None:
+    """Once a person was told that cameras are held, no copy of their clips makes room."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        cameras = ("BWC-1", "BWC-2")
+        for serial in cameras:
+            await stored_and_away(rig, serial=serial)
+        make_short(rig)
+        purge, loop = rig.spool.purge, asyncio.get_running_loop()
+        holds = [
+            facts.SetAside(subject=f"camera {serial}", hold="legal", why="a court", actor="bob")
+            for serial in cameras
+        ]
+
+        def purged_meanwhile(clip: Clip) -> None:
+            asyncio.run_coroutine_threadsafe(rig.ledger.record(*holds), loop).result()
+            purge(clip)
+
+        rig.spool.purge = purged_meanwhile  # type: ignore[method-assign]  # between two of a page
         await make_room(rig)
         assert rig.count(facts.SpoolPurged) == 1

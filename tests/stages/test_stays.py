@@ -1,5 +1,6 @@
 """What happens in one slot, whatever happens to it: stays go on, and nothing is held up."""
 
+import asyncio
 import os
 import threading
 from pathlib import Path
@@ -110,6 +111,29 @@ async def test_a_claim_made_for_nobody_is_given_up(tmp_path: Path) -> None:
             name = part_name(part_stem(clip), attempt=1)
             await until(lambda: not rig.spool._owners.owns(name), what="nobody owns it")
             assert rig.spool._owners.promised_bytes() == 0
+
+
+@pytest.mark.asyncio
+async def test_a_copy_whose_stay_ends_right_behind_it_is_given_up(tmp_path: Path) -> None:
+    """The next stay goes on with what was just copied, whenever the camera was pulled."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        copied = asyncio.Event()
+        clear = rig.problems.clear
+
+        async def at_length(slug: str, *, subject: str) -> None:
+            if slug == "camera-stuck" and not copied.is_set():
+                copied.set()
+                await asyncio.Event().wait()
+            await clear(slug, subject=subject)
+
+        rig.problems.clear = at_length  # type: ignore[method-assign]  # between copy and record
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(b"footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(copied.is_set, what="the clip is copied")
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        clip = (await rig.clips())[0]
+        assert not rig.spool._owners.owns(part_name(part_stem(clip), attempt=1))
 
 
 @pytest.mark.asyncio

@@ -9,8 +9,10 @@ import pytest
 
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
-from dockd.ports.camera import ReadPacer
+from dockd.ports.camera import ReadPacer, StopFlag
+from dockd.ports.spool import Copied
 from dockd.stages.offload import Offload, OffloadPolicy
+from dockd.stages.problems import ProblemBoard
 from dockd.station.spool.layout import part_name, part_stem
 from tests.stages.rig import Rig, rig_at, running, until
 
@@ -125,3 +127,35 @@ async def test_a_stop_never_waits_for_a_read_that_hangs(tmp_path: Path, kernel: 
             await until(kernel.hung.is_set, what="the read hangs")
         assert not kernel.let_go.is_set()
         assert rig.count(facts.Undocked) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_copy_that_is_read_again_to_be_resumed_is_not_called_stuck(tmp_path: Path) -> None:
+    """A large copy is hashed for minutes before the camera is read; nobody blames the camera."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        with_one_lane(rig)
+        copy, looked, hashed = rig.spool.copy, [0], threading.Event()
+
+        def resumed(source_fd: int, *, stop: StopFlag, **more: object) -> Copied:
+            while not hashed.wait(0.001):
+                stop()
+            return copy(source_fd, stop=stop, **more)  # type: ignore[arg-type]  # as they came
+
+        class Looked(ProblemBoard):
+            async def open(self, slug: str, **more: object) -> None:
+                looked[0] += slug == "camera-stuck"
+                await super().open(slug, **more)  # type: ignore[arg-type]  # as they came
+
+            async def clear(self, slug: str, *, subject: str) -> None:
+                looked[0] += slug == "camera-stuck"
+                await super().clear(slug, subject=subject)
+
+        rig.spool.copy = resumed  # type: ignore[method-assign]  # as long as the test says
+        copier = rig.docking._offload._copier
+        copier._problems = Looked(ledger=rig.ledger, journal=rig.journal, clock=rig.clock)
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(b"footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: looked[0] > 3, what="it is looked at, again and again")
+        hashed.set()
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="the camera is cleared")
+        assert rig.count(facts.ProblemOpened) == 0

@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from dockd.errors import SpoolFull
+from dockd.errors import CameraGone, SpoolFull
 from dockd.station.spool.beside import Beside, Ring
 from dockd.station.spool.buffers import Buffers
+from dockd.station.spool.digests import Digests
 
 
 def test_everything_is_done_in_order_before_the_context_is_left() -> None:
@@ -55,7 +56,7 @@ def test_an_error_beside_is_raised_where_it_matters(failing: int) -> None:
             beside.hand_over(number)
         beside.drain()
 
-    with Beside(work, room=2, name="test") as beside, pytest.raises(SpoolFull):
+    with pytest.raises(SpoolFull), Beside(work, room=2, name="test") as beside:
         three(beside)
     assert done == list(range(failing))
 
@@ -90,3 +91,39 @@ def test_a_clip_of_one_buffer_costs_no_thread() -> None:
         beside.wait_for_room()
         beside.hand_over(0)
     assert by == [threading.current_thread()]
+
+
+def test_an_error_in_the_last_piece_is_raised_when_the_context_is_left() -> None:
+    """Digests that lack a piece are never taken for those of the whole."""
+
+    class NoMemory:
+        def update(self, content: memoryview) -> None:
+            del content
+            raise MemoryError
+
+    def two(digests: Digests) -> None:
+        for content in (b"a", b"b"):
+            digests.wait_for_buffer()
+            digests.update(memoryview(content))
+
+    digests = Digests(size_bytes=2, part_size_bytes=1)
+    digests._parts._part = NoMemory()  # type: ignore[assignment]  # a hash that fails, on demand
+    with pytest.raises(MemoryError), digests:
+        two(digests)
+
+
+def test_an_error_beside_does_not_hide_the_one_that_ended_the_work() -> None:
+    """A camera that was pulled is said to be gone, whatever its last write came to."""
+
+    def work(item: int) -> None:
+        if item:
+            raise SpoolFull("there is no room")
+
+    def two(beside: Beside[int]) -> None:
+        for number in range(2):
+            beside.wait_for_room()
+            beside.hand_over(number)
+        raise CameraGone("it left")
+
+    with pytest.raises(CameraGone), Beside(work, room=2, name="test") as beside:
+        two(beside)

@@ -3,15 +3,18 @@
 import asyncio
 import gc
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockd.errors import StoreUnreachable
 from dockd.stores.s3 import Patience, S3Options, S3Store
-from tests.fakes.broken_s3 import Answer, Heard, broken_s3
+from dockd.stores.s3.connections import Connections
+from tests.fakes.broken_s3 import Answer, Heard, broken_s3, error
 from tests.fakes.clip_content import PART_BYTES, content_of, sending
 from tests.fakes.still_clock import StillClock
 
@@ -132,6 +135,30 @@ async def test_a_reply_that_is_too_long_ends_its_connection(tmp_path: Path) -> N
         await store.close()
 
 
+async def test_a_reply_that_breaks_off_says_nothing(tmp_path: Path) -> None:
+    """A 200 whose body may have been an error is no word that anything was stored."""
+    whole = error(200, "InternalError", ETag='"e"')
+    answers = {"part": replace(whole, cut_at=30)}
+    async with broken_s3(
+        lambda heard: answers.get(heard.about, STORED), clock=StillClock()
+    ) as server:
+        store = store_at(server.endpoint, tmp_path)
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+            await store.send_part(outgoing, upload_id="u1", index=0)
+        assert store._client._sender._connections._kept == []
+        await store.close()
+
+
+async def test_a_word_before_the_reply_ends_its_connection(tmp_path: Path) -> None:
+    """A reply that is still to come is never taken for the next part's."""
+    async with broken_s3(lambda _: Answer(103), clock=StillClock()) as server:
+        store = store_at(server.endpoint, tmp_path)
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+            await store.send_part(outgoing, upload_id="u1", index=0)
+        assert store._client._sender._connections._kept == []
+        await store.close()
+
+
 async def test_parts_go_through_the_proxy_that_everything_else_goes_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,3 +202,15 @@ async def test_a_proxy_that_refuses_a_tunnel_is_the_networks_trouble(
     gc.collect()
     assert [request.method for request in heard] == ["CONNECT"]
     assert heard[0].headers["proxy-authorization"] == "Basic c3RhdGlvbjpwQHNz"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("https://[2001:db8::443]", 443), ("http://[2001:db8::80]", 80)]
+)
+async def test_an_address_of_ipv6_without_a_port_is_taken_whole(endpoint: str, port: int) -> None:
+    """Its last group is no port, and a body goes where every other request goes."""
+    connections = Connections(
+        endpoint, tls=ssl.create_default_context(), connect_s=1.0, monotonic_s=lambda: 0.0
+    )
+    made = connections.take()
+    assert (made.host, made.port) == (endpoint.partition("[")[2].removesuffix("]"), port)

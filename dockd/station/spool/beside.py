@@ -20,8 +20,9 @@ T = TypeVar("T")
 class Beside(Generic[T]):
     """Does ``work`` on what is handed over, in order, at most ``room`` things behind.
 
-    A context: leaving it waits until all is done, whatever came of it. The first thing is done at
-    once and by the caller, so that a clip of a single buffer costs no thread.
+    A context: leaving it waits until all is done, and raises what ``work`` raised unless something
+    else was raised before. The first thing is done at once and by the caller, so that a clip of a
+    single buffer costs no thread.
     """
 
     def __init__(self, work: Callable[[T], None], *, room: int, name: str) -> None:
@@ -45,6 +46,8 @@ class Beside(Generic[T]):
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join()
+        if kind is None:
+            self._raise()
 
     def wait_for_room(self) -> None:
         """Return when one more thing may be handed over.

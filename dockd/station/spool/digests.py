@@ -7,6 +7,7 @@ own: the digest of the whole, as it runs past the end of that part, is its diges
 
 import hashlib
 from contextlib import ExitStack
+from types import TracebackType
 from typing import Final, Self
 
 import xxhash
@@ -38,8 +39,13 @@ class Digests:
             self._threads.enter_context(beside)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._threads.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._threads.__exit__(kind, error, traceback)
 
     @property
     def sha256(self) -> str:

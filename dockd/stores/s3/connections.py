@@ -10,9 +10,9 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPSConnection
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 _KEPT: Final = 8
@@ -88,12 +88,12 @@ class Connections:
 
     def _new(self) -> HTTPConnection:
         via = self._proxy or self._url
-        host, port = via.hostname or "", via.port
+        host, port = via.hostname or "", _port(via)
         if self._url.scheme == "http":
             return HTTPConnection(host, port, timeout=self._connect_s)
         connection = HTTPSConnection(host, port, timeout=self._connect_s, context=self._tls)
         if self._proxy is not None:
-            connection.set_tunnel(self._url.hostname or "", self._url.port, headers=self._pass())
+            connection.set_tunnel(self._url.hostname or "", _port(self._url), headers=self._pass())
         return connection
 
     def _pass(self) -> dict[str, str]:
@@ -102,3 +102,8 @@ class Connections:
             return {}
         pair = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
         return {"proxy-authorization": "Basic " + b64encode(pair.encode()).decode()}
+
+
+def _port(url: SplitResult) -> int:
+    """Return the port, always: http.client looks for one that it is not told in the host itself."""
+    return url.port or (HTTPS_PORT if url.scheme == "https" else HTTP_PORT)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Final
 
 from dockd.errors import StoreUnreachable
@@ -162,10 +163,15 @@ def _read(response: HTTPResponse) -> tuple[Reply, bool]:
     """Return the reply, and whether it was read to its end on a connection that stays."""
     content = response.read(ERROR_BODY_BYTES + 1)
     cut = len(content) > ERROR_BODY_BYTES
+    if response.length and not cut:
+        # Read in portions, a body that breaks off is no error to http.client.
+        raise IncompleteRead(content, response.length)
     reply = Reply(
         status=response.status,
         headers={name.lower(): value for name, value in response.getheaders()},
         body=content[:ERROR_BODY_BYTES],
         cut=cut,
     )
-    return reply, not cut and not response.will_close
+    # Behind an interim reply, of which http.client skips only "100 Continue", the real one follows.
+    final = response.status >= HTTPStatus.OK
+    return reply, final and not cut and not response.will_close
