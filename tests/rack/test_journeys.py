@@ -1,71 +1,34 @@
 """The whole journey of footage, over a real USB stack: camera, spool, store, and a clear camera."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.rack.camera import Camera, Family, make_camera
+from tests.rack.camera import Family, make_camera
 from tests.rack.dock import SLOTS
-from tests.rack.rack import CONFIG, Rack
-from tests.rack.store import Store
+from tests.rack.journey import (
+    SERIAL,
+    SLOW_BYTES_S,
+    arrived,
+    in_mid_copy,
+    in_mid_wipe,
+    is_clean,
+    keys,
+    store_of,
+    verified,
+)
+from tests.rack.rack import CONFIG, SERVICE, Rack
 
-MIB = 1 << 20
-SERIAL = "BWC-000123"
-# Eight MiB take eight seconds: a yank is in the middle of them.
-SLOW_BYTES_S = MIB
-# Any deletion takes seconds: its few kibibytes are on their way when the camera is pulled.
-CREEPING_BYTES_S = 1024
 EIGHT_S = 400.0
-
-
-def keys(serial: str, files: Mapping[str, str]) -> Counter[tuple[str, str]]:
-    """Say what a store has to hold of a camera with these files: each once, under its own key."""
-    return Counter({(f"{serial}/{digest}/{path}", digest): 1 for path, digest in files.items()})
-
-
-def store_of(station: Rack) -> Store:
-    """Return the store beside a station."""
-    assert station.store is not None
-    return station.store
-
-
-def arrived(station: Rack, camera: Camera) -> None:
-    """Find all of a camera's files in the store, once, and only its footage gone from it."""
-    held = store_of(station).contents(camera.serial)
-    assert held == keys(camera.serial, camera.clips | camera.others)
-    assert camera.found() == camera.others
-
-
-def is_clean(camera: Camera) -> bool:
-    """Say whether the camera's file system is as a careful person leaves it."""
-    return camera.complaints() == "" and not camera.is_dirty
-
-
-def read_of(station: Rack, number: int) -> int:
-    """Say how many bytes the station has read of the camera in a slot."""
-    return station.dock.moved(number)[0]
-
-
-def verified(station: Rack, number: int) -> int:
-    """Say how many files of the camera in a slot are proven in the spool."""
-    places = station.slot(number)["clips"]
-    return int(places["verified"] + places["stored"] + places["wiped"])
-
-
-def yank_in_mid_copy(station: Rack, camera: Camera, number: int) -> None:
-    """Dock a camera and pull it when a part of its footage, and not all, has been read."""
-    station.dock.dock(number, camera, limit_bytes_s=SLOW_BYTES_S)
-    # More than its file system alone: footage is on its way.
-    station.until(
-        lambda: station.slot(number)["bytes_total"] > 0 and read_of(station, number) > 3 * MIB,
-        "a copy to be under way",
-    )
-    assert verified(station, number) < len(camera.items)
-    assert read_of(station, number) < 8 * MIB
-    station.dock.yank(number)
+# What udev tells is more than the buffer holds of somebody who does not listen.
+FLOOD = """
+for round in $(seq 40); do
+    udevadm trigger --action=change --subsystem-match=usb --subsystem-match=block
+done
+udevadm settle
+"""
 
 
 @pytest.mark.parametrize("family", ["vfat", "exfat"])
@@ -109,7 +72,8 @@ def test_eight_cameras_at_once(station: Rack, tmp_path: Path) -> None:
 def test_a_camera_is_yanked_in_mid_copy(station: Rack, tmp_path: Path, other: int) -> None:
     """What was not copied is copied when it comes back, wherever; nothing arrives twice."""
     camera = make_camera(tmp_path, serial=SERIAL)
-    yank_in_mid_copy(station, camera, 2)
+    in_mid_copy(station, camera, 2)
+    station.dock.yank(2)
     assert camera.found() == camera.clips | camera.others
     station.dock.dock(other, camera)
     station.until_cleared(other)
@@ -121,7 +85,8 @@ def test_a_camera_is_yanked_in_mid_copy(station: Rack, tmp_path: Path, other: in
 def test_a_camera_is_yanked_twice_in_a_row(station: Rack, tmp_path: Path) -> None:
     """A bad contact, or an officer who cannot decide, costs time and nothing else."""
     camera = make_camera(tmp_path, serial=SERIAL, family="exfat")
-    yank_in_mid_copy(station, camera, 3)
+    in_mid_copy(station, camera, 3)
+    station.dock.yank(3)
     station.dock.dock(3, camera)
     station.dock.yank(3)
     station.dock.dock(3, camera)
@@ -134,8 +99,9 @@ def test_a_camera_is_yanked_twice_in_a_row(station: Rack, tmp_path: Path) -> Non
 def test_a_camera_is_yanked_while_its_copy_is_read_back(station: Rack, tmp_path: Path) -> None:
     """A copy that is whole and unproven when its camera leaves is never taken for proven."""
     camera = make_camera(tmp_path, serial=SERIAL)
+    station.dock.dock(1, camera, limit_bytes_s=SLOW_BYTES_S)
+    station.until(lambda: station.slot(1)["bytes_total"] > 0, "a copy to be under way")
     station.pace_reads("rootdisk", limit_bytes_s=256 << 10)
-    station.dock.dock(1, camera)
     station.until(lambda: station.slot(1)["clips"]["spooled"] > 0, "a copy to be read back")
     assert verified(station, 1) < len(camera.items)
     station.dock.yank(1)
@@ -147,6 +113,26 @@ def test_a_camera_is_yanked_while_its_copy_is_read_back(station: Rack, tmp_path:
     arrived(station, camera)
 
 
+def test_a_camera_that_was_away_unseen(station: Rack, tmp_path: Path) -> None:
+    """Where udev's events got lost, a camera that is back is a new arrival all the same."""
+    camera = make_camera(tmp_path, serial=SERIAL)
+    in_mid_copy(station, camera, 4)
+    station.agent.run("systemctl", "service-watchdogs", "no")
+    station.agent.run("systemctl", "kill", "--signal=STOP", SERVICE)
+    station.dock.yank(4)
+    station.dock.await_nothing(4)
+    station.dock.dock(4, camera)
+    station.dock.await_device(4)
+    station.agent.shell(FLOOD)
+    station.agent.run("systemctl", "kill", "--signal=CONT", SERVICE)
+    station.until_cleared(4)
+    assert station.journal("DOCKD_EVENT=udev-events-lost")
+    assert len(station.get(f"/v1/dockings?camera={SERIAL}")["dockings"]) == 2
+    station.dock.yank(4)
+    arrived(station, camera)
+    assert is_clean(camera)
+
+
 @pytest.mark.parametrize("other", [1, 8], ids=["same-slot", "another-slot"])
 @pytest.mark.parametrize("family", ["vfat", "exfat"])
 def test_a_camera_is_yanked_in_a_wipe(
@@ -154,18 +140,9 @@ def test_a_camera_is_yanked_in_a_wipe(
 ) -> None:
     """Whatever of it was deleted was stored, and the rest goes when it comes back."""
     camera = make_camera(tmp_path, serial=SERIAL, family=family)
-    store = store_of(station)
-    store.stop()
-    station.dock.dock(1, camera, limit_bytes_s=16 * MIB)
-    station.until(lambda: verified(station, 1) == len(camera.items), "every clip to be verified")
-    station.dock.pace(1, limit_bytes_s=CREEPING_BYTES_S)
-    store.start()
-    station.until(lambda: station.dock.moved(1)[1] > 0, "a wipe to be under way", timeout_s=120)
-    states = {copies["camera"] for copies in station.copies(SERIAL)}
-    assert "wiping" in states
-    assert "wiped" not in states
+    in_mid_wipe(station, camera, 1)
     station.dock.yank(1)
-    assert store.contents(SERIAL) == keys(SERIAL, camera.clips | camera.others)
+    assert store_of(station).contents(SERIAL) == keys(SERIAL, camera.clips | camera.others)
     assert camera.found().items() >= camera.others.items()
     station.dock.dock(other, camera)
     station.until_cleared(other)
