@@ -310,7 +310,8 @@ _CAMERAS: Final = (
         "operations",
         sentence="A device was plugged into a port that is no slot, and is left alone.",
         reason="The device at {port} is in no slot; to make the port one add, {rule}",
-        next_step="Dock the camera in a slot, or add the line that the reason names and restart dockd.",
+        next_step="Dock the camera in a slot, or add the line that the reason names and restart "
+        "dockd.",
     ),
     _found(
         "camera-dirty",
