@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dockd.core import facts, naming
+from dockd.core import facts, health, naming
 from dockd.core.clip import Clip
 from dockd.errors import DockdError
 from dockd.ports.journal import Journal, Level
@@ -103,6 +103,8 @@ class Narrator:
         }
         if isinstance(fact, facts.DockingFact):
             return await self._of_docking(fact) | fields
+        if isinstance(fact, facts.SetAside | facts.SetFree):
+            return health.named_in(fact.subject) | fields
         if not isinstance(fact, facts.ClipFact):
             return fields
         self._learn(fact)
