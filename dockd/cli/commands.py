@@ -14,7 +14,7 @@ from dockd.cli.asking import quoted
 from dockd.cli.exits import Exit, errors_shown
 from dockd.cli.options import AsJson, ConfigPath
 from dockd.core.clip import Place
-from dockd.errors import ConfigInvalid, DaemonUnreachable, NotFound
+from dockd.errors import ConfigInvalid, ConfigProblem, DaemonUnreachable, NotFound
 from dockd.simulator.command import demo
 
 _WATCH_EVERY_S = 1.0
@@ -90,22 +90,29 @@ def run(
 def check_config(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Read the configuration and report everything that is wrong with it at once."""
     path = configs.locate(config or options.Chosen.config)
+    problems: Sequence[ConfigProblem] = ()
+    warnings: Sequence[ConfigProblem] = ()
     try:
-        options.load(config)
+        warnings = tuple(configs.doubts(options.load(config)))
     except ConfigInvalid as error:
-        problems = [
-            {"key": one.key_path, "reason": one.reason, "would_be_right": one.would_be_right}
-            for one in error.problems
-        ]
-        if as_json:
-            showing.as_json({"file": str(path), "valid": False, "problems": problems})
-        else:
-            showing.lines(str(problem) for problem in error.problems)
-        raise typer.Exit(Exit.USAGE) from None
+        problems = error.problems
     if as_json:
-        showing.as_json({"file": str(path), "valid": True, "problems": []})
+        found = {"problems": _as_json(problems), "warnings": _as_json(warnings)}
+        showing.as_json({"file": str(path), "valid": not problems, **found})
     else:
-        showing.lines([f"{path}: nothing is wrong"])
+        showing.lines(str(problem) for problem in problems)
+        showing.lines(f"warning: {warning}" for warning in warnings)
+        if not problems:
+            showing.lines([f"{path}: nothing is wrong"])
+    if problems:
+        raise typer.Exit(Exit.USAGE)
+
+
+def _as_json(problems: Sequence[ConfigProblem]) -> list[dict[str, str]]:
+    return [
+        {"key": one.key_path, "reason": one.reason, "would_be_right": one.would_be_right}
+        for one in problems
+    ]
 
 
 @app.command()

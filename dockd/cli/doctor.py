@@ -20,6 +20,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dockd import config as configs
 from dockd.cli.exits import Exit
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
@@ -67,6 +68,7 @@ def examine(config: Config) -> Sequence[Finding]:
     """Return every finding; blocks for as long as the stores take to answer."""
     return [
         *_system(),
+        *_doubts(config),
         *_spool(config),
         *asyncio.run(_stores(config)),
         *_slots(config, HelperClient()),
@@ -74,6 +76,13 @@ def examine(config: Config) -> Sequence[Finding]:
         *_tls(config.http),
         *_power(config),
     ]
+
+
+def _doubts(config: Config) -> Iterator[Finding]:
+    for doubt in configs.doubts(config):
+        sentence = f"{doubt.key_path} {doubt.reason}"
+        next_step = f"In the configuration, {doubt.would_be_right}."
+        yield Finding(area="system", well=False, sentence=sentence, next_step=next_step)
 
 
 def _slots(config: Config, helper: Helper) -> Iterator[Finding]:

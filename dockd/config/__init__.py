@@ -3,6 +3,7 @@
 `packaging/dockd.toml.example` is its documentation; DESIGN.md sections 5 and 9 are its contract.
 """
 
+from dockd.config.doubts import doubts
 from dockd.config.models import (
     AcceptRule,
     CamerasConfig,
@@ -51,6 +52,7 @@ __all__ = [
     "UplinkConfig",
     "WindowConfig",
     "WipeConfig",
+    "doubts",
     "load",
     "locate",
     "parse",

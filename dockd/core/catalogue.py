@@ -271,8 +271,8 @@ _CAMERAS: Final = (
         "warn",
         "operations",
         sentence="A device that no rule accepts was docked and is left alone.",
-        reason="The device in slot {slot} matches no rule; to accept it add: {rule}",
-        next_step="If it is one of yours, add the rule that the reason names and reload.",
+        reason="The device in slot {slot} matches no rule; to accept it add, {rule}",
+        next_step="If it is one of yours, add the line that the reason names and restart dockd.",
     ),
     _raised(
         errors.ListingDamaged,
@@ -309,8 +309,9 @@ _CAMERAS: Final = (
         "warn",
         "operations",
         sentence="A device was plugged into a port that is no slot, and is left alone.",
-        reason="The device at {port} is in no slot; to make the port one add: {rule}",
-        next_step="Dock the camera in a slot, or add the table that the reason names and restart.",
+        reason="The device at {port} is in no slot; to make the port one add, {rule}",
+        next_step="Dock the camera in a slot, or add the line that the reason names and restart "
+        "dockd.",
     ),
     _found(
         "camera-dirty",

@@ -30,6 +30,7 @@ __all__ = [
     "fields_of",
     "health_of",
     "http_status",
+    "named_in",
     "problem",
     "problem_from",
 ]
@@ -37,6 +38,7 @@ __all__ = [
 Health = Literal["pass", "warn", "fail"]
 
 MEDIA_TYPE: Final = "application/health+json"
+_NAMED: Final = frozenset({"slot", "camera", "docking", "clip", "store"})
 _WORSENING: Final[tuple[Health, ...]] = ("pass", "warn", "fail")
 
 
@@ -152,6 +154,17 @@ def problem_from(error: DockdError, *, subject: str, since: str) -> Problem:
         owner=error.owner,
         next_step=error.next_step,
     )
+
+
+def named_in(subject: str) -> dict[str, str]:
+    """Return whom a subject names, by the journal's name for its kind; nothing for `spool`.
+
+    A file of a camera, which is called `camera BWC-1 file DCIM/1.mp4`, is the camera's affair.
+    """
+    kind, _, name = subject.partition(" ")
+    if kind == "camera":
+        name = name.partition(" file ")[0]
+    return {kind: name} if name and kind in _NAMED else {}
 
 
 def health_of(*, problems: Iterable[Problem] = (), checks: Iterable[Check] = ()) -> Health:

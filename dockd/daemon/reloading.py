@@ -1,12 +1,13 @@
 """SIGHUP: what can change live, changes; what cannot is said, and waits for a restart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dockd import config as configs
 from dockd.config import Config
+from dockd.config.table import Table
 from dockd.daemon.signals import Signals
 from dockd.daemon.station import (
     Station,
@@ -36,15 +37,16 @@ def compare(old: Config, new: Config) -> Change:
     return Change(live=live, later=tuple(key for key in changed if key not in live))
 
 
-def _changed(old: Config, new: Config) -> Sequence[str]:
-    before, after = old.model_dump(), new.model_dump()
-    keys: list[str] = []
-    for table, value in before.items():
-        if not isinstance(value, dict) or not isinstance(after[table], dict):
-            keys += [table] if value != after[table] else []
-            continue
-        keys += [f"{table}.{key}" for key in value if value[key] != after[table].get(key)]
-    return keys
+def _changed(old: Config, new: Config) -> Iterator[str]:
+    # The models themselves are compared: dumping them would serialise values that no file has.
+    for table in Config.model_fields:
+        before, after = getattr(old, table), getattr(new, table)
+        if isinstance(before, Table) and isinstance(after, Table):
+            for key in type(before).model_fields:
+                if getattr(before, key) != getattr(after, key):
+                    yield f"{table}.{key}"
+        elif before != after:
+            yield table
 
 
 def _is_below(key: str, known: str) -> bool:

@@ -167,7 +167,7 @@ class Rack:
         """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot."""
         with suppress(Refused, OSError):
             now = self._configuration.current()
-            for bus in _buses(self.bays()[: len(now.slots)]):
+            for bus in {bus for port in now.slots.values() for bus in self._usb.buses_of(port)}:
                 # A station's keyboard must go on working after it was plugged out and in.
                 if not self._usb.is_guarded(bus) and not self._usb.bus_has_input(bus):
                     self._usb.guard(bus)

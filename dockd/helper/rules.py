@@ -4,13 +4,12 @@ Sources: USB 2.0 section 9.6 (descriptors); Mass Storage Class Specification Ove
 (class 8, subclass 6 SCSI, protocols 0x50 bulk-only and 0x62 UAS).
 """
 
-import glob
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from dockd.core.permitting import rule_to_add
 from dockd.errors import Refused
 
 _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
@@ -111,10 +110,7 @@ def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> None:
         )
     if not any(_accepts(rule, identity) for rule in rules):
         raise Refused(
-            f"The device in slot {slot} matches no rule; to accept it add:\n"
-            f'[[cameras.accept]]\nfamily = "mass-storage"\nvendor_id = "{identity.vendor_id}"\n'
-            f'product_id = "{identity.product_id}"\n'
-            f"serial = {json.dumps(glob.escape(identity.serial), ensure_ascii=False)}",
+            f"The device in slot {slot} matches no rule; to accept it add, {_rule_for(identity)}",
             slug="camera-not-allowed",
         )
 
@@ -133,6 +129,12 @@ def _judge_interfaces(descriptors: bytes, *, slot: str) -> None:
     raise Refused(
         f"The device in slot {slot} is not a storage device and nothing else: {detail}.",
         slug="camera-not-storage",
+    )
+
+
+def _rule_for(identity: Identity) -> str:
+    return rule_to_add(
+        vendor_id=identity.vendor_id, product_id=identity.product_id, serial=identity.serial
     )
 
 

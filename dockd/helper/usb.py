@@ -196,6 +196,15 @@ class Usb:
         bus, _, chain = name.partition("-")
         return f"{_path_id((self._devices / f'usb{bus}').resolve().parent)}-usb-0:{chain}"
 
+    def buses_of(self, port: str) -> Iterator[str]:
+        """Yield `usbN` for every bus of the controller of `port`.
+
+        What is faster than a rack's hub shows itself on the controller's other bus.
+        """
+        for bus, _ in self._places(port):
+            controller = _path_id((self._devices / f"usb{bus}").resolve().parent)
+            yield from (f"usb{number}" for of, _, number in self._buses() if of == controller)
+
     def bus_has_input(self, bus: str) -> bool:
         """Return whether a keyboard, a mouse or the like is in use on the bus `usbN`."""
         number = bus.removeprefix("usb")

@@ -56,9 +56,12 @@ class Dock:
         worker = self._workers.get(refusal.slot)
         if worker is not None:
             worker.saw(None)
-        await self._problems.open(
-            refusal.slug, subject=f"slot {refusal.slot}", reason=refusal.reason
-        )
+        subject = f"slot {refusal.slot}"
+        for problem in self._problems.of_subject(subject):
+            # Of what was in the slot before, or of why it was refused then.
+            if problem.slug != refusal.slug:
+                await self._problems.clear(problem.slug, subject=subject)
+        await self._problems.open_or_reword(refusal.slug, subject=subject, reason=refusal.reason)
 
     async def _say_outlook(self, outlook: Outlook) -> None:
         subject = f"cameras {outlook.family}"

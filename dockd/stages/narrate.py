@@ -1,17 +1,18 @@
-"""Says what was committed in the journal, about clips by the ids that people use.
+"""Says what was committed in the journal, about clips and dockings by the names that people use.
 
-The ledger names a clip by its number; whoever reads the journal knows its id, its camera and its
-slot. What is needed for that is remembered from the facts themselves, and asked of the ledger only
-where a line is about a clip that this run has not heard of.
+The ledger names a clip by its number and a stay by its docking; whoever reads the journal knows
+the clip's id, the camera and the slot. What is needed for that is remembered from the facts
+themselves, and asked of the ledger only where a line is about what this run has not heard of.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dockd.core import facts, naming
+from dockd.core import facts, health, naming
 from dockd.core.clip import Clip
 from dockd.errors import DockdError
 from dockd.ports.journal import Journal, Level
@@ -34,6 +35,7 @@ _QUIET: Final = (
 # Thousands of digests help nobody who reads a line.
 _LEFT_OUT: Final = frozenset({"part_sha256"})
 _NAMED_AT_MOST: Final = 2048
+_DOCKINGS_AT_MOST: Final = 256
 _SAID_AT_ONCE: Final = 64
 
 
@@ -67,6 +69,7 @@ class Narrator:
         self._unsaid: deque[facts.Fact] = deque()
         self._has_more = asyncio.Event()
         self._named: dict[int, _Names] = {}
+        self._dockings: dict[str, dict[str, object]] = {}
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Take in what was committed."""
@@ -98,6 +101,10 @@ class Narrator:
         fields: dict[str, object] = {
             name: value for name, value in fact.fields().items() if name not in _LEFT_OUT
         }
+        if isinstance(fact, facts.DockingFact):
+            return await self._of_docking(fact) | fields
+        if isinstance(fact, facts.SetAside | facts.SetFree):
+            return health.named_in(fact.subject) | fields
         if not isinstance(fact, facts.ClipFact):
             return fields
         self._learn(fact)
@@ -109,6 +116,22 @@ class Narrator:
             fields["into"] = fact.into if into is None else into.clip
         # What the fact itself says of docking and slot is the newer word.
         return names.fields() | fields | {"clip": names.clip, "path": names.path}
+
+    async def _of_docking(self, fact: facts.DockingFact) -> dict[str, object]:
+        """Return whose stay a fact is about, and where; nothing when that cannot be known."""
+        if isinstance(fact, facts.Docked):
+            self._remember_docking(fact.docking, camera=fact.camera, slot=fact.slot)
+        elif fact.docking not in self._dockings:
+            with suppress(DockdError):
+                row = await self._ledger.docking(fact.docking)
+                if row is not None:
+                    self._remember_docking(row.docking, camera=row.camera, slot=row.slot)
+        return self._dockings.get(fact.docking, {})
+
+    def _remember_docking(self, docking: str, *, camera: str, slot: str) -> None:
+        self._dockings[docking] = {"camera": camera, "slot": slot}
+        if len(self._dockings) > _DOCKINGS_AT_MOST:
+            del self._dockings[next(iter(self._dockings))]
 
     def _learn(self, fact: facts.ClipFact) -> None:
         """Take from a fact what it says about its clip's names."""

@@ -52,6 +52,7 @@ class ProblemBoard:
             "problem-opened",
             facts.ProblemOpened.sentence,
             level="error" if problem.severity == "fail" else "warning",
+            **health.named_in(subject),
             slug=slug,
             subject=subject,
             reason=problem.reason,
@@ -86,6 +87,7 @@ class ProblemBoard:
             slug,
             "Something happened that dockd did not expect.",
             level="error",
+            **health.named_in(subject),
             subject=subject,
             traceback="".join(traceback.format_exception(error)),
         )
@@ -102,6 +104,7 @@ class ProblemBoard:
             "problem-closed",
             facts.ProblemClosed.sentence,
             level="notice",
+            **health.named_in(subject),
             slug=slug,
             subject=subject,
             lasted_s=lasted_s,

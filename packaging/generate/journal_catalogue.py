@@ -26,6 +26,7 @@ _OWN_SENTENCES: Final = {
     "ledger-unwritable": "A problem could not be recorded in the ledger.",
     "reloaded": "The configuration was read again.",
     "reload-refused": "The new configuration is wrong; the station goes on with the one it has.",
+    "udev-events-lost": "Events of udev were lost.",
 }
 _WIDTH: Final = 79
 _PROBLEM_DOES: Final = (

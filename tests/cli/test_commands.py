@@ -149,6 +149,19 @@ async def test_a_wrong_configuration_is_reported_whole(tmp_path: Path) -> None:
     assert "wipe.aftr" in err
 
 
+@pytest.mark.asyncio
+async def test_a_doubtful_configuration_is_valid_and_said_to_be_doubtful(tmp_path: Path) -> None:
+    """check-config warns of what may stand there and should not; its answer is still yes."""
+    rule = '[[cameras.accept]]\nfamily = "mass-storage"\nserial = "BWC-*"\n'
+    config = configured(tmp_path, more=rule)
+    status, out, _ = await dockd("check-config", "--config", config, "--json")
+    answer = one_json(out)
+    assert (status, answer["valid"], answer["problems"]) == (0, True, [])
+    assert [one["key"] for one in answer["warnings"]] == ["cameras.accept[0]"]
+    status, out, _ = await dockd("check-config", "--config", config)
+    assert (status, "warning: cameras.accept[0]: " in out) == (0, True)
+
+
 def test_usage_is_taught(capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong command line is 2; --help explains every command, run among them."""
     assert dispatch(["statsu"]) == 2

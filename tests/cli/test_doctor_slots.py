@@ -56,3 +56,17 @@ def test_what_is_wrong_with_slots_is_named() -> None:
 def test_a_station_without_usb_slots_has_nothing_to_look_at() -> None:
     """Directory cameras need no helper."""
     assert not findings({"name": "A1"}, rows=[])
+
+
+def test_a_rule_by_serial_number_alone_is_doubted() -> None:
+    """A pattern of serial numbers and no ids would take a stick that claims one for a camera."""
+    rules = [
+        {"family": "mass-storage", "serial": "BWC-*"},
+        {"family": "mass-storage", "vendor_id": "46f4"},
+        {"family": "mtp"},
+    ]
+    (finding,) = doctor._doubts(parse({"cameras": {"accept": rules}}))
+    assert not finding.well
+    assert finding.sentence.startswith("cameras.accept[0] ")
+    assert "vendor_id" in finding.next_step
+    assert not list(doctor._doubts(parse({"cameras": {"accept": rules[1:]}})))

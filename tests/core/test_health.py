@@ -19,6 +19,7 @@ from dockd.core.health import (
     fields_of,
     health_of,
     http_status,
+    named_in,
     problem,
     problem_from,
 )
@@ -243,3 +244,20 @@ def test_the_worst_and_oldest_problem_stands_first() -> None:
     ]
     made = document(release="", station="", checks=[], problems=problems)
     assert made["problems"] == [problems[2].as_json(), problems[1].as_json(), problems[0].as_json()]
+
+
+@pytest.mark.parametrize(
+    ("subject", "fields"),
+    [
+        ("slot A1", {"slot": "A1"}),
+        ("camera BWC-1", {"camera": "BWC-1"}),
+        ("camera BWC-1 file DCIM/a b.mp4", {"camera": "BWC-1"}),
+        ("clip 0123456789abcdef", {"clip": "0123456789abcdef"}),
+        ("store central", {"store": "central"}),
+        ("cameras mass-storage", {}),
+        ("spool", {}),
+    ],
+)
+def test_a_subject_is_found_under_its_name(subject: str, fields: dict[str, str]) -> None:
+    """Whoever asks the journal for a slot, a camera or a clip finds its problems as well."""
+    assert named_in(subject) == fields

@@ -165,6 +165,13 @@ def test_the_racks_buses_bind_nothing_by_themselves(scene: Scene) -> None:
     assert default.read_text().strip() == "0"
 
 
+def test_the_controllers_other_bus_is_guarded_as_well(scene: Scene) -> None:
+    """A device that is faster than the rack's hub shows itself there, and is not bound either."""
+    scene.sysfs.add_bus(2, speed="5000")
+    rows(scene)
+    assert (scene.sysfs.devices / "usb2/authorized_default").read_text().strip() == "0"
+
+
 def test_a_bus_with_a_keyboard_is_left_alone(scene: Scene) -> None:
     """The station's console goes on working; the rows say that its bus is not guarded."""
     scene.sysfs.plug("1-2", interfaces=KEYBOARD, serial=None, authorised=True)

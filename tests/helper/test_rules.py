@@ -127,7 +127,7 @@ def test_the_refusal_prints_the_rule_that_would_accept(serial: str) -> None:
     )
     with pytest.raises(Refused) as refusal:
         judge(identity, slot="A1", rules=[])
-    _, _, text = refusal.value.reason.partition("add:\n")
+    _, _, text = refusal.value.reason.partition("dockd.d: ")
     (table,) = tomllib.loads(text)["cameras"]["accept"]
     judge(identity, slot="A1", rules=[Rule(**table)])
     other = Identity(

@@ -11,6 +11,7 @@ import pytest
 
 from dockd.core.catalogue import CATALOGUE
 from dockd.core.facts import FACTS
+from dockd.station import helper_client
 from dockd.station.journal import message_id
 from tests.package.debian import ROOT
 
@@ -69,6 +70,9 @@ def test_every_line_of_the_code_is_explained(explained: dict[str, str]) -> None:
     said = dict(spoken())
     assert len(said) > len(DYNAMIC)
     for where, event in said.items():
+        if isinstance(event, ast.Constant) and event.value in helper_client._ASK_AGAIN:
+            # What the helper answers to its client alone, which asks again.
+            continue
         if isinstance(event, ast.Constant):
             assert message_id(str(event.value)) in explained, (where, event.value)
         else:

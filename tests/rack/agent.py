@@ -116,13 +116,15 @@ class Agent:
         return content
 
     def write(self, path: str, content: bytes | str) -> None:
-        """Write a file of the guest; its folder exists already."""
+        """Write a file of the guest that only root may change; its folder exists already."""
         data = content.encode() if isinstance(content, str) else content
         handle = self.do("guest-file-open", path=path, mode="w")
         for start in range(0, len(data), _CHUNK_BYTES):
             chunk = base64.b64encode(data[start : start + _CHUNK_BYTES]).decode()
             self.do("guest-file-write", handle=handle, buf_b64=chunk)
         self.do("guest-file-close", handle=handle)
+        # The agent lets everybody write what it makes (qga/commands-posix.c).
+        self.run("chmod", "go-w", path)
 
     def exists(self, path: str) -> bool:
         """Say whether something of that path is in the guest."""

@@ -69,6 +69,19 @@ class Dock:
         shown = camera.serial if serial is None else serial
         self.plug(place, "usb-storage", drive=node, serial=shown, removable=True)
 
+    def pace(self, place: int | str, *, limit_bytes_s: int) -> None:
+        """Make the USB of a camera that was docked with a limit faster or slower."""
+        limit = f"/objects/{_name(place)}-limit"
+        limits = {"bps-total": limit_bytes_s}
+        self._machine.monitor.do("qom-set", path=limit, property="limits", value=limits)
+
+    def moved(self, place: int | str) -> tuple[int, int]:
+        """Count the bytes that were read from and written to a camera since it was docked."""
+        for drive in self._machine.monitor.do("query-blockstats"):
+            if _name(place) in drive.get("qdev", "").split("/"):
+                return drive["stats"]["rd_bytes"], drive["stats"]["wr_bytes"]
+        raise LookupError(f"there is no camera in {place}")
+
     def yank(self, place: int | str) -> None:
         """Pull out whatever is in a slot, whatever it is doing."""
         node = _name(place)

@@ -83,19 +83,25 @@ class Rack:
         )
 
     def until_cleared(self, *numbers: int, timeout_s: float = READY_S) -> None:
-        """Wait until every clip of these slots' cameras is stored and wiped."""
+        """Wait until the cameras in these slots are clear of footage, and the record has it so."""
 
         def cleared(number: int) -> bool:
             slot = self.slot(number)
-            places = dict(slot["clips"])
-            wiped = places.pop("wiped")
-            return slot["state"] == "ready" and wiped > 0 and not any(places.values())
+            stays = self.get(f"/v1/dockings?camera={slot['camera']}&limit=1000")["dockings"]
+            return slot["state"] == "ready" and any(
+                stay["cleared"] for stay in stays if stay["docking"] == slot["docking"]
+            )
 
         self.until(
             lambda: all(cleared(number) for number in numbers),
             f"the cameras in {numbers} to be cleared",
             timeout_s=timeout_s,
         )
+
+    def copies(self, camera: str) -> Sequence[dict[str, Any]]:
+        """Return where every copy of a camera's clips is: `camera`, `spool` and `stores`."""
+        clips = self.get(f"/v1/clips?camera={camera}&limit=1000")["clips"]
+        return [clip["copies"] for clip in clips]
 
     def configure(self, text: str) -> None:
         """Give the station another configuration and restart it."""
@@ -105,6 +111,13 @@ class Rack:
     def journal(self, *matches: str, unit: str = "") -> list[journal.Record]:
         """Read the guest's journal."""
         return journal.entries(self.agent, *matches, unit=unit)
+
+    def pace_reads(self, disk: str, *, limit_bytes_s: int) -> None:
+        """Let one of the station's own disks, by its serial, read no faster; 0: as it can."""
+        command = f"block_set_io_throttle disk-{disk} 0 {limit_bytes_s} 0 0 0 0"
+        said = self.machine.monitor.do("human-monitor-command", command_line=command)
+        if said:
+            raise RuntimeError(f"{command}: {said}")
 
     def cut_network(self) -> None:
         """Pull the network cable."""

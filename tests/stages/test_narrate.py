@@ -79,6 +79,33 @@ async def test_a_ledger_that_cannot_be_read_silences_no_line(ledger: SqliteLedge
 
 
 @pytest.mark.asyncio
+async def test_lines_about_a_docking_carry_its_camera_and_its_slot(ledger: SqliteLedger) -> None:
+    """Whoever asks for one camera's lines reads when it was listed and when it left, too."""
+    lines = Lines()
+    narrator = Narrator(ledger=ledger, journal=lines)
+    listed = facts.Listed(docking=parts.DOCKING, files=1, size_bytes=1, refused=0)
+    await told(ledger, narrator, parts.docked(), listed, parts.left())
+    whose = {"camera": parts.CAMERA, "slot": "A1", "docking": parts.DOCKING}
+    for event in ("docked", "listed", "undocked"):
+        assert lines.of(event).items() >= whose.items()
+
+
+@pytest.mark.asyncio
+async def test_a_docking_of_an_earlier_run_is_looked_up(ledger: SqliteLedger) -> None:
+    """A stay that ended while dockd was away is told of with its camera all the same."""
+    await ledger.record(parts.docked())
+    lines = Lines()
+    await told(ledger, Narrator(ledger=ledger, journal=lines), parts.left())
+    assert lines.of("undocked").items() >= {"camera": parts.CAMERA, "slot": "A1"}.items()
+    ledger.close()
+    unheard = facts.Undocked(docking="20261123T030000Z-00000009", reason="x")
+    narrator = Narrator(ledger=ledger, journal=lines)
+    narrator.heard([unheard])
+    await narrator.flush()
+    assert lines.said[-1] == ("undocked", "info", unheard.fields())
+
+
+@pytest.mark.asyncio
 async def test_a_merged_clip_names_the_one_it_became(ledger: SqliteLedger) -> None:
     """A merge says both clips by their ids, and a new sighting is told with its new docking."""
     lines = Lines()

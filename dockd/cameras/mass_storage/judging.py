@@ -10,7 +10,7 @@ from dockd.cameras.mass_storage.camera import Bay
 from dockd.cameras.quirks import Quirks
 from dockd.cameras.stays import Content, Docked
 from dockd.config import AcceptRule, CamerasConfig, SlotConfig
-from dockd.core.printable import printable
+from dockd.core.permitting import rule_to_add, slot_to_add
 from dockd.ports.camera import Refusal
 from dockd.ports.helper import HelperSlot
 from dockd.ports.usb import UsbDevice
@@ -121,12 +121,13 @@ def _judged(row: HelperSlot, device: UsbDevice, *, rule: AcceptRule | None) -> C
             reason=f"The device in slot {row.slot} has no serial number.",
         )
     if rule is None:
+        to_add = rule_to_add(
+            vendor_id=device.vendor_id, product_id=device.product_id, serial=device.serial
+        )
         return Refusal(
             slot=row.slot,
             slug="camera-not-allowed",
-            reason=f"The device in slot {row.slot} matches no rule; to accept it add: "
-            f'[[cameras.accept]] family = "{FAMILY}" vendor_id = "{device.vendor_id}" '
-            f'product_id = "{device.product_id}" serial = "{printable(device.serial)}"',
+            reason=f"The device in slot {row.slot} matches no rule; to accept it add, {to_add}",
         )
     return Docked(serial=device.serial, place=device.entry, port=row.port)
 
@@ -136,7 +137,7 @@ def _stray(device: UsbDevice) -> Refusal:
         slot=device.port,
         slug="port-not-a-slot",
         reason=f"The device {device.vendor_id}:{device.product_id} at {device.port} is in no slot; "
-        f'to make the port one add: [[slots]] name = "..." port = "{device.port}"',
+        f"to make the port one add, {slot_to_add(port=device.port)}",
     )
 
 

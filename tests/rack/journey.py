@@ -1,0 +1,79 @@
+"""The journey of footage through a station, and how far it has come, for the tests of the rack."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tests.rack.camera import Camera
+from tests.rack.rack import Rack
+from tests.rack.store import Store
+
+MIB = 1 << 20
+SERIAL = "BWC-000123"
+# Eight MiB take eight seconds: what happens then happens in the middle of them.
+SLOW_BYTES_S = MIB
+# Any deletion takes seconds: its few kibibytes are on their way when something happens.
+CREEPING_BYTES_S = 1024
+
+
+def keys(serial: str, files: Mapping[str, str]) -> Counter[tuple[str, str]]:
+    """Say what a store has to hold of a camera with these files: each once, under its own key."""
+    return Counter({(f"{serial}/{digest}/{path}", digest): 1 for path, digest in files.items()})
+
+
+def store_of(station: Rack) -> Store:
+    """Return the store beside a station."""
+    assert station.store is not None
+    return station.store
+
+
+def arrived(station: Rack, camera: Camera) -> None:
+    """Find all of a camera's files in the store, once, and only its footage gone from it."""
+    held = store_of(station).contents(camera.serial)
+    assert held == keys(camera.serial, camera.clips | camera.others)
+    assert camera.found() == camera.others
+
+
+def is_clean(camera: Camera) -> bool:
+    """Say whether the camera's file system is as a careful person leaves it."""
+    return camera.complaints() == "" and not camera.is_dirty
+
+
+def read_of(station: Rack, number: int) -> int:
+    """Say how many bytes the station has read of the camera in a slot."""
+    return station.dock.moved(number)[0]
+
+
+def verified(station: Rack, number: int) -> int:
+    """Say how many files of the camera in a slot are proven in the spool."""
+    places = station.slot(number)["clips"]
+    return int(places["verified"] + places["stored"] + places["wiped"])
+
+
+def in_mid_copy(station: Rack, camera: Camera, number: int) -> None:
+    """Dock a camera and wait until a part of its footage, and not all, has been read."""
+    station.dock.dock(number, camera, limit_bytes_s=SLOW_BYTES_S)
+    # More than its file system alone: footage is on its way.
+    station.until(
+        lambda: station.slot(number)["bytes_total"] > 0 and read_of(station, number) > 3 * MIB,
+        "a copy to be under way",
+    )
+    assert verified(station, number) < len(camera.items)
+    assert read_of(station, number) < 8 * MIB
+
+
+def in_mid_wipe(station: Rack, camera: Camera, number: int) -> None:
+    """Dock a camera and wait until a part of its deletions, and not all, has been written."""
+    store = store_of(station)
+    store.stop()
+    station.dock.dock(number, camera, limit_bytes_s=16 * MIB)
+    station.until(
+        lambda: verified(station, number) == len(camera.items), "every clip to be verified"
+    )
+    station.dock.pace(number, limit_bytes_s=CREEPING_BYTES_S)
+    store.start()
+    station.until(
+        lambda: station.dock.moved(number)[1] > 0, "a wipe to be under way", timeout_s=120
+    )
+    states = {copies["camera"] for copies in station.copies(camera.serial)}
+    assert "wiping" in states
+    assert "wiped" not in states

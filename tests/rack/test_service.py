@@ -1,0 +1,68 @@
+"""The service ends in the middle of its work, and goes on by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.rack.camera import make_camera
+from tests.rack.journey import SERIAL, arrived, in_mid_copy, in_mid_wipe, is_clean
+from tests.rack.rack import SERVICE, Rack
+
+HELPER = "dockd-helper.service"
+# Emulated, a start takes a quarter of a minute.
+START_S = 120.0
+# The watchdog's half minute, the time to end in good order after it, and a start.
+WATCHDOG_S = 180.0
+
+
+def restarts(station: Rack) -> int:
+    """Say how often systemd has started the service again by itself."""
+    shown = station.agent.run("systemctl", "show", "--property=NRestarts", "--value", SERVICE)
+    return int(shown.text)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"systemctl kill --signal=KILL {SERVICE}",
+        f"systemctl restart {SERVICE}",
+        f"systemctl stop {SERVICE}; systemctl start {SERVICE}",
+        f"systemctl reload {SERVICE}",
+    ],
+    ids=["killed", "restarted", "stopped", "reloaded"],
+)
+def test_the_service_ends_in_mid_copy(station: Rack, tmp_path: Path, command: str) -> None:
+    """The camera stays where it is; what was begun is finished, once."""
+    camera = make_camera(tmp_path, serial=SERIAL)
+    in_mid_copy(station, camera, 1)
+    station.agent.shell(command, timeout_s=START_S)
+    station.until_cleared(1, timeout_s=START_S)
+    station.dock.yank(1)
+    arrived(station, camera)
+    assert is_clean(camera)
+
+
+def test_a_blocked_daemon_is_replaced(station: Rack, tmp_path: Path) -> None:
+    """The watchdog ends a daemon that does nothing any more, and the next one goes on."""
+    camera = make_camera(tmp_path, serial=SERIAL)
+    in_mid_copy(station, camera, 1)
+    before = restarts(station)
+    station.agent.run("systemctl", "kill", "--signal=STOP", SERVICE)
+    station.until(lambda: restarts(station) > before, "the watchdog to bite", timeout_s=WATCHDOG_S)
+    station.until_cleared(1, timeout_s=START_S)
+    station.dock.yank(1)
+    arrived(station, camera)
+    assert is_clean(camera)
+
+
+def test_the_helper_is_killed_while_a_camera_is_writable(station: Rack, tmp_path: Path) -> None:
+    """The next helper takes the writable camera away; it is cleared once it is read-only again."""
+    camera = make_camera(tmp_path, serial=SERIAL)
+    in_mid_wipe(station, camera, 1)
+    station.agent.run("systemctl", "kill", "--signal=KILL", HELPER)
+    station.dock.pace(1, limit_bytes_s=1 << 30)
+    station.until_cleared(1, timeout_s=START_S)
+    disk = station.dock.await_disk(1)
+    assert station.agent.read(f"/sys/block/{Path(disk).name}/ro") == b"1\n"
+    station.dock.yank(1)
+    arrived(station, camera)
