@@ -218,16 +218,16 @@ def _offloaded(at: Scene, serial: str, count: int) -> None:
     at.station.until(proven, f"{count} clips are proven")
 
 
-CARRIED = 3_000
+CARRIED = int(os.environ.get("DOCKD_TEST_CARRIED", "3000"))
 """Small files that are carried to the end: what a busy machine of two cores does in 100 s or so."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(120 + CARRIED // 15)
 def test_thousands_of_small_files_are_carried_to_the_end(tmp_path: Path) -> None:
     """Every file of a full folder is stored with its own bytes and cleared.
 
-    These are 3,000 and not 20,000: at about 10 ms of CPU a clip, from docking to cleared camera,
-    20,000 take this machine some 200 s alone and twice that beside other work.
+    These are 3,000 and not 20,000: at 18 ms of CPU a clip, from docking to cleared camera, all of
+    them would take the suite minutes more. ``DOCKD_TEST_CARRIED=20000`` carries them all.
     """
     share = Share(tmp_path)
     with scene(tmp_path, room=share) as at:
