@@ -407,3 +407,19 @@ def test_a_rack_that_is_watched_anew_shows_all_its_cameras(rack: Rack) -> None:
         assert first.token != second.token
 
     asyncio.run(look_twice())
+
+
+def test_a_folder_is_left_alone_only_where_the_kernel_tells_everything(tmp_path: Path) -> None:
+    """What nobody watches, and what others change behind the kernel's back, is looked at often."""
+    watcher = Watcher()
+    try:
+        assert not watcher.tells_all(tmp_path)
+        watcher.watch(tmp_path)
+        assert watcher.tells_all(tmp_path)
+        # Like a share, it changes without a word.
+        watcher.watch(Path("/proc"))
+        assert not watcher.tells_all(Path("/proc"))
+        watcher.watch(tmp_path / "not there")
+        assert not watcher.tells_all(tmp_path / "not there")
+    finally:
+        watcher.close()

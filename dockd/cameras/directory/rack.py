@@ -22,6 +22,8 @@ from dockd.errors import CameraGone
 from dockd.ports.camera import News, Sighting
 
 FAMILY: Final = "directory"
+SWEEP_S: Final = 5.0
+"""How long a rack of which the kernel tells everything is left alone: a mount is no such thing."""
 _BYTES_OF_MB: Final = 1_000_000
 
 
@@ -88,6 +90,9 @@ class DirectoryRack:
 class _Watch(threading.Thread):
     """Looks at the rack whenever the kernel says so, and every ``poll_s`` seconds.
 
+    Where the kernel says everything, a look in ``SWEEP_S`` is enough: four in a second would be all
+    that an idle station does.
+
     A thread of its own: a share that hangs must hold up neither the event loop nor a shutdown.
     """
 
@@ -101,7 +106,7 @@ class _Watch(threading.Thread):
     ) -> None:
         super().__init__(name="rack", daemon=True)
         self._rack: Final = rack
-        self._poll_ms: Final = poll_s * 1000
+        self._poll_s: Final = poll_s
         self._stays: Final = stays
         self._tell: Final = tell
         self._stopping: Final = threading.Event()
@@ -128,14 +133,14 @@ class _Watch(threading.Thread):
         poll.register(self._wake, select.POLLIN)
         try:
             while not self._stopping.is_set():
-                self._take_in(watcher)
-                poll.poll(self._poll_ms)
+                told = self._take_in(watcher)
+                poll.poll(1000 * (max(self._poll_s, SWEEP_S) if told else self._poll_s))
         finally:
             watcher.close()
             os.close(self._wake)
 
-    def _take_in(self, watcher: Watcher) -> None:
-        """Look once and tell what changed."""
+    def _take_in(self, watcher: Watcher) -> bool:
+        """Look once and tell what changed; return whether the kernel will say what does next."""
         left = self._left(watcher)
         # Watch first, look second: what comes in between is seen twice, never missed.
         watcher.watch(self._rack)
@@ -144,6 +149,7 @@ class _Watch(threading.Thread):
             contents = slots.look(self._rack)
         for news in self._stays.changes(contents, left=left):
             self._tell(news)
+        return all(watcher.tells_all(self._rack / slot) for slot in ("", *contents))
 
     def _left(self, watcher: Watcher) -> set[tuple[str, str]]:
         """Return the slot and serial of every camera that left since the last look."""
