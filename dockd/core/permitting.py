@@ -4,13 +4,17 @@ One line, so that it survives every surface; and a file of its own in `dockd.d/`
 no such list stand beside tables of the same name, while the lists of several files grow together.
 """
 
-import glob
 import json
+import re
+from typing import Final
+
+_WILD: Final = re.compile(r"[*?[]")
 
 
 def rule_to_add(*, vendor_id: str, product_id: str, serial: str) -> str:
     """Return the line that accepts this device and no other."""
-    pattern = _quoted(glob.escape(serial))
+    # What has a meaning in a pattern stands for itself in brackets (fnmatch).
+    pattern = _quoted(_WILD.sub(r"[\g<0>]", serial))
     return (
         'in a file of its own in dockd.d: cameras.accept = [{ family = "mass-storage", '
         f'vendor_id = "{vendor_id}", product_id = "{product_id}", serial = {pattern} }}]'

@@ -147,7 +147,8 @@ def test_a_cameras_story_is_told_whole_and_in_order(rack: Rack, cameras: list[Ca
         own = [str(entry["DOCKD_EVENT"]) for entry in story if entry.get("DOCKD_PATH") == path]
         order = ["clip-seen", "clip-copied", "clip-verified", "receipt-accepted"]
         order += ["wipe-intended", "clip-wiped"]
-        assert [event for event in own if event in order] == order
+        # The store is asked once more right before the wipe: a second receipt is no second step.
+        assert list(dict.fromkeys(event for event in own if event in order)) == order
     times = [int(str(entry["__REALTIME_TIMESTAMP"])) for entry in story]
     assert all(earlier <= later for earlier, later in pairwise(times))
     wiped = {entry["DOCKD_PATH"] for entry in story if entry["DOCKD_EVENT"] == "clip-wiped"}
