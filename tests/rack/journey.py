@@ -49,6 +49,14 @@ def verified(station: Rack, number: int) -> int:
     return int(places["verified"] + places["stored"] + places["wiped"])
 
 
+def pace_spool(station: Rack, *, limit_bytes_s: int) -> None:
+    """Let the disk with the station's spool read no faster than this; 0 is as fast as it can."""
+    backend = "/machine/peripheral/disk-rootdisk/virtio-backend"
+    command = f"block_set_io_throttle {backend} 0 {limit_bytes_s} 0 0 0 0"
+    said = station.machine.monitor.do("human-monitor-command", command_line=command)
+    assert said == "", said
+
+
 def in_mid_copy(station: Rack, camera: Camera, number: int) -> None:
     """Dock a camera and wait until a part of its footage, and not all, has been read."""
     station.dock.dock(number, camera, limit_bytes_s=SLOW_BYTES_S)

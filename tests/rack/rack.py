@@ -112,13 +112,6 @@ class Rack:
         """Read the guest's journal."""
         return journal.entries(self.agent, *matches, unit=unit)
 
-    def pace_reads(self, disk: str, *, limit_bytes_s: int) -> None:
-        """Let one of the station's own disks, by its serial, read no faster; 0: as it can."""
-        command = f"block_set_io_throttle disk-{disk} 0 {limit_bytes_s} 0 0 0 0"
-        said = self.machine.monitor.do("human-monitor-command", command_line=command)
-        if said:
-            raise RuntimeError(f"{command}: {said}")
-
     def cut_network(self) -> None:
         """Pull the network cable."""
         self.machine.monitor.do("set_link", name="nic", up=False)
