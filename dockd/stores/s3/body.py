@@ -33,7 +33,7 @@ class SpoolRange:
         """Yield the range in chunks, smaller ones where the link is shared out.
 
         Every chunk is a view of one buffer, valid until the next one is asked for. ``wait`` is
-        called before each with its size in bytes.
+        called before one or several of them with their size in bytes.
 
         Raises:
             StoreChecksumMismatch: the spool's copy is shorter than it was, or cannot be read; the
@@ -48,12 +48,14 @@ class SpoolRange:
                 offset = self._offset + self.taken_bytes
                 block = _read(fd, buffer, size_bytes=min(BLOCK_BYTES, left_bytes), offset=offset)
                 while block:
-                    most_bytes = CHUNK_BYTES if self.pace is None else self.pace.portion_bytes
-                    chunk = block[: min(CHUNK_BYTES, most_bytes)]
-                    block = block[len(chunk) :]
-                    wait(len(chunk))
-                    self.taken_bytes += len(chunk)
-                    yield chunk
+                    # Asked for at once as much as may be: each question crosses to the loop.
+                    most_bytes = BLOCK_BYTES if self.pace is None else self.pace.portion_bytes
+                    portion, block = block[:most_bytes], block[most_bytes:]
+                    wait(len(portion))
+                    for begin in range(0, len(portion), CHUNK_BYTES):
+                        chunk = portion[begin : begin + CHUNK_BYTES]
+                        self.taken_bytes += len(chunk)
+                        yield chunk
         finally:
             os.close(fd)
 
