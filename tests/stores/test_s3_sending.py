@@ -159,8 +159,10 @@ async def test_a_word_before_the_reply_ends_its_connection(tmp_path: Path) -> No
         await store.close()
 
 
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
 async def test_parts_go_through_the_proxy_that_everything_else_goes_through(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
 ) -> None:
     """Behind a proxy a station reaches its store, with questions and with parts alike."""
     heard: list[Heard] = []
@@ -170,7 +172,7 @@ async def test_parts_go_through_the_proxy_that_everything_else_goes_through(
         return STORED
 
     async with broken_s3(answer, clock=StillClock()) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        monkeypatch.setenv(variable, scheme + proxy.endpoint.removeprefix("http://"))
         store = store_at("http://store.invalid", tmp_path)
         with sending(CONTENT) as outgoing:
             await store.send_part(outgoing, upload_id="u1", index=0)
@@ -178,6 +180,21 @@ async def test_parts_go_through_the_proxy_that_everything_else_goes_through(
         await store.close()
     assert [request.about for request in heard] == ["part", "head"]
     assert {request.headers["host"] for request in heard} == {"store.invalid"}
+
+
+@pytest.mark.parametrize("proxy", ["https://proxy.invalid:3129", "socks5://proxy.invalid:1080"])
+async def test_a_proxy_of_another_kind_is_named_and_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """A proxy that wants TLS or SOCKS is not spoken to in plain: questions and parts say why."""
+    monkeypatch.setenv("all_proxy", proxy)
+    store = store_at("http://store.invalid", tmp_path)
+    with sending(CONTENT) as outgoing:
+        with pytest.raises(StoreUnreachable, match=f"{proxy.split('.', maxsplit=1)[0]}.*no_proxy"):
+            await store.send_part(outgoing, upload_id="u1", index=0)
+        with pytest.raises(StoreUnreachable, match="no_proxy"):
+            await store.find_object(outgoing)
+    await store.close()
 
 
 # Python 3.11's http.client leaves the reply of a refused tunnel to the garbage collector.

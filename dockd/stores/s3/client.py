@@ -67,14 +67,14 @@ class S3Client:
         self._signing_offset_s = 0.0
         self._endpoint = httpx2.URL(options.endpoint)
         tls = _tls(options)
-        self._http = httpx2.AsyncClient(verify=tls, limits=_LIMITS, follow_redirects=False)
-        connections = Connections(
+        self._connections = Connections(
             options.endpoint,
             tls=tls,
             connect_s=options.patience.connect_s,
             monotonic_s=clock.monotonic_s,
         )
-        self._sender = Sender(connections, progress_s=options.patience.progress_s)
+        self._sender = Sender(self._connections, progress_s=options.patience.progress_s)
+        self._http = _http(tls, proxy_url=self._connections.proxy_url)
 
     @property
     def authentic(self) -> bool:
@@ -175,7 +175,13 @@ class S3Client:
         return Request(method=ask.method, path=path, headers=headers, what=str(ask))
 
     def _signed(self, ask: Ask, *, payload_sha256: str) -> tuple[str, dict[str, str]]:
-        """Return the path with its query, and all headers but the body's length."""
+        """Return the path with its query, and all headers but the body's length.
+
+        Raises:
+            StoreUnreachable: there is no way to the store that we could take.
+            StoreRefusedCredentials: the credentials file cannot be used.
+        """
+        self._connections.check_proxy()
         path = encoded_path(f"/{self.options.bucket}" + (f"/{ask.key}" if ask.key else ""))
         headers = signed_headers(
             Unsigned(
@@ -228,6 +234,15 @@ async def _read_some(response: httpx2.Response, limit_bytes: int) -> tuple[bytes
         if len(content) > limit_bytes:
             return bytes(content[:limit_bytes]), True
     return bytes(content), False
+
+
+def _http(tls: ssl.SSLContext, *, proxy_url: str | None) -> httpx2.AsyncClient:
+    """Return the client for questions; it goes the way that bodies go, and looks for no other."""
+    # One that cannot be used is refused before anything is sent.
+    proxy = httpx2.Proxy(proxy_url) if proxy_url and proxy_url.startswith("http://") else None
+    return httpx2.AsyncClient(
+        verify=tls, limits=_LIMITS, follow_redirects=False, proxy=proxy, trust_env=False
+    )
 
 
 def _tls(options: S3Options) -> ssl.SSLContext:

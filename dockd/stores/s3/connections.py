@@ -15,6 +15,8 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from dockd.errors import StoreUnreachable
+
 _KEPT: Final = 8
 _KEPT_S: Final = 30.0
 
@@ -30,7 +32,10 @@ class Kept:
 class Connections:
     """Connections to one endpoint; safe to use from any thread.
 
-    ``https_proxy``, ``http_proxy`` and ``no_proxy`` of the environment are honoured.
+    ``https_proxy``, ``http_proxy``, ``all_proxy`` and ``no_proxy`` of the environment are honoured.
+
+    Attributes:
+        proxy_url: The proxy on the way to the endpoint, or None.
     """
 
     def __init__(
@@ -47,9 +52,23 @@ class Connections:
         self._monotonic_s: Final = monotonic_s
         self._kept: list[Kept] = []
         self._lock: Final = threading.Lock()
-        host = self._url.hostname or ""
-        proxy = None if proxy_bypass(host) else getproxies().get(self._url.scheme)
-        self._proxy: Final = urlsplit(proxy) if proxy else None
+        self.proxy_url: Final = _proxy_of(self._url)
+        self._proxy: Final = urlsplit(self.proxy_url) if self.proxy_url else None
+
+    def check_proxy(self) -> None:
+        """Refuse a proxy that is spoken to in another way than plain HTTP: it is not known here.
+
+        Raises:
+            StoreUnreachable
+        """
+        if self._proxy is not None and self._proxy.scheme != "http":
+            way = f"{self._proxy.scheme}://{self._proxy.hostname}"
+            raise StoreUnreachable(
+                f"the environment names the proxy {way}: only proxies of http:// can be used; "
+                "name one, or the store's host in no_proxy",
+                error="ProxyError",
+                connected=False,
+            )
 
     def take(self) -> HTTPConnection:
         """Return a connection that nobody else has; a new one is not connected yet."""
@@ -102,6 +121,16 @@ class Connections:
             return {}
         pair = f"{unquote(self._proxy.username)}:{unquote(self._proxy.password or '')}"
         return {"proxy-authorization": "Basic " + b64encode(pair.encode()).decode()}
+
+
+def _proxy_of(url: SplitResult) -> str | None:
+    """Return what the environment names for a URL, by the rules of urllib and curl."""
+    if proxy_bypass(url.hostname or ""):
+        return None
+    named = getproxies()
+    proxy = named.get(url.scheme) or named.get("all")
+    # A host and a port alone mean a proxy for plain HTTP, as with curl.
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 def _port(url: SplitResult) -> int:
