@@ -13,13 +13,14 @@ from typing import Final
 from dockd.core import backoff, facts, naming, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
-from dockd.errors import DockdError, IllegalFact, PermanentError, TransientError
+from dockd.errors import DockdError, IllegalFact, PermanentError, StoreUnreachable, TransientError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
 from dockd.stages.confirming import REACHING, Confirming
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
+from dockd.stages.waits import Waits
 
 _CANDIDATES: Final = 256
 # How long a line that was drawn up is kept to: to ask who waits costs more than to send a small
@@ -77,8 +78,7 @@ class Upload:
         self._under_way: dict[int, int] = {}
         self._line = _Line((), drawn_up_s=0.0)
         self._ledger_troubles: set[str] = set()
-        self._attempts: dict[int, int] = {}
-        self._not_before_s: dict[int, float] = {}
+        self._waits = Waits(clock=clock, policy=lambda: self.policy.retry)
         self._probed_at_s: float | None = None
         self._probe_at_s = 0.0
         self._probe_failures = 0
@@ -87,8 +87,7 @@ class Upload:
         """Look at the queue again when a commit may have changed it."""
         for fact in committed:
             if isinstance(fact, facts.ClipRetried | facts.ClipReleased):
-                self._not_before_s.pop(fact.clip, None)
-                self._attempts.pop(fact.clip, None)
+                self._waits.end(fact.clip)
             if isinstance(fact, _WAKING):
                 self._wake.set()
             if isinstance(fact, _OVERTAKING):
@@ -130,23 +129,26 @@ class Upload:
 
     async def _draw_up_line(self) -> "_Line":
         """Ask the ledger who waits, and put them in their order."""
-        now_s, now = self._clock.monotonic_s(), self._clock.now()
+        # Those that have to wait must not hide those behind them.
+        limit = _CANDIDATES + len(self._waits.running_s())
         waiting = {
             clip.number: clip
-            for clip in await self._ledger.awaiting(self._store.name, limit=_CANDIDATES)
-            if clip.number not in self._under_way
-            and self._not_before_s.get(clip.number, 0.0) <= now_s
+            for clip in await self._ledger.awaiting(self._store.name, limit=limit)
+            if clip.number not in self._under_way and self._waits.is_due(clip.number)
         }
+        now = self._clock.now()
         ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
-        return _Line([waiting[int(one.clip_id)] for one in ordered], drawn_up_s=now_s)
+        return _Line(
+            [waiting[int(one.clip_id)] for one in ordered], drawn_up_s=self._clock.monotonic_s()
+        )
 
     async def _rest(self) -> None:
         """Wait for something to change, or for the first clip whose time has come."""
-        now_s = self._clock.monotonic_s()
-        times_s = [self._probe_at_s, *self._not_before_s.values()]
-        due_s = min((at_s - now_s for at_s in times_s if at_s > now_s), default=self.policy.idle_s)
+        waits_s = [self.policy.idle_s, *self._waits.running_s()]
+        if (probe_in_s := self._probe_at_s - self._clock.monotonic_s()) > 0:
+            waits_s.append(probe_in_s)
         try:
-            async with asyncio.timeout(min(due_s, self.policy.idle_s)):
+            async with asyncio.timeout(min(waits_s)):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -159,10 +161,10 @@ class Upload:
             # The ledger itself could not take what happened: it is found out again next time.
             self._ledger_troubles.add(error.slug)
             await self._problems.open(error.slug, subject="ledger", reason=error.reason)
-            self._delay(clip)
+            self._waits.begin(clip.number)
         except Exception as error:  # noqa: BLE001 - one clip's mistake must not stop the others
             await self._problems.mistake("transfer-stuck", subject=f"clip {clip.id}", error=error)
-            self._delay(clip)
+            self._waits.begin(clip.number)
         finally:
             self._under_way.pop(clip.number, None)
             self._wake.set()
@@ -176,12 +178,12 @@ class Upload:
             # The clip moved on meanwhile, for instance its spool copy made room. It is looked at
             # again; a hold would punish it for what it did not do.
             await self._problems.open(error.slug, subject=f"clip {clip.id}", reason=error.reason)
-            self._delay(clip)
+            self._waits.begin(clip.number)
         except PermanentError as error:
             await self._settle_refusal(clip, error)
         else:
-            self._attempts.pop(clip.number, None)
-            self._not_before_s.pop(clip.number, None)
+            self._waits.end(clip.number)
+            self._waits.store_is_back()
             await self._problems.clear_all(REACHING, subject=self._subject)
             await self._problems.clear_all(_CLIP_TROUBLE, subject=f"clip {clip.id}")
             await self._problems.clear_all(self._ledger_troubles, subject="ledger")
@@ -191,24 +193,17 @@ class Upload:
         """Network trouble is never final: say so once, and come back."""
         subject = self._subject if error.slug in REACHING else f"clip {clip.id}"
         await self._problems.open(error.slug, subject=subject, reason=error.reason)
-        self._delay(clip, retry_after_s=error.retry_after_s)
-
-    def _delay(self, clip: Clip, *, retry_after_s: float | None = None) -> None:
-        attempt = self._attempts.get(clip.number, 0)
-        self._attempts[clip.number] = attempt + 1
-        wait_s = backoff.delay_s(
-            self.policy.retry,
-            attempt=attempt,
-            retry_after_s=retry_after_s,
-            random_unit=self._clock.random(),
+        self._waits.begin(
+            clip.number,
+            for_store=error.slug == StoreUnreachable.slug,
+            retry_after_s=error.retry_after_s,
         )
-        self._not_before_s[clip.number] = self._clock.monotonic_s() + wait_s
 
     async def _settle_refusal(self, clip: Clip, error: PermanentError) -> None:
         """Hold what a person has to look at; the store's own trouble is not the clip's fault."""
         if error.slug in _STATION_TROUBLE:
             await self._problems.open(error.slug, subject=self._subject, reason=error.reason)
-            self._delay(clip)
+            self._waits.begin(clip.number)
             return
         await self._ledger.record(
             facts.TransferRefused(
