@@ -21,6 +21,9 @@ _MEDIA_ERRORS: Final = frozenset(
 )
 """What the kernel says of a medium that does not answer: it is bad, or it was just pulled."""
 
+_HOLDING: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_HELD: Final = 256
+
 
 class TreeCamera(ABC):
     """Implements ``dockd.ports.camera.Camera`` but for what a family knows of its presence.
@@ -99,10 +102,12 @@ class TreeCamera(ABC):
             ClipUnreadable: the medium did not confirm them.
         """
         self.refuse_absent()
+        eraser = _TreeEraser(self, root=self._root)
         try:
-            yield _TreeEraser(self, root=self._root)
+            yield eraser
         finally:
-            confirmed = self._synced()
+            confirmed = eraser.let_go()
+            confirmed &= self._synced()
             self._unconfirmed |= not confirmed
             self._troubled |= not confirmed
         self.refuse_absent_after(None if confirmed else errno.EIO)
@@ -152,11 +157,19 @@ class TreeCamera(ABC):
 
 
 class _TreeEraser:
-    """Implements ``dockd.ports.camera.Eraser``."""
+    """Implements ``dockd.ports.camera.Eraser``.
+
+    A file's clusters become free when nobody holds the file any more. So each is held until its
+    name is off the medium: a camera that was pulled before that would list a file of which nothing
+    is left, and one that is pulled after it has lost clusters that belong to nobody.
+    """
 
     def __init__(self, camera: TreeCamera, *, root: int) -> None:
         self._camera: Final = camera
         self._root: Final = root
+        self._held: list[int] = []
+        self._folders: dict[bytes, int] = {}
+        self._confirmed = True
 
     def erase(self, file: FoundFile) -> None:
         """Delete one file, if it still has this size and mtime and the camera is still there."""
@@ -164,11 +177,28 @@ class _TreeEraser:
         try:
             with tree.folder(self._root, parent) as folder:
                 tree.refuse_to_walk(name)
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                tree.refuse_another(status, file=file)
+                self._held.append(os.open(name, _HOLDING, dir_fd=folder))
+                tree.refuse_another(os.fstat(self._held[-1]), file=file)
+                if parent not in self._folders:
+                    self._folders[parent] = os.dup(folder)
                 # Last of all: nothing is deleted on a camera that has been taken.
                 self._camera.refuse_absent()
                 os.unlink(name, dir_fd=folder)
         except OSError as error:
             self._camera.refuse_absent_after(error.errno)
             raise tree.meaning_of(error, file=file) from error
+        if len(self._held) == _MOST_HELD:
+            self.let_go()
+
+    def let_go(self) -> bool:
+        """Have the names taken off the medium, then the clusters; return whether all names are."""
+        for folder in self._folders.values():
+            try:
+                os.fsync(folder)
+            except OSError:
+                self._confirmed = False
+        for descriptor in (*self._folders.values(), *self._held):
+            os.close(descriptor)
+        self._folders.clear()
+        self._held.clear()
+        return self._confirmed

@@ -53,6 +53,13 @@ def only_file(camera: Camera) -> FoundFile:
     return file
 
 
+def erased_and_held(medium: Path) -> int:
+    """Count the files below a folder that have no name any more and are still open here."""
+    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    links = [str(entry.readlink()) for entry in entries]
+    return sum(link.startswith(str(medium)) and link.endswith("(deleted)") for link in links)
+
+
 def content_of(camera: Camera, file: FoundFile) -> bytes:
     """Read a file through the camera."""
     descriptor = camera.open(file)
@@ -231,6 +238,21 @@ class CameraConformance:
             eraser.erase(camera.listing().files[0])
         assert paths_of(camera.listing()) == [b"DCIM/b"]
         assert not camera.is_troubled()
+
+    def test_what_is_erased_is_held_until_its_name_is_off_the_medium(self, bay: Bay) -> None:
+        """A file's clusters are not freed before that, nor are ever too many files held."""
+        for number in range(300):
+            put(bay, b"DCIM/%03d" % number)
+        camera = bay.docked()
+        held: list[int] = []
+        with camera.writable() as eraser:
+            for file in camera.listing().files:
+                eraser.erase(file)
+                held.append(erased_and_held(bay.medium))
+        assert held[:256] == [*range(1, 256), 0]
+        assert held[256:] == list(range(1, 45))
+        assert erased_and_held(bay.medium) == 0
+        assert paths_of(camera.listing()) == []
 
 
 UNREADABLE = """
