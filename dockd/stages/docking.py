@@ -82,8 +82,6 @@ class Docking:
         except CameraGone:
             reason = "the camera left"
         finally:
-            if not camera.is_present():
-                reason = "the camera left"
             await self._end(stay, reason=reason)
 
     async def _opened(self, sighting: Sighting) -> Camera | None:
@@ -217,6 +215,8 @@ class Docking:
         stay.stop()
         self._wipe.forget(stay.docking)
         self._board.left(stay.camera.slot)
+        if not await in_thread(stay.camera.is_present):
+            reason = "the camera left"
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
             await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
