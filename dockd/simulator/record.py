@@ -14,7 +14,7 @@ _WAIT_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One durable fact: its place in the record, its kind and its fields (core/facts.py)."""
+    """One durable fact: its place in the record, its kind and its fields (core/facts)."""
 
     sequence: int
     kind: str

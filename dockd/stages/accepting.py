@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from dockd.core import clip as clips
-from dockd.core import facts, naming, redock
+from dockd.core import clip_life, facts, naming, redock
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.core.sidecar import Sidecar
 from dockd.errors import IllegalFact
@@ -46,7 +45,7 @@ class Acceptance:
                 others.append(clip)
                 await self.accept(clip, lease=lease, proof=proof, partial=False)
         keeping = [
-            self._keeping(clips.apply(clip, verified), lease) for clip, lease, verified in plain
+            self._keeping(clip_life.apply(clip, verified), lease) for clip, lease, verified in plain
         ]
         await in_thread(all_held_by([lease for _, lease, _ in plain], self._spool.keep), *keeping)
         for refused in await self._ledger.record_each([verified for _, _, verified in plain]):
@@ -62,7 +61,7 @@ class Acceptance:
         same = await self._ledger.by_key(verified.key)
         if same is not None and same.number != clip.number:
             return await self._merge(clip, same, lease=lease, verified=verified)
-        await self._keep(clips.apply(clip, verified), lease=lease)
+        await self._keep(clip_life.apply(clip, verified), lease=lease)
         await self._ledger.record(verified)
         return await self._ledger.clip(clip.number)
 
@@ -78,7 +77,7 @@ class Acceptance:
         same = await self._ledger.by_key(verified.key)
         if same is not None and same.number != clip.number:
             return await self._merge(born, same, lease=lease, verified=verified, first=recorded)
-        await self._keep(clips.apply(born, verified), lease=lease)
+        await self._keep(clip_life.apply(born, verified), lease=lease)
         await self._ledger.record(*recorded, verified)
         return await self._ledger.clip(number)
 
@@ -101,7 +100,7 @@ class Acceptance:
             kept = same
             for fact in merge.recorded:
                 if fact.clip == same.number:
-                    kept = clips.apply(kept, fact)
+                    kept = clip_life.apply(kept, fact)
             await self._keep(kept, lease=lease)
         await self._ledger.record(*first, *merge.recorded)
         return await self._ledger.clip(same.number)
@@ -151,9 +150,9 @@ def _replayed(recorded: Sequence[facts.ClipFact], number: int) -> Clip:
     clip: Clip | None = None
     for fact in recorded:
         if isinstance(fact, facts.ClipSeen):
-            clip = clips.born(fact)
+            clip = clip_life.born(fact)
         elif clip is not None and fact.clip == number:
-            clip = clips.apply(clip, fact)
+            clip = clip_life.apply(clip, fact)
     if clip is None:
         raise IllegalFact("a clip of its own begins with its first sighting")
     return clip

@@ -3,8 +3,7 @@
 import hashlib
 from typing import Any
 
-from dockd.core import clip as clips
-from dockd.core import facts, naming
+from dockd.core import clip_life, facts, naming
 from dockd.core.clip import Clip
 
 CAMERA = "BWC-1"
@@ -88,9 +87,9 @@ def receipted(number: int = 1, *, store: str = "s1", **changes: Any) -> facts.Re
 
 def after(*happened: facts.ClipFact, clip: Clip | None = None) -> Clip:
     """Return a clip (a new one unless given) after some facts."""
-    clip = clips.born(seen()) if clip is None else clip
+    clip = clip_life.born(seen()) if clip is None else clip
     for fact in happened:
-        clip = clips.apply(clip, fact)
+        clip = clip_life.apply(clip, fact)
     return clip
 
 

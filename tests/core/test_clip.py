@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core import clip as clips
-from dockd.core import facts
+from dockd.core import clip_life, facts
 from dockd.core.clip import CameraCopy, Clip, Place, SpoolCopy, StoreCopy, has_known_copy, place
 from dockd.errors import IllegalFact
 from tests.core.clip_facts import (
@@ -81,7 +80,7 @@ def legal(happened: list[facts.ClipFact]) -> list[tuple[Clip, facts.ClipFact, Cl
     clip = after()
     for fact in happened:
         try:
-            now = clips.apply(clip, fact)
+            now = clip_life.apply(clip, fact)
         except IllegalFact:
             continue
         steps.append((clip, fact, now))
@@ -145,7 +144,7 @@ def test_the_whole_way_of_a_clip() -> None:
     clip = after()
     walked = [place(clip, **required)]  # type: ignore[arg-type]
     for fact in (*STORED, INTENDED, WIPED):
-        clip = clips.apply(clip, fact)
+        clip = clip_life.apply(clip, fact)
         walked.append(place(clip, **required))  # type: ignore[arg-type]
     assert list(dict.fromkeys(walked)) == [
         Place.SEEN,
@@ -221,7 +220,7 @@ def test_what_must_not_happen_is_refused(
     """A fact that the clip's state does not permit raises, and says why."""
     clip = after(*happened)
     with pytest.raises(IllegalFact, match=refused.kind):
-        clips.apply(clip, refused)
+        clip_life.apply(clip, refused)
 
 
 def test_a_file_that_failed_to_go_is_hashed_before_the_next_attempt() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core import clip as clips
-from dockd.core import facts, redock
+from dockd.core import clip_life, facts, redock
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.core.redock import Adopt, CopyAgain, CopyNew, Decision, Found, Gone, Resume, Wiped
 from tests.core.clip_facts import (
@@ -143,7 +142,7 @@ def test_every_file_and_every_clip_is_accounted_for(
 
 def twin(*happened: facts.ClipFact) -> Clip:
     """Return clip 2, seen in another docking under another mtime, after some facts."""
-    return after(*happened, clip=clips.born(seen(2, docking="d2", mtime_ns=2)))
+    return after(*happened, clip=clip_life.born(seen(2, docking="d2", mtime_ns=2)))
 
 
 def merged(clip: Clip, into: Clip, proof: facts.ClipVerified) -> tuple[redock.Merge, Clip, Clip]:
@@ -196,7 +195,7 @@ def test_a_merge_after_the_camera_left_puts_nothing_on_it() -> None:
 
 def test_a_partial_copy_merged_says_nothing_about_the_camera() -> None:
     """The beginning of a file may be another clip's content; the file itself is not that clip."""
-    short = after(copied(), verified(), clip=clips.born(seen()))
+    short = after(copied(), verified(), clip=clip_life.born(seen()))
     proof = replace(verified(2), size_bytes=4, partial=True)
     longer = replace(twin(part_of_two()), size_bytes=9)
     _, _, stays = merged(longer, short, proof)
@@ -222,7 +221,7 @@ def test_a_whole_file_that_equals_a_partial_copy_makes_it_whole() -> None:
     """The camera's file now ends where the partial copy does: nothing is missing from it."""
     whole = after(
         copied(2, docking="d2"),
-        clip=clips.born(seen(2, docking="d2", mtime_ns=2, size_bytes=2)),
+        clip=clip_life.born(seen(2, docking="d2", mtime_ns=2, size_bytes=2)),
     )
     _, _, stays = merged(whole, PARTIAL, replace(verified(2, size_bytes=2), partial=False))
     assert not stays.partial
@@ -244,6 +243,6 @@ def test_a_copy_that_is_other_content_becomes_a_clip_of_its_own(
     assert (was.camera_copy, was.spool_copy, was.sha256) == (CameraCopy.GONE, SpoolCopy.NONE, SHA)
     seen_first, *then = others[0]
     assert isinstance(seen_first, facts.ClipSeen)
-    now = after(*then, OTHER, clip=clips.born(seen_first))
+    now = after(*then, OTHER, clip=clip_life.born(seen_first))
     assert (now.spool_copy, now.sha256, now.hashed_in) == (SpoolCopy.PROVEN, OTHER_SHA, None)
     assert (now.camera_copy is CameraCopy.GONE) == bool(left)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dockd.core import clip as clips
-from dockd.core import facts
+from dockd.core import clip_life, facts
 from dockd.core import transfer as transfers
 from dockd.core.clip import Clip
 from dockd.core.transfer import Transfer
@@ -53,10 +53,10 @@ class Model:
     def _happen(self, fact: facts.ClipFact) -> None:
         if isinstance(fact, facts.ClipSeen):
             self._refuse(fact.clip in self.clips)
-            self.clips[fact.clip] = clips.born(fact)
+            self.clips[fact.clip] = clip_life.born(fact)
             return
         self._refuse(fact.clip not in self.clips)
-        clip = clips.apply(self.clips[fact.clip], fact)
+        clip = clip_life.apply(self.clips[fact.clip], fact)
         if isinstance(fact, facts.ClipMerged):
             self._refuse(fact.into not in self.clips)
         if isinstance(fact, facts.ClipVerified):

@@ -10,14 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from dockd.core import clip, slot, transfer
+from dockd.core import clip_rules, slot, transfer
 from dockd.core.flow import breaker
 
 ARCHITECTURE: Final = Path(__file__).parents[2] / "ARCHITECTURE.md"
 TABLES: Final[Mapping[str, Mapping[tuple[Any, Any], Any]]] = {
-    "camera copy": clip.CAMERA_TRANSITIONS,
-    "spool copy": clip.SPOOL_TRANSITIONS,
-    "store copy": clip.STORE_TRANSITIONS,
+    "camera copy": clip_rules.CAMERA_TRANSITIONS,
+    "spool copy": clip_rules.SPOOL_TRANSITIONS,
+    "store copy": clip_rules.STORE_TRANSITIONS,
     "transfer": transfer.TRANSITIONS,
     "slot": slot.TRANSITIONS,
     "breaker": breaker.TRANSITIONS,

@@ -9,8 +9,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dockd.core import clip as clips
-from dockd.core import facts
+from dockd.core import clip_life, facts
 from dockd.core import transfer as transfers
 from dockd.core.clip import Clip
 from dockd.core.custody import Event, Link, chain, genesis
@@ -125,7 +124,7 @@ def carry_out(
 
 
 def _bear(connection: sqlite3.Connection, fact: facts.ClipSeen, *, policy: Policy) -> None:
-    stored = Stored(clips.born(fact))
+    stored = Stored(clip_life.born(fact))
     derived = derive(stored, policy=policy)
     row: dict[str, rows.Value] = {
         **rows.clip_row(stored.clip),
@@ -146,7 +145,7 @@ def _change(
     before = load(connection, number=fact.clip)
     if before is None:
         raise IllegalFact(f"{fact.kind}: there is no clip {fact.clip}")
-    after = replace(before, clip=clips.apply(before.clip, fact))
+    after = replace(before, clip=clip_life.apply(before.clip, fact))
     if isinstance(fact, facts.TransferFact):
         transfer = transferring.change(connection, fact, clip=after.clip, event=event)
         others = after.refused - {fact.store}

@@ -4,8 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from dockd.core import clearance, facts, naming, receipt, redock, transfer
-from dockd.core import clip as clips
+from dockd.core import clearance, clip_life, clip_rules, facts, naming, receipt, redock, transfer
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.core.transfer import Transfer
 from tests.core.machine import world as worlds
@@ -19,7 +18,7 @@ IDLE: Final = "idle"
 class Rules:
     """The tables the daemon goes by; a test hands in mutilated ones."""
 
-    clip_guards: clips.Guards = field(default_factory=lambda: clips.GUARDS)
+    clip_guards: clip_rules.Guards = field(default_factory=lambda: clip_rules.GUARDS)
     transfer_guards: transfer.Guards = field(default_factory=lambda: transfer.GUARDS)
     conditions: clearance.Conditions = field(default_factory=lambda: clearance.CONDITIONS)
     intent: Mapping[str, Callable[[clearance.Intent], bool]] = field(
@@ -64,11 +63,11 @@ class Ledger:
     def _apply(self, fact: facts.Fact) -> None:
         match fact:
             case facts.ClipSeen():
-                self.clips[fact.clip] = clips.born(fact)
+                self.clips[fact.clip] = clip_life.born(fact)
             case facts.TransferFact():
                 self._apply_transfer(fact)
             case facts.ClipFact():
-                self.clips[fact.clip] = clips.apply(
+                self.clips[fact.clip] = clip_life.apply(
                     self.clips[fact.clip], fact, guards=self.rules.clip_guards
                 )
                 self._refuse_twins(self.clips[fact.clip])
@@ -98,7 +97,7 @@ class Ledger:
         self.transfers[at] = transfer.apply(
             self.transfers[at], fact, guards=self.rules.transfer_guards
         )
-        self.clips[fact.clip] = clips.apply(clip, fact, guards=self.rules.clip_guards)
+        self.clips[fact.clip] = clip_life.apply(clip, fact, guards=self.rules.clip_guards)
 
     def _refuse_twins(self, clip: Clip) -> None:
         twins = [c for c in self.living() if c.key is not None and c.key == clip.key]
@@ -150,7 +149,7 @@ class Box:
             other = self.ledger.next_number()
             recorded = redock.split(clip, number=other, verified=verified)
             born = next(fact for fact in recorded if isinstance(fact, facts.ClipSeen))
-            self.spool.incoming[name_of(clips.born(born))] = back
+            self.spool.incoming[name_of(clip_life.born(born))] = back
             yield "linked"
             self.ledger.record(*recorded)
             yield "split"
@@ -161,7 +160,7 @@ class Box:
         if same is not None and same.number != number:
             yield from self._merge(clip, same, back, verified)
             return
-        self.keep(clips.apply(clip, verified, guards=self.ledger.rules.clip_guards), back)
+        self.keep(clip_life.apply(clip, verified, guards=self.ledger.rules.clip_guards), back)
         self.spool.incoming.pop(name, None)
         yield "kept"
         self.ledger.record(verified)
@@ -174,7 +173,7 @@ class Box:
             kept = same
             for fact in merge.recorded:
                 if fact.clip == same.number:
-                    kept = clips.apply(kept, fact, guards=self.ledger.rules.clip_guards)
+                    kept = clip_life.apply(kept, fact, guards=self.ledger.rules.clip_guards)
             self.keep(kept, back)
             yield "kept"
         self.ledger.record(*merge.recorded)

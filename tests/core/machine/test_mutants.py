@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from dockd.core import clearance, transfer
-from dockd.core import clip as clips
+from dockd.core import clearance, clip_rules, transfer
 from tests.core.machine import fact_scenes, wiping_scenes
 from tests.core.machine.box import Rules
 from tests.core.machine.wiping_scenes import Scene
@@ -37,7 +36,7 @@ def _intent(*names: str) -> Rules:
 
 
 def _clip_guards(*names: str) -> Rules:
-    return Rules(clip_guards=_without(clips.GUARDS, *names))
+    return Rules(clip_guards=_without(clip_rules.GUARDS, *names))
 
 
 def _transfer_guards(*names: str) -> Rules:
@@ -54,7 +53,7 @@ TABLES: tuple[Tables, ...] = (
         _receipt_conditions,
     ),
     ("may_erase", clearance.INTENT_CONDITIONS, wiping_scenes.INTENT_CONDITIONS, _intent),
-    ("clip", clips.GUARDS, fact_scenes.CLIP_GUARDS, _clip_guards),
+    ("clip", clip_rules.GUARDS, fact_scenes.CLIP_GUARDS, _clip_guards),
     ("transfer", transfer.GUARDS, fact_scenes.TRANSFER_GUARDS, _transfer_guards),
 )
 

@@ -1,0 +1,61 @@
+"""Facts about one stay of one camera in one slot."""
+
+from dataclasses import dataclass
+
+from dockd.core.facts.fact import Fact
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingFact(Fact):
+    """A fact about one stay of one camera in one slot."""
+
+    docking: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Docked(DockingFact, kind="docked", sentence="A camera was docked."):
+    camera: str
+    slot: str
+    family: str
+    file_system: str = ""
+    volume: str = ""
+    dirty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(DockingFact, kind="listed", sentence="The camera's files were listed and believed."):
+    files: int
+    size_bytes: int
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingOffloaded(
+    DockingFact,
+    kind="docking-offloaded",
+    sentence="Every clip on the camera is proven in the spool.",
+):
+    clips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingCleared(
+    DockingFact,
+    kind="docking-cleared",
+    sentence="The camera is clear of stored footage.",
+):
+    clips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestStored(
+    DockingFact,
+    kind="manifest-stored",
+    sentence="Every store has the manifest of what was offloaded in a docking.",
+):
+    clips: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
+    reason: str
