@@ -20,6 +20,12 @@ class Pace(Protocol):
     def portion_bytes(self) -> int:
         """How many bytes may be asked for at once, now: few while there is a limit."""
 
+    def goes_at_once(self, size_bytes: int) -> bool:
+        """Return whether ``size_bytes`` may go without waiting; if so, they count as gone.
+
+        For threads: it can be asked from any, where ``wait`` belongs to the loop.
+        """
+
     async def wait(self, size_bytes: int) -> None:
         """Return when ``size_bytes``, one portion at most, may go."""
 

@@ -1,5 +1,6 @@
 """Keeps all streams of all stores together inside the station's link budget."""
 
+import threading
 from dataclasses import replace
 from typing import Final
 
@@ -62,6 +63,7 @@ class RateLimitedStore(StoreWrapper):
     def __init__(self, inner: Store, *, rate: SharedRate) -> None:
         super().__init__(inner)
         self._rate = rate
+        self._lock = threading.Lock()
         self.sent_bytes = 0
 
     @property
@@ -69,10 +71,21 @@ class RateLimitedStore(StoreWrapper):
         """How many bytes may be asked for at once."""
         return self._rate.portion_bytes
 
+    def goes_at_once(self, size_bytes: int) -> bool:
+        """Count what goes to this store and return true; false while there is a limit."""
+        if self._rate.rate_bytes_s:
+            return False
+        self._count(size_bytes)
+        return True
+
     async def wait(self, size_bytes: int) -> None:
         """Wait at the shared rate, and count what goes to this store."""
-        self.sent_bytes += size_bytes
+        self._count(size_bytes)
         await self._rate.wait(size_bytes)
+
+    def _count(self, size_bytes: int) -> None:
+        with self._lock:
+            self.sent_bytes += size_bytes
 
     def _prepared(self, outgoing: Outgoing) -> Outgoing:
         return replace(outgoing, pace=self)

@@ -183,6 +183,16 @@ async def test_without_a_limit_nothing_waits(clock: StillClock, outgoing: Outgoi
     assert store.sent_bytes == 300_000
 
 
+async def test_a_thread_is_let_through_only_where_nothing_limits(clock: StillClock) -> None:
+    """What goes at once is counted; under a limit nothing does, and nothing is counted."""
+    rate = SharedRate(clock=clock)
+    store = RateLimitedStore(MemoryStore(), rate=rate)
+    assert store.goes_at_once(1000)
+    rate.change(1.0)
+    assert not store.goes_at_once(1000)
+    assert store.sent_bytes == 1000
+
+
 def guarded(inner: MemoryStore, clock: StillClock) -> GuardedStore:
     """Open after two failures, for 5 to 10 seconds."""
     policy = BreakerPolicy(failures_to_open=2, backoff=Backoff(base_s=10.0, cap_s=10.0))

@@ -147,9 +147,13 @@ class _Exchange:
             raise self._unreachable(error, connected=True) from error
 
     def _wait(self, size_bytes: int) -> None:
-        """Wait for the loop's pace, which all streams share."""
+        """Wait for the loop's pace, which all streams share.
+
+        To cross to the loop costs more than all else that Python does for a chunk: it is asked
+        only where there is something to wait for.
+        """
         pace = self._body.pace
-        if pace is not None:
+        if pace is not None and not pace.goes_at_once(size_bytes):
             asyncio.run_coroutine_threadsafe(pace.wait(size_bytes), self._loop).result()
 
     def _unreachable(self, error: Exception, *, connected: bool) -> StoreUnreachable:
