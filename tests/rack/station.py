@@ -17,9 +17,9 @@ from tests.rack.store import Store, running_store
 _HERE = Path(__file__).parent
 _TEMPLATE = _HERE / "station.toml"
 _SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
-_INSTALL_S = 600.0
+INSTALL_S = 600.0
 SPOOL = "/var/lib/dockd"
-_PACKAGE_IN_GUEST = "/root/dockd.deb"
+PACKAGE_IN_GUEST = "/root/dockd.deb"
 
 
 def built_package() -> Path:
@@ -73,12 +73,12 @@ def install(machine: Machine, package: Path) -> None:
     machine.attach(Disk("package", medium, format="raw"))
     size_bytes = package.stat().st_size
     source = "/dev/disk/by-id/virtio-package"
-    machine.agent.shell(f"head -c {size_bytes} {source} > {_PACKAGE_IN_GUEST}")
+    machine.agent.shell(f"head -c {size_bytes} {source} > {PACKAGE_IN_GUEST}")
     machine.detach("package")
     medium.unlink()
     machine.agent.shell(
-        f"DEBIAN_FRONTEND=noninteractive apt-get install -y {_PACKAGE_IN_GUEST}",
-        timeout_s=_INSTALL_S,
+        f"DEBIAN_FRONTEND=noninteractive apt-get install -y {PACKAGE_IN_GUEST}",
+        timeout_s=INSTALL_S,
     )
 
 
@@ -105,6 +105,6 @@ def _set_up(rack: Rack, store: Store) -> None:
     rack.agent.run("chmod", "600", "/etc/credstore/store.credentials")
     rack.agent.write("/etc/dockd/store.pem", store.authority)
     rack.agent.write(CONFIG, _TEMPLATE.read_text() + slot_tables(rack.dock))
-    rack.agent.run("systemctl", "restart", SERVICE, timeout_s=_INSTALL_S)
+    rack.agent.run("systemctl", "restart", SERVICE, timeout_s=INSTALL_S)
     rack.until_ready()
     rack.agent.run("sync")

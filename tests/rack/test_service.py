@@ -5,8 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.rack.camera import make_camera
-from tests.rack.journey import SERIAL, arrived, in_mid_copy, in_mid_wipe, is_clean
-from tests.rack.rack import SERVICE, Rack
+from tests.rack.journey import (
+    SERIAL,
+    SLOW_BYTES_S,
+    arrived,
+    in_mid_copy,
+    in_mid_wipe,
+    is_clean,
+    verified,
+)
+from tests.rack.rack import CONFIG, SERVICE, Rack
+from tests.rack.station import INSTALL_S, PACKAGE_IN_GUEST
 
 HELPER = "dockd-helper.service"
 # Emulated, a start takes a quarter of a minute.
@@ -36,6 +45,28 @@ def test_the_service_ends_in_mid_copy(station: Rack, tmp_path: Path, command: st
     camera = make_camera(tmp_path, serial=SERIAL)
     in_mid_copy(station, camera, 1)
     station.agent.shell(command, timeout_s=START_S)
+    station.until_cleared(1, timeout_s=START_S)
+    station.dock.yank(1)
+    arrived(station, camera)
+    assert is_clean(camera)
+
+
+def test_the_package_is_upgraded_in_mid_copy(station: Rack, tmp_path: Path) -> None:
+    """Another daemon goes on where the old one was, with its ledger and its configuration."""
+    camera = make_camera(tmp_path, serial=SERIAL)
+    in_mid_copy(station, camera, 1)
+    # An installation takes its time here; the copy must take more.
+    station.dock.pace(1, limit_bytes_s=SLOW_BYTES_S // 32)
+    configured = station.agent.read(CONFIG)
+    before = station.agent.run("systemctl", "show", "--property=MainPID", SERVICE).text
+    station.agent.run(
+        "apt-get", "install", "--yes", "--reinstall", PACKAGE_IN_GUEST, timeout_s=INSTALL_S
+    )
+    station.until_ready()
+    assert station.agent.run("systemctl", "show", "--property=MainPID", SERVICE).text != before
+    assert verified(station, 1) < len(camera.items)
+    assert station.agent.read(CONFIG) == configured
+    station.dock.pace(1, limit_bytes_s=0)
     station.until_cleared(1, timeout_s=START_S)
     station.dock.yank(1)
     arrived(station, camera)
