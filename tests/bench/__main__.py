@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
+from typing import Any, Final
 
 from tests.bench import arrival, idle, journey, memory, offload, resent, upload
 from tests.bench.bench import Bench
@@ -33,7 +33,7 @@ def main() -> int:
     """Run what was asked for; 1 when something could not be measured. A missed goal is told."""
     options = _options()
     if options.readme:
-        write_readme(_ROOT / "README.md", rows=load(_RESULTS))
+        write_readme(_ROOT / "README.md", rows=_saved())
         return 0
     _RESULTS.parent.mkdir(exist_ok=True)
     for name in options.names or list(_BENCHMARKS):
@@ -43,8 +43,14 @@ def main() -> int:
             print(f"bench {name}: {error}", file=sys.stderr)
             return 1
         save(_RESULTS, benchmark=name, rows=rows)
-    print(as_text(load(_RESULTS)))
+    print(as_text(_saved()))
     return 0
+
+
+def _saved() -> list[dict[str, Any]]:
+    """Return the saved rows in the order of the benchmarks, whichever was taken last."""
+    order = list(_BENCHMARKS)
+    return sorted(load(_RESULTS), key=lambda row: order.index(row["name"].partition(".")[0]))
 
 
 def _measure(name: str, *, runs: int) -> list[Row]:
