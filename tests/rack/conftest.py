@@ -18,7 +18,7 @@ _JOURNAL_LINES = "200"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the rack's tests, keep each module's together, and begin with them.
+    """Mark the rack's tests, and begin with them.
 
     A guest waits more than it computes: two at once, on two cores, take little longer than one.
     """
@@ -26,7 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker(pytest.mark.rack)
-        item.add_marker(pytest.mark.xdist_group(f"rack {item.path.stem}"))
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_TIMEOUT_S))
     # They take longest: begun first, they end with the others.

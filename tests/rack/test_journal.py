@@ -15,6 +15,9 @@ from tests.rack.journal import Record
 from tests.rack.rack import CONFIG, SERVICE, Rack
 from tests.rack.station import built_package, running_station
 
+# They share a guest.
+pytestmark = pytest.mark.xdist_group("the rack's journal")
+
 SERIAL, OTHER_SERIAL, STICK = "BWC-000123", "BWC-000124", "STICK-1"
 _CLIP = {"CLIP", "CAMERA", "SLOT", "DOCKING", "PATH"}
 _DOCKING = {"CAMERA", "SLOT", "DOCKING"}

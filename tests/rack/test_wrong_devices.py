@@ -15,6 +15,9 @@ from tests.rack.gadget import Gadget
 from tests.rack.rack import CONFIG, SERVICE, Rack, slot_name
 from tests.rack.station import built_package, running_station
 
+# They share a guest.
+pytestmark = pytest.mark.xdist_group("wrong devices")
+
 FRAGMENTS = f"{Path(CONFIG).parent}/dockd.d"
 KEYBOARD, NETWORK, TWIN, OTHER_TWIN, STICK, RIGHT = 1, 2, 3, 4, 5, 8
 NAMELESS, COMPOSITE, TWO_UNITS = range(3)
