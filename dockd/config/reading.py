@@ -5,12 +5,13 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from dockd.config import checks, problems
 from dockd.config.models import Config
+from dockd.core.fragments import merge
 from dockd.errors import ConfigInvalid, ConfigProblem
 
 DEFAULT_PATH: Final = Path("/etc/dockd/dockd.toml")
@@ -38,7 +39,7 @@ def load(path: Path | None = None) -> Config:
     unreadable: list[ConfigProblem] = []
     document: dict[str, Any] = {}
     for file in _files(main, unreadable, may_be_absent=nobody_named_it):
-        _merge(document, _read(file, unreadable))
+        merge(document, _read(file, unreadable))
     return parse(document, unreadable=unreadable)
 
 
@@ -103,19 +104,3 @@ def _unreadable(path: Path, error: OSError) -> ConfigProblem:
         reason=f"cannot be read ({error.strerror})",
         would_be_right="name a file that the user of dockd may read",
     )
-
-
-def _merge(document: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Take `more` into `document`: tables join, lists of tables grow, any other value replaces."""
-    for key, value in more.items():
-        present = document.get(key)
-        if isinstance(present, dict) and isinstance(value, dict):
-            _merge(present, value)
-        elif _tables(present) and _tables(value):
-            document[key] = [*present, *value]
-        else:
-            document[key] = value
-
-
-def _tables(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from dockd.core.fragments import merge
 from dockd.errors import Refused
 from dockd.helper.rules import Rule
 
@@ -41,7 +42,7 @@ def load(main: Path) -> Configuration:
     document: dict[str, Any] = {}
     try:
         for file in files(main):
-            _merge(document, tomllib.loads(_read(file)))
+            merge(document, tomllib.loads(_read(file)))
         return _understood(document)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused(
@@ -69,22 +70,6 @@ def _read(file: Path) -> str:
                     unsafe=True,
                 )
         return opened.read().decode()
-
-
-def _merge(document: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Take `more` in as the daemon does: tables join, lists of tables grow, others replace."""
-    for key, value in more.items():
-        present = document.get(key)
-        if isinstance(present, dict) and isinstance(value, dict):
-            _merge(present, value)
-        elif _tables(present) and _tables(value):
-            document[key] = [*document[key], *value]
-        else:
-            document[key] = value
-
-
-def _tables(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _understood(document: Mapping[str, Any]) -> Configuration:

@@ -400,12 +400,12 @@ def test_nothing_is_left_open(docked: Scene) -> None:
 
 
 def test_the_helper_starts_fast_and_alone() -> None:
-    """Of dockd it imports its own modules, the errors and the words to an admin; nothing else."""
+    """Of dockd it imports its own modules, the errors, and two pure ones of the core's."""
     code = (
         "import sys, dockd.helper.__main__;"
         "print([m for m in sys.modules if m.startswith('dockd') and not "
         "m.startswith('dockd.helper') and m not in ('dockd', 'dockd.errors', 'dockd.core',"
-        " 'dockd.core.permitting')"
+        " 'dockd.core.permitting', 'dockd.core.fragments')"
         " or 'site-packages' in (getattr(sys.modules[m], '__file__', '') or '')"
         " and not m.startswith(('dockd', '__editable__', '_'))])"
     )
