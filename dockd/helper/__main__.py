@@ -1,4 +1,4 @@
-"""`dockd-helper`: started by systemd with its listening socket, when somebody first connects."""
+"""`dockd-helper`: started by systemd with its listening socket."""
 
 import argparse
 import os
@@ -12,13 +12,11 @@ from typing import Final
 
 from dockd.helper import linux
 from dockd.helper.configuration import Watched
-from dockd.helper.memory import Memory
 from dockd.helper.mounts import for_user
 from dockd.helper.power import Power
 from dockd.helper.rack import Rack
 from dockd.helper.server import Server
 from dockd.helper.service import Service
-from dockd.helper.usb import Usb
 
 _FIRST_PASSED: Final = 3
 
@@ -35,22 +33,20 @@ def main() -> int:
         return 2
     listener = socket.socket(fileno=_FIRST_PASSED)
     os.set_inheritable(_FIRST_PASSED, False)  # noqa: FBT003 - its only argument
-    user = pwd.getpwnam(arguments.user)
     linux.leave_children_nothing()
-    usb = Usb()
-    rack = Rack(usb=usb, configuration=Watched(arguments.config))
-    service = Service(
-        rack,
-        usb=usb,
-        mounting=for_user(user.pw_uid, user.pw_gid),
-        power=Power(memory=Memory(arguments.state / "cuts.json"), now=time.monotonic),
-        memory=Memory(arguments.state / "writable.json"),
-        now=time.monotonic,
-    )
-    rack.guard()
+    user = pwd.getpwnam(arguments.user)
+    configuration = Watched(arguments.config)
+
+    def look() -> Rack:
+        return Rack(configuration.now())
+
+    power = Power(look=look, file=arguments.state / "cuts.json", now=time.monotonic)
+    file_systems = for_user(user.pw_uid, user.pw_gid)
+    service = Service(look=look, file_systems=file_systems, power=power, now=time.monotonic)
+    service.take_over()
     # The socket itself is systemd's and goes on listening for the next helper.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    Server(service, uids={0, user.pw_uid}).serve(listener)
+    Server(service=service, uids={0, user.pw_uid}).serve(listener)
     return 0
 
 

@@ -1,25 +1,24 @@
 """The few keys of dockd's configuration that the helper goes by, read by itself and only from root.
 
 The daemon checks the whole configuration for people (`dockd check-config`); the helper believes
-nobody: a file or folder that somebody else could have written stops it.
+nobody: a file that somebody else could have written, or put in place of root's, stops it.
 """
 
 import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from dockd.core.fragments import merge
-from dockd.errors import Refused
+from dockd.helper.refusals import refusal
+from dockd.helper.requests import SLOT_NAME
 from dockd.helper.rules import Rule
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _PORT: Final = re.compile(r"[a-z]+-\S+-usb-\d+:\d+(\.\d+)*|\d+-\d+(\.\d+)*")
-_OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,59 +32,52 @@ class Configuration:
     camera_w: float
 
 
-def load(main: Path) -> Configuration:
-    """Return what `main` and its sibling `dockd.d/*.toml` say; an absent file says nothing.
+class Watched:
+    """The configuration as its files say now: `main` and its sibling `dockd.d/*.toml`."""
 
-    Raises:
-        Refused: `config-invalid`: it cannot be read, is malformed, or is not root's alone.
-    """
-    document: dict[str, Any] = {}
-    try:
-        for file in files(main):
-            merge(document, tomllib.loads(_read(file)))
-        return _understood(document)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refused(
-            f"dockd-helper cannot use the configuration: {error}", slug="config-invalid"
-        ) from error
+    def __init__(self, main: Path) -> None:
+        self._main = main
+        self._last: Configuration | None = None
 
-
-def files(main: Path) -> Iterator[Path]:
-    """Yield the files that count, in the order in which they are merged (DESIGN section 5)."""
-    if main.exists():
-        yield main
-    folder = main.parent / "dockd.d"
-    if folder.is_dir():
-        yield from sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+    def now(self) -> Configuration:
+        """Return what the files say, absent ones nothing; raises Refused where it is no use."""
+        drop_ins = sorted((self._main.parent / "dockd.d").glob("*.toml"))
+        document: dict[str, Any] = {}
+        try:
+            for file in [self._main, *drop_ins] if self._main.exists() else drop_ins:
+                merge(document, tomllib.loads(_read(file)))
+            self._last = _understood(document)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            # As in the daemon a slip of the pen leaves the last one in force; a stranger's pen not.
+            if self._last is None or isinstance(error, PermissionError):
+                self._last = None
+                raise refusal("unusable-configuration", why=error) from error
+        return self._last
 
 
 def _read(file: Path) -> str:
     with file.open("rb") as opened:
-        # The folder too: who may write there may put another file in this one's place.
-        for status, what in ((os.fstat(opened.fileno()), file), (file.parent.stat(), file.parent)):
-            if status.st_uid not in {0, os.geteuid()} or status.st_mode & _OTHERS_MAY_WRITE:
-                raise Refused(
-                    f"dockd-helper does not go by {what}: others than root may write it",
-                    slug="config-invalid",
-                    unsafe=True,
-                )
+        # The folders too: who may write there may put another file in this one's place.
+        folders = {*file.parents}
+        found = {file: os.fstat(opened.fileno())} | {folder: folder.stat() for folder in folders}
+        for place, status in found.items():
+            is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+            others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky
+            if others_write or status.st_uid != 0:
+                raise PermissionError(f"others than root may write {place}")
         return opened.read().decode()
 
 
 def _understood(document: Mapping[str, Any]) -> Configuration:
     cameras, power = document.get("cameras", {}), document.get("power", {})
-    slots: dict[str, str] = {}
-    for slot in document.get("slots", []):
-        name, port = slot["name"], slot.get("port")
-        if not _NAME.fullmatch(name) or name in slots:
-            raise ValueError(f"the slot {name!r} has no name of its own")
-        if port is None:
-            continue
-        if not _PORT.fullmatch(port) or port in slots.values():
-            raise ValueError(f"the slot {name} has no port of its own")
-        slots[name] = port
+    named = [(slot["name"], slot["port"]) for slot in document.get("slots", []) if "port" in slot]
+    for name, port in named:
+        if not (SLOT_NAME.fullmatch(name) and _PORT.fullmatch(port)):
+            raise ValueError(f"the slot {name!r} has no right name or no right port")
+    if len(set(dict(named).values())) != len(named):
+        raise ValueError("two slots have one name or one port")
     return Configuration(
-        slots=slots,
+        slots=dict(named),
         rules=tuple(_rule(table) for table in cameras.get("accept", [])),
         auto_slots=cameras.get("auto_slots", False) is True,
         budget_w=float(power.get("budget_w", 90)),
@@ -94,62 +86,8 @@ def _understood(document: Mapping[str, Any]) -> Configuration:
 
 
 def _rule(table: Mapping[str, Any]) -> Rule:
-    rule = Rule(
-        family=table["family"],
-        vendor_id=table.get("vendor_id"),
-        product_id=table.get("product_id"),
-        serial=table.get("serial", "*"),
-    )
-    for text in (rule.family, rule.serial, rule.vendor_id or "", rule.product_id or ""):
-        if not isinstance(text, str):
-            raise TypeError("a [[cameras.accept]] holds something else than text")
+    ids = table.get("vendor_id"), table.get("product_id")
+    rule = Rule(table["family"], *ids, table.get("serial", "*"))
+    if not all(isinstance(text, str | None) for text in rule):
+        raise TypeError("a [[cameras.accept]] holds something else than text")
     return rule
-
-
-class Watched:
-    """The configuration as its files are now: read again whenever one of them changed."""
-
-    def __init__(self, main: Path) -> None:
-        self._main = main
-        self._seen: object = None
-        self._read: Configuration | Refused | None = None
-
-    def changed(self) -> bool:
-        """Return whether the files differ from those last read, and read them if so."""
-        seen = [(file, *_stamp(file)) for file in (*files(self._main), self._main.parent)]
-        if seen == self._seen:
-            return False
-        try:
-            self._read = load(self._main)
-        except Refused as error:
-            # As in the daemon a slip of the pen leaves the old one in force; a stranger's pen not.
-            if "unsafe" in error.fields or not isinstance(self._read, Configuration):
-                self._read = error
-        self._seen = seen
-        return True
-
-    def current(self) -> Configuration:
-        """Return the configuration.
-
-        Raises:
-            Refused: It cannot be used.
-        """
-        self.changed()
-        if isinstance(self._read, Configuration):
-            return self._read
-        raise self._read or Refused("the configuration was never read", slug="config-invalid")
-
-
-def _stamp(file: Path) -> tuple[int, ...]:
-    try:
-        status = file.stat()
-    except OSError:
-        return ()
-    return (
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_mode,
-        status.st_uid,
-    )

@@ -9,70 +9,67 @@ import fcntl
 import os
 import re
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
-
-from dockd.errors import Refused
 
 _COPIED_BYTES: Final = 1 << 20
 _PATIENCE_S: Final = 10
 _ANSWER_BYTES: Final = 4096
-# The unit runs the helper as a user of its own, whose children have no privileges
-# (`linux.leave_children_nothing`). Root's would have some: started as root, it sheds that here.
-_AS_NOBODY: Final = (
-    *("/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
-    "--no-new-privs",
-)
-_SANDBOX: Final = (
-    *(() if os.geteuid() else _AS_NOBODY),
-    *("/usr/bin/prlimit", "--cpu=5", "--as=268435456", "--nofile=16", "--core=0"),
-    f"--fsize={_ANSWER_BYTES}",
+# The helper's own user, but without its privileges (`linux.leave_children_nothing`), and it writes
+# no file.
+_LIMITED: Final = (
+    *("/usr/bin/prlimit", "--cpu=5", "--as=268435456"),
+    *("--fsize=0", "--nofile=16", "--core=0"),
 )
 # blkid(8): nothing recognised, and several things at once.
 _NOTHING_FOUND: Final = (2, 8)
-_FAT12_MOST_CLUSTERS: Final = 0xFF4
-_DIRTY_STATE: Final = 0x01
+# Of each FAT: where Linux keeps its state in the boot sector, and others in FAT[1]: in how many
+# bytes, and which bits are set while all is well.
+_FATS: Final = {"FAT12": (0x25, 0, 0), "FAT16": (0x25, 2, 0xC000), "FAT32": (0x41, 4, 0xC000000)}
+_DIRTY: Final = 0x01
 _EXFAT_DIRTY_OR_FAILED: Final = 0x02 | 0x04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """What blkid says of a file system; label and uuid are None where there is none."""
+    """What blkid says of a file system; `version` and `uuid` are "" where there is none."""
 
     file_system: str
-    label: str | None
-    uuid: str | None
+    version: str
+    uuid: str
 
 
 def probe(device: int) -> Volume | None:
     """Return which file system is on the medium open as `device`, or None where that is unclear.
 
     Raises:
-        OSError: It cannot be read.
-        Refused: blkid cannot be run.
+        OSError: It cannot be read, or blkid cannot be run.
     """
-    copy = _sealed_copy(device)
-    answer = os.memfd_create("blkid-answer")
-    try:
-        blkid = subprocess.run(  # noqa: S603 - a constant command; only the number of the descriptor varies
-            [*_SANDBOX, "/usr/sbin/blkid", "-p", "-o", "export", f"/proc/self/fd/{copy}"],
-            pass_fds=(copy,),
-            stdin=subprocess.DEVNULL,
-            stdout=answer,
-            stderr=answer,
-            env={"LC_ALL": "C"},
-            cwd="/",
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-        said = os.pread(answer, _ANSWER_BYTES, 0).decode(errors="replace")
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        os.close(copy)
-        os.close(answer)
+    with ExitStack() as held:
+        copy = _sealed_copy(device)
+        held.callback(os.close, copy)
+        # Neither end waits for the other: more than fits was never blkid's answer.
+        answer, mouth = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        held.callback(os.close, answer)
+        held.callback(os.close, mouth)
+        try:
+            blkid = subprocess.run(  # noqa: S603 - a constant command; only a descriptor's number varies
+                [*_LIMITED, "/usr/sbin/blkid", "-p", "-o", "export", f"/proc/self/fd/{copy}"],
+                pass_fds=(copy,),
+                stdin=subprocess.DEVNULL,
+                stdout=mouth,
+                stderr=mouth,
+                env={"LC_ALL": "C"},
+                cwd="/",
+                timeout=_PATIENCE_S,
+                check=False,
+            )
+            said = os.read(answer, _ANSWER_BYTES).decode(errors="replace")
+        except (subprocess.TimeoutExpired, BlockingIOError):
+            return None
     if blkid.returncode not in {0, *_NOTHING_FOUND}:
-        raise Refused(f"blkid cannot look at it: {said[:200]!r}", slug="camera-media-refused")
+        raise OSError(f"blkid cannot look at it: {said[:200]!r}")
     return _understood(said)
 
 
@@ -94,46 +91,27 @@ def _sealed_copy(device: int) -> int:
 
 def _understood(answer: str) -> Volume | None:
     found = dict(line.partition("=")[::2] for line in answer.splitlines())
-    kind = found.get("TYPE", "")
+    kind, version, uuid = (found.get(key, "")[:64] for key in ("TYPE", "VERSION", "UUID"))
     if re.fullmatch(r"[a-z0-9]{1,16}", kind) is None:
         return None
-    label = found.get("LABEL") or found.get("LABEL_FATBOOT")
-    return Volume(file_system=kind, label=_text(label), uuid=_text(found.get("UUID")))
+    return Volume(file_system=kind, version=version, uuid=uuid if uuid.isprintable() else "")
 
 
-def _text(value: str | None) -> str | None:
-    return value[:64] if value and value.isprintable() else None
-
-
-def is_dirty(device: int, *, file_system: str) -> bool:
+def is_dirty(device: int, *, volume: Volume) -> bool:
     """Return whether the file system says that it was not closed properly, or met an error.
 
     Raises:
         OSError: It cannot be read.
     """
     boot = os.pread(device, 512, 0).ljust(512, b"\0")
-    if file_system == "exfat":
+    if volume.file_system == "exfat":
         return bool(_number(boot, 106, 2) & _EXFAT_DIRTY_OR_FAILED)
-    if file_system != "vfat":
+    if volume.version not in _FATS:
         return False
+    state_at, width, well = _FATS[volume.version]
     fat_at = _number(boot, 14, 2) * _number(boot, 11, 2)
-    is_fat32 = _number(boot, 22, 2) == 0
-    # Linux keeps the state in the boot sector, others in the two topmost bits of FAT[1]:
-    # clear when not closed properly, or after an error.
-    if boot[0x41 if is_fat32 else 0x25] & _DIRTY_STATE:
-        return True
-    if is_fat32:
-        return _number(os.pread(device, 4, fat_at + 4), 0, 4) & 0x0C000000 != 0x0C000000  # noqa: PLR2004 - said above
-    return _has_16_bits(boot) and _number(os.pread(device, 2, fat_at + 2), 0, 2) < 0xC000  # noqa: PLR2004 - said above
-
-
-def _has_16_bits(boot: bytes) -> bool:
-    sector_bytes, cluster_sectors = max(1, _number(boot, 11, 2)), max(1, boot[13])
-    sectors = _number(boot, 19, 2) or _number(boot, 32, 4)
-    fats = boot[16] * _number(boot, 22, 2)
-    root = -(-_number(boot, 17, 2) * 32 // sector_bytes)
-    clusters = (sectors - _number(boot, 14, 2) - fats - root) // cluster_sectors
-    return clusters > _FAT12_MOST_CLUSTERS
+    entry = _number(os.pread(device, width, fat_at + width), 0, width)
+    return bool(boot[state_at] & _DIRTY) or entry & well != well
 
 
 def _number(data: bytes, at: int, length: int) -> int:

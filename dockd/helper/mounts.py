@@ -3,122 +3,123 @@
 import errno
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from dockd.errors import CameraGone, Refused
+from dockd.errors import DockdError
 from dockd.helper import linux, media
-from dockd.helper.usb import Device, Usb
+from dockd.helper.refusals import refusal
+from dockd.helper.usb import Device
 
-Options = tuple[tuple[str, str | None], ...]
+# Per file system that may be footage: the options with which it is mounted.
+FileSystems = Mapping[str, Sequence[tuple[str, str | None]]]
 _MOST_PARTITIONS: Final = 8
-_NO_MEDIUM: Final = (errno.ENOMEDIUM, errno.ENXIO)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mounting:
-    """How to mount: the folder of device nodes, and per file system that may be its options."""
-
-    nodes: Path
-    file_systems: Mapping[str, Options]
-
-
-def for_user(uid: int, gid: int) -> Mounting:
+def for_user(uid: int, gid: int) -> FileSystems:
     """Return how a station mounts: footage belongs to dockd's user, times are UTC, names UTF-8."""
-    # The umask lets root read "." without any capability; nobody else can reach the mount.
-    owner: Options = (("uid", str(uid)), ("gid", str(gid)), ("umask", "0022"))
-    return Mounting(
-        nodes=Path("/dev"),
-        file_systems={
-            "vfat": (*owner, ("tz", "UTC"), ("utf8", None)),
-            "exfat": (*owner, ("iocharset", "utf8"), ("time_offset", "0")),
-        },
-    )
+    owner = (("uid", str(uid)), ("gid", str(gid)), ("umask", "0077"))
+    return {
+        "vfat": (*owner, ("tz", "UTC"), ("utf8", None)),
+        "exfat": (*owner, ("iocharset", "utf8"), ("time_offset", "0")),
+    }
 
 
 class Mount:
-    """A mount that was handed out: our own descriptors of it and of what is below it.
+    """A mount that was handed out as `descriptor`, its `volume`, and its disk by `diskseq`.
 
-    Attributes:
-        descriptor: The mount's root, for the client.
-        volume: What blkid said of it.
-        dirty: Whether the file system was not closed properly before.
-        diskseq: The disk's sequence number.
+    It raises CameraGone where the device, or its disk, is not the one that was mounted.
     """
 
-    def __init__(self, device: Device, *, how: Mounting) -> None:
-        """Mount the medium of `device`, which is closed with this once this succeeded.
-
-        Raises:
-            Refused: There is no medium that can be footage.
-            CameraGone: The device left meanwhile.
-        """
-        self.device = device
-        self._node, self.volume, name = _footage(device.disk(), how=how)
-        self._name = name
-        try:
-            self.diskseq = linux.disk_sequence(self._node)
-            _have_alone(self._node)
-            linux.set_device_read_only(self._node, read_only=True)
-            self.dirty = self.is_dirty()
-            options = how.file_systems[self.volume.file_system]
-            self.descriptor = linux.mount_detached(
-                self._node, file_system=self.volume.file_system, options=options
-            )
-        except OSError as error:
-            os.close(self._node)
-            raise _unmountable(error) from error
-        except Refused:
-            os.close(self._node)
-            raise
-        try:
+    def __init__(self, device: Device, *, file_systems: FileSystems) -> None:
+        """Mount the medium of `device`; raises Refused where none of it can be footage."""
+        self._file_systems = file_systems
+        self.diskseq = -1
+        with ExitStack() as held:
+            self._device = held.enter_context(device.copy())
+            try:
+                self._mount(held)
+            except OSError as error:
+                # Whatever a device says while it leaves is not about its medium.
+                self.check()
+                is_absent = error.errno == errno.ENOMEDIUM
+                why = f"the kernel refuses it ({error.strerror or error})"
+                raise self._bad("it has no medium" if is_absent else why) from error
             self.check()
-        except CameraGone:
-            self._close()
-            raise
+            self._held = held.pop_all()
 
-    @property
-    def trace(self) -> dict[str, object]:
-        """What a later helper needs to find it by, if this one is killed."""
-        return {"device": self.device.name, "node": self._name, "diskseq": self.diskseq}
+    def _mount(self, held: ExitStack) -> None:
+        if not self._device.is_authorised:
+            raise refusal("unauthorised", self._device.slot)
+        folder = self._device.disk()
+        self._disk = _opened(folder, held=held, slot=self._device.slot)
+        self.diskseq = linux.disk_sequence(self._disk)
+        if _is_in_use(self._disk):
+            # A second mount would share the first one's state, its being writable included.
+            raise self._bad("it is still mounted")
+        self._node, self.volume = self._footage(folder, held)
+        self.was_dirty = self.is_dirty()
+        kind = self.volume.file_system
+        options = self._file_systems[kind]
+        self.descriptor = linux.mount_detached(self._node, file_system=kind, options=options)
+        held.callback(os.close, self.descriptor)
+
+    def _footage(self, disk: Path, held: ExitStack) -> tuple[int, media.Volume]:
+        """Return the one block device of `disk` that can be footage, open, and what is on it."""
+        partitions = sorted(part.parent for part in disk.glob("*/partition"))
+        if len(partitions) > _MOST_PARTITIONS:
+            raise self._bad(f"it has {len(partitions)} partitions")
+        slot = self._device.slot
+        nodes = [_opened(partition, held=held, slot=slot) for partition in partitions]
+        found, others = [], []
+        for node in nodes or [self._disk]:
+            linux.set_device_read_only(node, read_only=True)
+            volume = media.probe(node)
+            if volume is not None and volume.file_system in self._file_systems:
+                found.append((node, volume))
+            else:
+                others.append("unknown" if volume is None else volume.file_system)
+        if len(found) > 1:
+            raise self._bad(f"it holds {len(found)} partitions with footage")
+        if not found:
+            raise self._bad(f"it holds {', '.join(others)}, not vfat or exfat")
+        return found[0]
+
+    def _bad(self, why: str) -> DockdError:
+        return refusal("bad-medium", self._device.slot, why=why)
 
     def check(self) -> None:
-        """Return if the device, its disk and what was opened are still the same.
-
-        Raises:
-            CameraGone: They are not.
-        """
-        try:
-            present = _number(self.device.disk() / "diskseq")
-            same = present == self.diskseq == linux.disk_sequence(self._node)
-        except (OSError, Refused) as error:
-            raise CameraGone(f"the disk of {self.device.name} is gone") from error
-        if not (same and self.device.is_authorised):
-            raise CameraGone(f"another disk is at {self.device.name} now")
+        """Return if the device is there and authorised, and its disk is the one that was opened."""
+        with suppress(OSError, DockdError):
+            present = int((self._device.disk() / "diskseq").read_text())
+            if present == self.diskseq and self._device.is_authorised:
+                return
+        raise refusal("disk-left", self._device.slot)
 
     def is_handed_out(self, descriptor: int) -> bool:
         """Return whether a client's descriptor is this very mount's root."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             return linux.mount_identity(descriptor) == linux.mount_identity(self.descriptor)
         return False
 
     def is_dirty(self) -> bool:
         """Return whether the file system says now that it was not closed properly."""
-        return media.is_dirty(self._node, file_system=self.volume.file_system)
+        return media.is_dirty(self._node, volume=self.volume)
 
     def make_writable(self) -> None:
         """Let the medium be written; raises OSError, when it has to be taken back."""
-        linux.set_device_read_only(self._node, read_only=False)
+        self._set_disk(read_only=False)
         linux.reconfigure(self.descriptor, read_only=False)
 
     def make_read_only(self) -> None:
         """Write everything out and let the medium not be written; raises OSError."""
-        linux.sync(self.descriptor)
         linux.reconfigure(self.descriptor, read_only=True)
-        linux.set_device_read_only(self._node, read_only=True)
+        self._set_disk(read_only=True)
+
+    def _set_disk(self, *, read_only: bool) -> None:
+        linux.set_device_read_only(self._node, read_only=read_only)
 
     def take_back(self) -> None:
         """Make the medium read-only whatever a client holds open, or take the device away."""
@@ -126,105 +127,51 @@ class Mount:
             self.make_read_only()
         except OSError:
             # A device that does not answer, or a file that stays open for writing.
-            with suppress(CameraGone):
-                self.device.authorise(allowed=False)
+            with suppress(OSError):
+                self._device.authorise(allowed=False)
 
     def close(self) -> None:
         """Forget it: what the client still holds goes on being the client's."""
-        self._close()
-        self.device.close()
-
-    def _close(self) -> None:
-        os.close(self.descriptor)
-        os.close(self._node)
+        self._held.close()
 
 
-def take_from(trace: Mapping[str, Any], *, usb: Usb, nodes: Path) -> None:
-    """Take away a device that an earlier helper left writable and that is still mounted."""
-    with suppress(CameraGone, OSError), usb.open(trace["device"]) as device:
-        node = os.open(nodes / trace["node"], os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            if linux.disk_sequence(node) == trace["diskseq"]:
-                _have_alone(node)
-                linux.set_device_read_only(node, read_only=True)
-        except Refused:
+def reclaim(device: Device) -> None:
+    """Make the disk of `device` read-only, as an earlier helper may not have left it.
+
+    Whoever still holds a writable mount of it could go on writing: then the device is taken away.
+    """
+    with ExitStack() as held:
+        disk = _opened(device.disk(), held=held, slot=device.slot)
+        was_writable = not linux.is_device_read_only(disk)
+        linux.set_device_read_only(disk, read_only=True)
+        if was_writable and _is_in_use(disk):
             device.authorise(allowed=False)
-        finally:
-            os.close(node)
 
 
-def _have_alone(node: int) -> None:
-    """Return if the block device is mounted nowhere; raises Refused."""
+def _is_in_use(disk: int) -> bool:
+    """Return whether the disk or a partition of it is mounted anywhere."""
     try:
-        os.close(os.open(f"/proc/self/fd/{node}", os.O_RDONLY | os.O_EXCL))
+        os.close(os.open(f"/proc/self/fd/{disk}", os.O_RDONLY | os.O_EXCL))
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
-        # A second mount would share the first one's state, its being writable included.
-        raise Refused("it is still mounted", slug="camera-media-refused") from error
+        return True
+    return False
 
 
-def _footage(disk: Path, *, how: Mounting) -> tuple[int, media.Volume, str]:
-    """Return the one block device of `disk` that can be footage, opened once, and what is on it."""
-    partitions = sorted(part.parent for part in disk.glob("*/partition"))
-    if len(partitions) > _MOST_PARTITIONS:
-        raise Refused(f"it has {len(partitions)} partitions", slug="camera-media-refused")
-    found: list[tuple[int, media.Volume, str]] = []
-    seen: list[str] = []
+def _opened(folder: Path, *, held: ExitStack, slot: str) -> int:
+    """Return the node of a disk's or partition's folder, open, if it is that one's."""
     try:
-        for folder in partitions or [disk]:
-            node = _open(folder, nodes=how.nodes)
-            volume = _probe(node)
-            if volume is not None and volume.file_system in how.file_systems:
-                found.append((node, volume, folder.name))
-            else:
-                seen.append(volume.file_system if volume else "unknown")
-                os.close(node)
-        if len(found) == 1:
-            return found[0]
-    except (OSError, Refused) as error:
-        _close_all(found)
-        if isinstance(error, Refused):
-            raise
-        raise _unmountable(error) from error
-    _close_all(found)
-    detail = (
-        f"{len(found)} partitions with footage"
-        if found
-        else f"{', '.join(seen)}, not vfat or exfat"
-    )
-    raise Refused(f"it holds {detail}", slug="camera-media-refused")
-
-
-def _close_all(found: list[tuple[int, media.Volume, str]]) -> None:
-    for node, _, _ in found:
-        os.close(node)
-
-
-def _probe(node: int) -> media.Volume | None:
-    try:
-        return media.probe(node)
-    except (OSError, Refused):
-        os.close(node)
+        node = os.open(Path("/dev") / folder.name, os.O_RDONLY | os.O_NOFOLLOW)
+        held.callback(os.close, node)
+        number = (folder / "dev").read_text().strip()
+    except OSError as error:
+        # Linux shows a disk a moment before it can be opened, and its node goes first.
+        if error.errno in {errno.ENOENT, errno.ENXIO, errno.ENODEV}:
+            raise refusal("no-disk-yet", slot) from error
         raise
-
-
-def _open(folder: Path, *, nodes: Path) -> int:
-    """Open the node of a disk's or partition's folder, and see that it is that one's."""
-    node = os.open(nodes / folder.name, os.O_RDONLY | os.O_NOFOLLOW)
     status = os.fstat(node)
-    number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
-    if stat.S_ISBLK(status.st_mode) and number == (folder / "dev").read_text().strip():
-        return node
-    os.close(node)
-    raise OSError(errno.ENXIO, "its device node is another's")
-
-
-def _number(file: Path) -> int:
-    return int(file.read_text())
-
-
-def _unmountable(error: OSError) -> Refused:
-    if error.errno in _NO_MEDIUM:
-        return Refused("it has no medium", slug="camera-media-refused")
-    return Refused(f"the kernel refuses it ({error.strerror})", slug="camera-media-refused")
+    device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    if not stat.S_ISBLK(status.st_mode) or number != device:
+        raise refusal("bad-medium", slot, why="its device node is another's")
+    return node

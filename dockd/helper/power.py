@@ -1,170 +1,161 @@
 """Port power as leases: what the daemon cut comes back when the daemon is gone, within the budget.
 
 A cut for the budget or a hold ends with its lease or with the connection that made it. A cut for
-safety (a hot battery) ends only when a safety request says so. The record is written before the
-port is switched, so that whoever kills the helper leaves no port off for ever.
+safety (a hot battery) ends only when a safety request says so. A helper that follows
+knows all cuts.
 Source: Documentation/ABI/testing/sysfs-bus-usb, <hub>/port<X>/disable (Linux 6.0 and later).
 """
 
-import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
-from dockd.errors import Refused
-from dockd.helper.memory import Memory
-from dockd.helper.requests import CutKind
+from dockd.errors import DockdError
+from dockd.helper.rack import Rack
+from dockd.helper.refusals import refusal
+from dockd.helper.requests import Request
 from dockd.helper.turns import Turns
+from dockd.helper.usb import port_state, write
 
-GIVE_BACK_EVERY_S: Final = 2.0
+_GIVE_BACK_EVERY_S: Final = 2.0
 _DAEMON_RETURNS_WITHIN_S: Final = 30.0
-_NOBODY: Final = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Cut:
-    """One port without power: `until` on the monotonic clock; of a safety cut it means nothing."""
+    """Ports without power, until when (monotonic seconds; a safety cut: inf), and whose cut."""
 
-    kind: CutKind
-    ports: list[str]
+    ports: Sequence[str]
     until: float
-    owner: int
+    owner: object = None
 
 
+@dataclass(kw_only=True)
 class Power:
-    """The ports that are cut, by slot."""
+    """The slots that are cut, remembered in `file` for as long as the machine runs."""
 
-    def __init__(self, *, memory: Memory, now: Callable[[], float]) -> None:
+    look: Callable[[], Rack]
+    file: Path
+    now: Callable[[], float]
+    _cuts: dict[str, Cut] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
+    _saving: Lock = field(default_factory=Lock)
+    _next_s: float = 0.0
+
+    def __post_init__(self) -> None:
         """Take over what an earlier helper cut: the daemon has a moment to renew it."""
-        self._memory = memory
-        self._now = now
-        self._saving = threading.Lock()
-        self._turns = Turns()
-        self._next_s = 0.0
-        until = now() + _DAEMON_RETURNS_WITHIN_S
-        self._cuts = {
-            slot: Cut(kind=cut["kind"], ports=cut["ports"], until=until, owner=_NOBODY)
-            for slot, cut in memory.load().items()
-        }
+        lease = self.now() + _DAEMON_RETURNS_WITHIN_S
+        with suppress(OSError, ValueError):
+            for slot, (ports, is_safety) in json.loads(self.file.read_bytes()).items():
+                self._cuts[slot] = Cut(ports=ports, until=inf if is_safety else lease)
 
-    def is_cut(self, slot: str) -> bool:
-        """Return whether a cut of the slot stands."""
-        return slot in self._cuts
-
-    def cut(
-        self, slot: str, *, ports: Sequence[Path], kind: CutKind, lease_s: int, owner: int
-    ) -> None:
-        """Take the power from the slot's ports, or renew the lease of a cut that stands.
-
-        Raises:
-            Refused: `port-not-switchable`: a port did not follow; all are as they were.
-        """
+    @contextmanager
+    def kept_on(self, slot: str) -> Iterator[None]:
+        """Let the slot not be cut meanwhile; raises Refused where it is."""
         with self._turns.of(slot):
-            standing = self._cuts.get(slot)
-            if standing is not None and standing.kind == "safety":
-                return
-            known = standing.ports if standing is not None else [str(port) for port in ports]
-            until = self._now() + lease_s
-            self._put(slot, Cut(kind=kind, ports=known, until=until, owner=owner))
-            try:
-                _switch(known, on=False)
-            except Refused:
-                self._give(slot)
-                raise
+            if slot in self._cuts:
+                raise refusal("is-cut", slot)
+            yield
 
-    def restore(self, slot: str, *, ports: Sequence[Path], kind: CutKind) -> None:
-        """Give the slot's ports power.
+    def obey(self, order: Request, *, is_lent: Callable[[], bool]) -> None:
+        """Take the power from a slot's ports, renew the lease of a cut, or give the power back.
 
-        Raises:
-            Refused: The cut is one for safety and `kind` is not, or a port did not follow.
+        Raises Refused where it may not be, or a port does not follow; none stays cut by that.
         """
+        slot = order.slot
+        # One that has its name from its device has none while it is cut.
+        ports = [] if slot in self._cuts else self._ports(slot)
         with self._turns.of(slot):
-            standing = self._cuts.get(slot)
-            if standing is None:
-                _switch([str(port) for port in ports], on=True)
-            elif standing.kind == "safety" and kind != "safety":
-                raise Refused(f"The port of slot {slot} is cut for safety.")
+            if order.on:
+                self._restore(order, ports)
+            elif is_lent():
+                raise refusal("is-writable", slot)
             else:
-                self._give(slot)
+                self._cut(order, ports)
 
-    def owner_is_gone(self, owner: int) -> None:
-        """End the leases of a connection that ended."""
-        for cut in list(self._cuts.values()):
-            if cut.owner == owner:
-                cut.until = min(cut.until, self._now())
+    def _ports(self, slot: str) -> Sequence[str]:
+        with self.look() as rack:
+            return rack.ports(slot)
 
-    def give_back(self, *, has_room: Callable[[], bool]) -> float | None:
-        """Give back one cut whose lease ended, if its time has come and the budget has room.
+    def _cut(self, order: Request, ports: Sequence[str]) -> None:
+        slot = order.slot
+        if slot in self._cuts:
+            ports = self._cuts[slot].ports
+            if self._cuts[slot].until == inf:
+                return
+        until = inf if order.kind == "safety" else self.now() + order.lease_s
+        cut = Cut(ports=ports, until=until, owner=order.owner)
+        with self._saving:
+            # Before the port is switched: whoever kills the helper leaves none off for ever.
+            self._save(self._cuts | {slot: cut})
+            self._cuts[slot] = cut
+        try:
+            _switch(ports, on=False, slot=slot)
+        except DockdError:
+            self._give(slot)
+            raise
 
-        Returns:
-            In how many seconds there may be another; None when no lease runs.
-        """
-        leases = [
-            (cut.until, slot) for slot, cut in list(self._cuts.items()) if cut.kind != "safety"
-        ]
-        if not leases:
-            return None
-        until, slot = min(leases)
-        wait_s = max(until, self._next_s) - self._now()
-        if wait_s > 0:
-            return wait_s
-        self._next_s = self._now() + GIVE_BACK_EVERY_S
-        if has_room():
-            self._give_if_due(slot)
-        return GIVE_BACK_EVERY_S
-
-    def _give_if_due(self, slot: str) -> None:
-        with suppress(Refused), self._turns.of(slot):
-            cut = self._cuts.get(slot)
-            # It may have been renewed, or become one for safety, while we waited for its turn.
-            if cut is not None and cut.kind != "safety" and cut.until <= self._now():
-                # Behind the others from now on, should it not follow.
-                cut.until = self._now()
-                self._give(slot)
+    def _restore(self, order: Request, ports: Sequence[str]) -> None:
+        cut = self._cuts.get(order.slot)
+        if cut is None:
+            _switch(ports, on=True, slot=order.slot)
+        elif cut.until == inf and order.kind != "safety":
+            raise refusal("cut-for-safety", order.slot)
+        else:
+            self._give(order.slot)
 
     def _give(self, slot: str) -> None:
-        ports = [port for port in self._cuts[slot].ports if Path(port).exists()]
-        if ports:
-            _switch(ports, on=True)
-        # Should /run be full, the next helper gives back once more what has power already.
-        with suppress(OSError):
-            self._put(slot, None)
+        # Not what is there no more, nor what has no switch.
+        off = [port for port in self._cuts[slot].ports if port_state(port) == "1"]
+        if off:
+            _switch(off, on=True, slot=slot)
+        with self._saving, suppress(OSError):
+            # Should /run be full, as a client may see to, the next helper gives back once more.
+            del self._cuts[slot]
+            self._save(self._cuts)
 
-    def _put(self, slot: str, cut: Cut | None) -> None:
-        with self._saving:
-            if cut is None:
-                del self._cuts[slot]
-            else:
-                self._cuts[slot] = cut
-            self._memory.save({slot: asdict(each) for slot, each in self._cuts.items()})
+    def _save(self, cuts: Mapping[str, Cut]) -> None:
+        beside = self.file.with_suffix(".new")
+        known = {slot: (list(cut.ports), cut.until == inf) for slot, cut in cuts.items()}
+        beside.write_text(json.dumps(known))
+        beside.replace(self.file)
+
+    def connection_ended(self, owner: object) -> None:
+        """End the leases of a connection; a cut for safety is none."""
+        for cut in list(self._cuts.values()):
+            if cut.owner == owner and cut.until < inf:
+                cut.until = self.now()
+
+    def keep(self) -> None:
+        """Give one ended cut back: every 2 s, within the budget."""
+        standing = [(cut.until, slot) for slot, cut in list(self._cuts.items())]
+        until, slot = min(standing, default=(inf, ""))
+        if max(until, self._next_s) <= self.now():
+            self._next_s = self.now() + _GIVE_BACK_EVERY_S
+            # Where nobody can say what the budget is: a camera that charges late beats a fuse.
+            with suppress(DockdError, OSError), self.look() as rack, self._turns.of(slot):
+                cut = self._cuts.get(slot)
+                # It may have been renewed, or become one for safety, before its turn came.
+                if rack.has_room() and cut is not None and cut.until <= self.now():
+                    # Behind the others from now on, should it not follow.
+                    cut.until = self.now()
+                    self._give(slot)
 
 
-def is_powered(ports: Sequence[Path]) -> bool | None:
-    """Return whether any of a slot's ports has power, or None where the kernel does not say."""
-    states = [_state(str(port)) for port in ports]
-    return None if not states or "" in states else "0" in states
-
-
-def _switch(ports: Sequence[str], *, on: bool) -> None:
+def _switch(ports: Sequence[str], *, on: bool, slot: str) -> None:
     wanted = "0" if on else "1"
-    detail = "the kernel has no switch for it" if not ports else ""
+    why = "" if ports else "the kernel has no switch for it"
     for port in ports:
-        try:
-            with (Path(port) / "disable").open("r+") as switch:
-                switch.write(wanted)
-        except OSError as error:
-            detail = f"{Path(port).name}: {error.strerror}"
-        else:
-            if _state(port) != wanted:
-                detail = f"{Path(port).name} stayed {'off' if on else 'on'}"
-    if detail:
-        raise Refused(f"The port did not follow: {detail}.", slug="port-not-switchable")
-
-
-def _state(port: str) -> str:
-    try:
-        return (Path(port) / "disable").read_text().strip()
-    except OSError:
-        return ""
+        if port_state(port) == wanted:
+            continue
+        with suppress(OSError):
+            write(Path(port) / "disable", wanted)
+        if port_state(port) != wanted:
+            why = f"{Path(port).name} stayed {'off' if on else 'on'}"
+    if why:
+        raise refusal("port-stayed", slot, why=why)

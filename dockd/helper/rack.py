@@ -1,185 +1,157 @@
-"""The rack as it is now: its slots, what is in each, and which of that is a camera."""
+"""The rack at one moment: its slots, what is in each, and which of that is a camera."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from dockd.errors import CameraGone, NotFound, Refused
-from dockd.helper.configuration import Watched
-from dockd.helper.power import is_powered
-from dockd.helper.rules import Identity, is_hub, judge
-from dockd.helper.usb import Device, Usb, device_at
+from dockd.errors import DockdError
+from dockd.helper.configuration import Configuration
+from dockd.helper.refusals import refusal
+from dockd.helper.rules import is_hub, judge
+from dockd.helper.usb import Device, Usb, port_state, write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bay:
-    """One slot: its port as configured, and the folders of that port and its peer."""
+@dataclass(slots=True, kw_only=True)
+class Slot:
+    """One slot: the names of a device in it, the one that is there, and why that is no camera."""
 
-    slot: str
+    name: str
     port: str
-    ports: tuple[Path, ...]
+    names: Sequence[str]
+    device: Device | None = None
+    refusal: DockdError | None = None
+
+    @property
+    def slug(self) -> str:
+        """Why that is no camera, in a word; "" if it is one."""
+        return "" if self.refusal is None else self.refusal.slug
 
 
 class Rack:
-    """Slots by configuration, devices by sysfs."""
+    """Slots by configuration, devices by sysfs: one look, made anew for each request."""
 
-    def __init__(self, *, usb: Usb, configuration: Watched) -> None:
-        self._usb = usb
-        self._configuration = configuration
+    def __init__(self, now: Configuration, *, sysfs: Path = Path("/sys")) -> None:
+        """Look; raises Refused where two slots are one port."""
+        self._now = now
+        self._usb = Usb(sysfs)
+        self.slots: dict[str, Slot] = {}
+        with ExitStack() as held:
+            self._find_slots(held)
+            self._refuse_twins()
+            self._held = held.pop_all()
 
-    def bays(self) -> list[Bay]:
-        """Return all slots; raises Refused where the configuration cannot be used."""
-        now = self._configuration.current()
-        bays = [
-            Bay(slot=slot, port=port, ports=self._usb.ports(port))
-            for slot, port in now.slots.items()
-        ]
-        taken = [port for bay in bays for port in bay.ports]
-        if len(set(taken)) != len(taken):
-            raise Refused("two slots are one and the same port", slug="config-invalid")
-        if now.auto_slots:
-            bays += self._found_slots(taken=set(taken), named={bay.slot for bay in bays})
-        return bays
+    def __enter__(self) -> Self:
+        return self
 
-    def _found_slots(self, *, taken: set[Path], named: set[str]) -> list[Bay]:
-        found = []
-        for name in self._usb.names():
-            ports = self._usb.ports(name)
-            if name in named or taken.intersection(ports):
-                continue
-            with suppress(Refused, CameraGone), self._usb.open(name) as device:
-                judge(device.identity(), slot=name, rules=self._configuration.current().rules)
-                found.append(Bay(slot=name, port=self._usb.stable(name), ports=ports))
-                taken.update(ports)
-        return found
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
 
-    def bay(self, slot: str) -> Bay:
-        """Return a slot; raises NotFound."""
-        for bay in self.bays():
-            if bay.slot == slot:
-                return bay
-        raise NotFound(f"There is no slot {slot} with a port in the configuration.")
+    def _find_slots(self, held: ExitStack) -> None:
+        taken = set[str]()
+        for name, port in self._now.slots.items():
+            slot = Slot(name=name, port=port, names=self._usb.at(port))
+            if not taken.isdisjoint(slot.names):
+                raise refusal("unusable-configuration", why="two slots are one and the same port")
+            self._look_into(slot, held)
+            self.slots[name] = slot
+            taken.update(slot.names)
+        for name in self._usb.names() if self._now.auto_slots else ():
+            slot = Slot(name=name, port=self._usb.stable(name), names=self._usb.at(name))
+            self._look_into(slot, held)
+            if slot.refusal is None and name not in self.slots and taken.isdisjoint(slot.names):
+                self.slots[name] = slot
+                taken.update(slot.names)
 
-    def device(self, bay: Bay) -> Device:
-        """Return the device in a slot, for the caller to close.
-
-        Raises:
-            CameraGone: There is none.
-            Refused: There are two, which one camera in one slot cannot be.
-        """
-        present = self._present(bay)
+    def _look_into(self, slot: Slot, held: ExitStack) -> None:
+        slot.refusal = refusal("no-device", slot.name)
+        present = [name for name in slot.names if self._usb.has(name)]
         if not present:
-            raise CameraGone(f"There is no device in slot {bay.slot}.")
+            return
+        # It may leave at any moment, and then there is none.
+        with suppress(OSError):
+            device = held.enter_context(self._usb.open(present[0], slot=slot.name))
+            slot.refusal = judge(device.identity, slot=slot.name, rules=self._now.rules)
+            slot.device = device
         if len(present) > 1:
-            raise Refused(f"Slot {bay.slot} shows two devices.", slug="camera-not-storage")
-        return self._usb.open(present[0])
+            slot.refusal = refusal("two-devices", slot.name)
 
-    def _present(self, bay: Bay) -> list[str]:
-        return [name for name in map(device_at, bay.ports) if self._usb.has(name)]
+    def _refuse_twins(self) -> None:
+        seen: defaultdict[str, list[Slot]] = defaultdict(list)
+        for slot in self.slots.values():
+            if slot.device is not None:
+                seen[slot.device.identity.serial].append(slot)
+        for serial, twins in seen.items():
+            names = ", ".join(slot.name for slot in twins)
+            for slot in twins if len(twins) > 1 else ():
+                slot.refusal = slot.refusal or refusal("same-serial", serial=serial, slots=names)
 
-    def camera(self, bay: Bay) -> tuple[Device, Identity]:
-        """Return the device in a slot and what it says, if that makes it a camera.
+    @property
+    def cameras(self) -> list[Device]:
+        """What is in the slots and is a camera, be there one of the same serial number or not."""
+        good = {"", "camera-duplicate-serial"}
+        return [slot.device for slot in self.slots.values() if slot.device and slot.slug in good]
 
-        Raises:
-            CameraGone: There is no device.
-            Refused: It is not one that a rule accepts, or its serial number is there twice.
-        """
-        device = self.device(bay)
-        try:
-            identity = device.identity()
-            self._judge(bay, identity, everywhere=self._identities(self.bays()))
-        except BaseException:
-            device.close()
-            raise
-        return device, identity
+    def ports(self, name: str) -> list[str]:
+        """Return the folders of a slot's port and of its peer; raises NotFound."""
+        return [str(self._usb.port(each)) for each in self._slot(name).names]
 
-    def _judge(self, bay: Bay, identity: Identity, *, everywhere: Mapping[str, Identity]) -> None:
-        judge(identity, slot=bay.slot, rules=self._configuration.current().rules)
-        same = [
-            slot
-            for slot, other in everywhere.items()
-            if other.serial == identity.serial or slot == bay.slot
-        ]
-        if len(same) > 1:
-            raise Refused(
-                f"Serial {identity.serial} is in slots {', '.join(same)} at once.",
-                slug="camera-duplicate-serial",
-            )
+    def camera(self, name: str) -> Device:
+        """Return the camera in a slot; raises NotFound, CameraGone or Refused."""
+        slot = self._slot(name)
+        if slot.device is None or slot.refusal is not None:
+            raise slot.refusal or refusal("no-device", name)
+        return slot.device
 
-    def _identities(self, bays: Sequence[Bay]) -> dict[str, Identity]:
-        found = {}
-        for bay in bays:
-            with suppress(CameraGone, Refused), self.device(bay) as device:
-                found[bay.slot] = device.identity()
-        return found
+    def _slot(self, name: str) -> Slot:
+        if name not in self.slots:
+            raise refusal("no-slot", name)
+        return self.slots[name]
 
     def rows(self) -> list[dict[str, object]]:
         """Return every slot in the shape of the answer to `slots`."""
-        bays = self.bays()
-        everywhere = self._identities(bays)
-        return [self._row(bay, everywhere=everywhere) for bay in bays]
+        return [self._row(slot) for slot in self.slots.values()]
 
-    def _row(self, bay: Bay, *, everywhere: Mapping[str, Identity]) -> dict[str, object]:
+    def _row(self, slot: Slot) -> dict[str, object]:
+        guards = self._usb.guards(slot.port)
+        states = [port_state(port) for port in self.ports(slot.name)]
         row: dict[str, object] = {
-            "slot": bay.slot,
-            "port": bay.port,
+            "slot": slot.name,
+            "port": slot.port,
             "device": None,
-            "vendor_id": None,
-            "product_id": None,
             "serial": None,
-            "authorised": False,
-            "powered": is_powered(bay.ports),
-            "guarded": all(map(self._usb.is_guarded, _buses([bay]))) and bool(bay.ports),
+            "powered": None if not states or "" in states else "0" in states,
+            "guarded": bool(slot.names) and all(map(_is_closed, guards[:1])),
             "refused": None,
         }
-        try:
-            with self.device(bay) as device:
-                identity = device.identity()
-                row |= {
-                    "device": device.name,
-                    "vendor_id": identity.vendor_id,
-                    "product_id": identity.product_id,
-                    "serial": identity.serial or None,
-                    "authorised": device.is_authorised,
-                }
-            self._judge(bay, identity, everywhere=everywhere)
-        except Refused as error:
-            row["refused"] = {"slug": error.slug, "reason": error.reason}
-        except CameraGone:
-            pass
+        if slot.device is not None:
+            row |= {"device": slot.device.name, "serial": slot.device.identity.serial or None}
+            if slot.refusal is not None:
+                row["refused"] = {"slug": slot.slug, "reason": slot.refusal.reason}
         return row
-
-    def in_use(self) -> int:
-        """Return how many slots have a device, which may draw what a camera draws at worst."""
-        return sum(bool(self._present(bay)) for bay in self.bays())
 
     def has_room(self) -> bool:
         """Return whether one more camera may draw power within the budget."""
-        try:
-            now = self._configuration.current()
-            return (self.in_use() + 1) * now.camera_w <= now.budget_w
-        except Refused:
-            # Nobody says what the budget is: a camera that charges late beats a tripped fuse.
-            return False
+        in_use = sum(slot.device is not None for slot in self.slots.values())
+        return (in_use + 1) * self._now.camera_w <= self._now.budget_w
 
     def guard(self) -> None:
         """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot."""
-        with suppress(Refused, OSError):
-            now = self._configuration.current()
-            for bus in {bus for port in now.slots.values() for bus in self._usb.buses_of(port)}:
-                # A station's keyboard must go on working after it was plugged out and in.
-                if not self._usb.is_guarded(bus) and not self._usb.bus_has_input(bus):
-                    self._usb.guard(bus)
-            for port in now.slots.values():
-                self._open_hubs(port)
-
-    def _open_hubs(self, port: str) -> None:
-        for name in self._usb.hubs_towards(port):
-            with suppress(CameraGone), self._usb.open(name) as device:
-                if not device.is_authorised and is_hub(device.identity().descriptors):
+        ports = self._now.slots.values()
+        hubs = {hub for port in ports for hub in self._usb.hubs_towards(port)}
+        # The station's keyboard must go on working after it was plugged out and in.
+        consoles = {f"usb{name.partition('-')[0]}" for name in self._usb.inputs()}
+        for guard in {guard for port in ports for guard in self._usb.guards(port)}:
+            if guard.parent.name not in consoles:
+                with suppress(OSError):
+                    write(guard, "0")
+        for name in hubs:
+            with suppress(OSError), self._usb.open(name) as device:
+                if not device.is_authorised and is_hub(device.identity.descriptors):
                     device.authorise(allowed=True)
 
 
-def _buses(bays: Sequence[Bay]) -> set[str]:
-    return {f"usb{device_at(port).partition('-')[0]}" for bay in bays for port in bay.ports}
+def _is_closed(guard: Path) -> bool:
+    return guard.read_text().strip() == "0"

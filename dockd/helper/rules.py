@@ -5,29 +5,27 @@ Sources: USB 2.0 section 9.6 (descriptors); Mass Storage Class Specification Ove
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, NamedTuple
 
 from dockd.core.permitting import rule_to_add
-from dockd.errors import Refused
+from dockd.errors import DockdError
+from dockd.helper.refusals import refusal
 
 _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
-_DEVICE_BYTES, _CONFIGURATION_BYTES, _INTERFACE_BYTES = 18, 9, 9
+_BYTES: Final = {_DEVICE: 18, _CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """One alternate setting of one interface, as its descriptor says."""
+class Interface(NamedTuple):
+    """One alternate setting of one interface; `kind` is its class, subclass and protocol."""
 
     number: int
-    kind: tuple[int, int, int]
+    kind: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """One `[[cameras.accept]]`; an id of None accepts any."""
 
     family: str
@@ -36,8 +34,7 @@ class Rule:
     serial: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """What a device says of itself; `serial` is empty when it has none that can be printed."""
 
     vendor_id: str
@@ -46,96 +43,17 @@ class Identity:
     descriptors: bytes
 
 
-def interfaces(descriptors: bytes) -> Sequence[Interface]:
-    """Return all interfaces of all configurations in sysfs's `descriptors`.
-
-    Raises:
-        ValueError: A length does not fit. The kernel would read on or stop in its own way, and
-            what it then binds might be what is not seen here.
-    """
-    if len(descriptors) < _DEVICE_BYTES or descriptors[:2] != bytes((_DEVICE_BYTES, _DEVICE)):
-        raise ValueError("no device descriptor")
-    found: list[Interface] = []
-    at, configurations = _DEVICE_BYTES, 0
-    while at < len(descriptors):
-        head = descriptors[at : at + _CONFIGURATION_BYTES]
-        if len(head) < _CONFIGURATION_BYTES or head[1] != _CONFIGURATION:
-            raise ValueError("no configuration descriptor")
-        end = at + int.from_bytes(head[2:4], "little")
-        if end < at + _CONFIGURATION_BYTES or end > len(descriptors):
-            raise ValueError("a configuration's length is wrong")
-        there = list(_interfaces_of(descriptors[at:end]))
-        if len({interface.number for interface in there}) != head[4]:
-            raise ValueError("a configuration's number of interfaces is wrong")
-        found += there
-        at, configurations = end, configurations + 1
-    if configurations != descriptors[17] or not found:
-        raise ValueError("configurations or interfaces are missing")
-    return found
-
-
-def _interfaces_of(configuration: bytes) -> Iterator[Interface]:
-    at = 0
-    while at < len(configuration):
-        length = configuration[at]
-        if length < 2 or at + length > len(configuration):  # noqa: PLR2004 - length and type
-            raise ValueError("a descriptor's length is wrong")
-        if configuration[at + 1] == _INTERFACE:
-            if length != _INTERFACE_BYTES:
-                raise ValueError("an interface descriptor's length is wrong")
-            number, kind = configuration[at + 2], configuration[at + 5 : at + 8]
-            yield Interface(number, (kind[0], kind[1], kind[2]))
-        at += length
-
-
-def is_hub(descriptors: bytes) -> bool:
-    """Return whether the device is a hub and nothing else."""
-    try:
-        found = interfaces(descriptors)
-    except ValueError:
-        return False
-    return all(interface.kind[0] == _HUB_CLASS for interface in found)
-
-
-def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> None:
-    """Return if the device in `slot` is a camera by one of `rules`.
-
-    Raises:
-        Refused: It is none, with the slug and the words that an admin needs.
-    """
-    _judge_interfaces(identity.descriptors, slot=slot)
+def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> DockdError | None:
+    """Return why the device in `slot` is no camera, or None if it is one by any of `rules`."""
+    if why := _why_not_storage(identity.descriptors):
+        return refusal("not-storage", slot, why=why)
     if not identity.serial:
-        raise Refused(
-            f"The device in slot {slot} has no serial number.", slug="camera-without-serial"
-        )
-    if not any(_accepts(rule, identity) for rule in rules):
-        raise Refused(
-            f"The device in slot {slot} matches no rule; to accept it add, {_rule_for(identity)}",
-            slug="camera-not-allowed",
-        )
-
-
-def _judge_interfaces(descriptors: bytes, *, slot: str) -> None:
-    try:
-        found = interfaces(descriptors)
-    except ValueError as error:
-        detail = f"its descriptors cannot be believed ({error})"
-    else:
-        others = {interface.kind for interface in found} - _STORAGE
-        if not others and len({interface.number for interface in found}) == 1:
-            return
-        kinds = ", ".join(sorted({"{:02x}:{:02x}:{:02x}".format(*kind) for kind in others}))
-        detail = f"it has interfaces {kinds}" if others else "it has several storage interfaces"
-    raise Refused(
-        f"The device in slot {slot} is not a storage device and nothing else: {detail}.",
-        slug="camera-not-storage",
-    )
-
-
-def _rule_for(identity: Identity) -> str:
-    return rule_to_add(
-        vendor_id=identity.vendor_id, product_id=identity.product_id, serial=identity.serial
-    )
+        return refusal("no-serial", slot)
+    if any(_accepts(rule, identity) for rule in rules):
+        return None
+    vendor_id, product_id, serial, _ = identity
+    rule = rule_to_add(vendor_id=vendor_id, product_id=product_id, serial=serial)
+    return refusal("no-rule", slot, rule=rule)
 
 
 def _accepts(rule: Rule, identity: Identity) -> bool:
@@ -145,3 +63,65 @@ def _accepts(rule: Rule, identity: Identity) -> bool:
         and rule.product_id in {None, identity.product_id}
         and fnmatchcase(identity.serial, rule.serial)
     )
+
+
+def _why_not_storage(descriptors: bytes) -> str:
+    """Return why it is not one storage interface and nothing else; "" if it is."""
+    try:
+        found = interfaces(descriptors)
+    except ValueError as error:
+        return f"its descriptors cannot be believed ({error})"
+    if others := {interface.kind for interface in found} - _STORAGE:
+        kinds = sorted("{:02x}:{:02x}:{:02x}".format(*kind) for kind in others)
+        return f"it has interfaces {', '.join(kinds)}"
+    is_one = len({interface.number for interface in found}) == 1
+    return "" if is_one else "it has several storage interfaces"
+
+
+def is_hub(descriptors: bytes) -> bool:
+    """Return whether the device is a hub and nothing else."""
+    try:
+        return all(interface.kind[0] == _HUB_CLASS for interface in interfaces(descriptors))
+    except ValueError:
+        return False
+
+
+def interfaces(descriptors: bytes) -> Sequence[Interface]:
+    """Return all interfaces of all configurations in sysfs's `descriptors`.
+
+    Raises ValueError where anything does not add up: the kernel would read on or stop in its own
+    way, and what it then binds might be what is not seen here.
+    """
+    device, *others = _split(descriptors)
+    configurations: list[list[bytes]] = []
+    for one in others:
+        if one[1] == _CONFIGURATION:
+            configurations.append([])
+        elif not configurations:
+            raise ValueError("something stands before the first configuration")
+        configurations[-1].append(one)
+    found = [each for configuration in configurations for each in _interfaces_of(configuration)]
+    if device[1] != _DEVICE or len(configurations) != device[17] or not found:
+        raise ValueError("the device, configurations or interfaces are missing")
+    return found
+
+
+def _split(descriptors: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(descriptors):
+        one = descriptors[at : at + descriptors[at]]
+        # Each begins with its length and its type.
+        if not 2 <= len(one) == descriptors[at] == _BYTES.get(one[1], len(one)):  # noqa: PLR2004 - those two
+            raise ValueError("a descriptor's length is wrong")
+        yield one
+        at += len(one)
+
+
+def _interfaces_of(configuration: Sequence[bytes]) -> Sequence[Interface]:
+    head = configuration[0]
+    found = [Interface(one[2], tuple(one[5:8])) for one in configuration if one[1] == _INTERFACE]
+    if sum(map(len, configuration)) != int.from_bytes(head[2:4], "little"):
+        raise ValueError("a configuration's length is wrong")
+    if len({interface.number for interface in found}) != head[4]:
+        raise ValueError("a configuration's number of interfaces is wrong")
+    return found

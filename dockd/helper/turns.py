@@ -1,33 +1,25 @@
 """One thing at a time per slot, so that a camera that hangs holds up nobody but itself."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from threading import Lock
 
-from dockd.errors import Refused
-
-PATIENCE_S: Final = 2.0
+from dockd.helper.refusals import refusal
 
 
 class Turns:
-    """Whose turn it is at each slot."""
+    """Whose turn it is; asked only for slots that there are, for it keeps a lock of each."""
 
     def __init__(self) -> None:
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     @contextmanager
-    def of(self, slot: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
-        """Wait for the slot's turn, at most `patience_s` seconds (-1: for ever).
-
-        Raises:
-            Refused: `slot-busy`.
-        """
-        lock = self._locks[slot]
-        if not lock.acquire(timeout=patience_s):
-            raise Refused(f"Slot {slot} is busy with another request.", slug="slot-busy")
+    def of(self, slot: str, *, patience_s: float = 2.0) -> Iterator[None]:
+        """Have a slot to oneself; who waits longer (-1: for ever) is refused as `slot-busy`."""
+        if not self._locks[slot].acquire(timeout=patience_s):
+            raise refusal("busy", slot)
         try:
             yield
         finally:
-            lock.release()
+            self._locks[slot].release()

@@ -1,233 +1,150 @@
 """Which device is in which port, read from sysfs; a device once opened cannot be exchanged.
 
 A slot's port is written as udev's ID_PATH begins (`pci-0000:00:14.0-usb-0:1.2`) or short
-(`1-1.2`). A hub's port has a folder in sysfs; a USB 3 port and its USB 2 `peer` are one slot.
+(`1-1.2`, which is also the name of a device in it). A USB 3 port and its USB 2 `peer` are one slot.
 Sources: Documentation/ABI/testing/sysfs-bus-usb, systemd's udev-builtin-path_id.c.
 """
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
-from dockd.errors import CameraGone, Refused
+from dockd.helper.refusals import refusal
 from dockd.helper.rules import Identity
 
 _DEVICE: Final = re.compile(r"\d+-\d+(\.\d+)*")
-_LUN: Final = re.compile(r"\d+:\d+:\d+:\d+")
-_ATTRIBUTE_BYTES: Final = 65536
+_UNIT: Final = re.compile(r"\d+:\d+:\d+:\d+")
 
 
 class Device:
-    """One USB device, held by its own folder: when it leaves, this never becomes the next one."""
+    """One USB device, held by its own folder: when it leaves, this never becomes the next one.
 
-    def __init__(self, folder: Path) -> None:
-        """Open the device at `folder`.
+    Whatever is asked of one that left raises OSError.
+    """
 
-        Raises:
-            CameraGone: There is none.
-        """
-        self.name = folder.name
-        try:
-            self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-            self.path = folder.resolve(strict=True)
-        except OSError as error:
-            raise CameraGone(f"there is no device at {self.name}") from error
+    def __init__(self, folder: Path, *, name: str, slot: str) -> None:
+        self.name, self.slot = name, slot
+        self._held = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        # By way of the descriptor, for a path leads to whatever is there by then.
+        self._folder = Path(f"/proc/self/fd/{self._held}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        os.close(self._held)
 
-    def close(self) -> None:
-        """Let go of it; once."""
-        os.close(self._folder)
+    def copy(self) -> "Device":
+        """Return the same device, held by itself."""
+        return Device(self._folder, name=self.name, slot=self.slot)
 
+    @cached_property
     def identity(self) -> Identity:
-        """Return what it says of itself, which it may before it is authorised.
-
-        Raises:
-            CameraGone: It left.
-        """
-        serial = self.text("serial") if self.has("serial") else ""
+        """What it says of itself, which it may before it is authorised."""
+        serial = _text(self._folder / "serial") if (self._folder / "serial").exists() else ""
         return Identity(
-            vendor_id=self.text("idVendor"),
-            product_id=self.text("idProduct"),
+            vendor_id=_text(self._folder / "idVendor"),
+            product_id=_text(self._folder / "idProduct"),
             serial=serial if serial.isprintable() else "",
-            descriptors=self._read("descriptors"),
+            descriptors=(self._folder / "descriptors").read_bytes(),
         )
 
     @property
     def is_authorised(self) -> bool:
-        """Whether the kernel may bind drivers to it; raises CameraGone when it left."""
-        return self.text("authorized") == "1"
+        """Whether the kernel may bind drivers to it."""
+        return _text(self._folder / "authorized") == "1"
 
     def authorise(self, *, allowed: bool) -> None:
-        """Let the kernel bind its drivers to this very device, or take them away.
-
-        Raises:
-            CameraGone: It left.
-        """
-        try:
-            descriptor = os.open("authorized", os.O_WRONLY, dir_fd=self._folder)
-            try:
-                os.write(descriptor, b"1" if allowed else b"0")
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise self._gone(error) from error
-
-    def has(self, name: str) -> bool:
-        """Return whether there is an attribute of that name."""
-        return os.access(name, os.F_OK, dir_fd=self._folder)
-
-    def text(self, name: str) -> str:
-        """Return an attribute, without the spaces around it."""
-        return self._read(name).decode(errors="replace").strip()
-
-    def _read(self, name: str) -> bytes:
-        try:
-            descriptor = os.open(name, os.O_RDONLY, dir_fd=self._folder)
-            try:
-                return os.read(descriptor, _ATTRIBUTE_BYTES)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise self._gone(error) from error
-
-    def _gone(self, error: OSError) -> CameraGone:
-        return CameraGone(f"the device at {self.name} is gone ({error.strerror})")
+        """Let the kernel bind its drivers to this very device, or take them away."""
+        write(self._folder / "authorized", "1" if allowed else "0")
 
     def disk(self) -> Path:
-        """Return the folder of its one disk.
-
-        Raises:
-            Refused: It has several units, or none yet.
-        """
-        units = [
-            found
-            for found in self.path.glob(f"{self.name}:*/host*/target*/*")
-            if _LUN.fullmatch(found.name)
-        ]
+        """Return the folder of its one disk; raises Refused where it has none yet, or several."""
+        found = self._folder.glob("*:*/host*/target*/*")
+        units = [unit for unit in found if _UNIT.fullmatch(unit.name)]
         if len(units) > 1:
-            raise Refused(f"it has {len(units)} units (LUNs)", slug="camera-media-refused")
+            raise refusal("bad-medium", self.slot, why=f"it has {len(units)} units (LUNs)")
         disks = [disk for unit in units for disk in unit.glob("block/*")]
         if len(disks) != 1:
-            raise Refused("its disk has not appeared yet", slug="slot-settling")
+            raise refusal("no-disk-yet", self.slot)
         return disks[0]
 
 
 class Usb:
-    """The USB devices and ports of the sysfs at `root`."""
+    """The buses, ports and devices of the sysfs at `root`, as they are at this moment."""
 
-    def __init__(self, root: Path = Path("/sys")) -> None:
+    def __init__(self, root: Path) -> None:
         self._devices = root / "bus/usb/devices"
-        self._seen: list[tuple[str, Path]] = []
-        self._known: list[tuple[str, int, int]] = []
+        buses = [bus.resolve() for bus in self._devices.glob("usb*")]
+        # The slower first: a port is found on the bus for USB 2, and its peer from there.
+        buses.sort(key=lambda bus: (_text(bus / "speed").rjust(8), bus.name))
+        self._controllers = {bus.name.removeprefix("usb"): _path_id(bus.parent) for bus in buses}
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all devices that are in a port."""
+        found = sorted(each.name for each in self._devices.glob("*-*"))
+        return [name for name in found if _DEVICE.fullmatch(name)]
 
     def has(self, name: str) -> bool:
         """Return whether there is a device of that name."""
         return (self._devices / name).exists()
 
-    def names(self) -> list[str]:
-        """Return the names of all devices that are on a port, such as `1-1.2`."""
-        with suppress(FileNotFoundError):
-            return sorted(
-                each.name for each in self._devices.iterdir() if _DEVICE.fullmatch(each.name)
-            )
-        return []
+    def open(self, name: str, *, slot: str = "") -> Device:
+        """Return the device `name`; raises OSError."""
+        return Device(self._devices / name, name=name, slot=slot)
 
-    def open(self, name: str) -> Device:
-        """Return the device `name`; raises CameraGone."""
-        return Device(self._devices / name)
-
-    def ports(self, port: str) -> tuple[Path, ...]:
-        """Return the folders of a port and of its peer; none where the hub is not there."""
-        for bus, chain in self._places(port):
-            hub, _, number = chain.rpartition(".")
-            found = self._port(f"{bus}-{hub}" if hub else f"usb{bus}", number)
-            if found.exists():
+    def at(self, port: str) -> tuple[str, ...]:
+        """Return the names that a device in this port has; none where there is no such port."""
+        for name in self._candidates(port):
+            folder = self.port(name)
+            if folder.exists():
                 with suppress(OSError):
-                    owner, _, number = (found / "peer").readlink().name.rpartition("-port")
-                    return found, self._port(owner, number)
-                return (found,)
+                    owner, _, number = (folder / "peer").readlink().name.rpartition("-port")
+                    return name, f"{owner}.{number}" if "-" in owner else f"{owner[3:]}-{number}"
+                return (name,)
         return ()
 
-    def _port(self, owner: str, number: str) -> Path:
-        # A hub has one configuration, which is the first.
-        prefix = owner if "-" in owner else f"{owner.removeprefix('usb')}-0"
-        return self._devices / f"{prefix}:1.0" / f"{owner}-port{number}"
+    def port(self, name: str) -> Path:
+        """Return the folder of the port that a device `name` is in: `1-1:1.0/1-1-port2`."""
+        hub, _, number = name.rpartition("." if "." in name else "-")
+        # A hub has one configuration, which is the first; a bus is a hub of its own kind.
+        interface, owner = (hub, hub) if "-" in hub else (f"{hub}-0", f"usb{hub}")
+        return self._devices / f"{interface}:1.0" / f"{owner}-port{number}"
 
     def hubs_towards(self, port: str) -> Iterator[str]:
         """Yield the names of the devices that have to be hubs for `port` to be there."""
-        for bus, chain in self._places(port):
-            steps = chain.split(".")
-            yield from (f"{bus}-{'.'.join(steps[:upto])}" for upto in range(1, len(steps)))
+        for name in self._candidates(port):
+            steps = name.split(".")
+            yield from (".".join(steps[:upto]) for upto in range(1, len(steps)))
 
-    def _places(self, port: str) -> list[tuple[int, str]]:
-        """Return the buses on which `port` may be, USB 2 first, and its chain of port numbers."""
+    def _candidates(self, port: str) -> Sequence[str]:
         controller, is_stable, chain = port.partition("-usb-0:")
         if not is_stable:
-            bus, _, chain = port.partition("-")
-            return [(int(bus), chain)]
-        buses = sorted(each for each in self._buses() if each[0] == controller)
-        return [(number, chain) for _, _, number in buses]
-
-    def _buses(self) -> list[tuple[str, int, int]]:
-        """Return each bus's controller, speed in Mbit/s, and number, looked up once."""
-        seen = [(bus.name, bus.resolve()) for bus in self._devices.glob("usb*")]
-        if seen != self._seen:
-            self._seen = seen
-            self._known = [
-                (
-                    _path_id(folder.parent),
-                    int(_attribute(folder / "speed") or 0),
-                    int(name.removeprefix("usb")),
-                )
-                for name, folder in seen
-            ]
-        return self._known
+            return [port]
+        return [f"{bus}-{chain}" for bus, of in self._controllers.items() if of == controller]
 
     def stable(self, name: str) -> str:
-        """Return the stable form of the port on which the device `name` is."""
+        """Return the stable form of the port that the device `name` is in."""
         bus, _, chain = name.partition("-")
-        return f"{_path_id((self._devices / f'usb{bus}').resolve().parent)}-usb-0:{chain}"
+        return f"{self._controllers.get(bus)}-usb-0:{chain}"
 
-    def buses_of(self, port: str) -> Iterator[str]:
-        """Yield `usbN` for every bus of the controller of `port`.
+    def guards(self, port: str) -> Sequence[Path]:
+        """Return, per bus of the controller of `port`, what says whether it binds by itself.
 
         What is faster than a rack's hub shows itself on the controller's other bus.
         """
-        for bus, _ in self._places(port):
-            controller = _path_id((self._devices / f"usb{bus}").resolve().parent)
-            yield from (f"usb{number}" for of, _, number in self._buses() if of == controller)
+        own = {self._controllers.get(name.partition("-")[0]) for name in self._candidates(port)}
+        buses = [bus for bus, controller in self._controllers.items() if controller in own]
+        return [self._devices / f"usb{bus}" / "authorized_default" for bus in buses]
 
-    def bus_has_input(self, bus: str) -> bool:
-        """Return whether a keyboard, a mouse or the like is in use on the bus `usbN`."""
-        number = bus.removeprefix("usb")
-        kinds = self._devices.glob(f"{number}-*:*/bInterfaceClass")
-        return any(_attribute(kind) == "03" for kind in kinds)
-
-    def guard(self, bus: str) -> None:
-        """Let the kernel bind nothing that appears on the bus `usbN` from now on."""
-        with self._bus_default(bus).open("r+") as default:
-            default.write("0")
-
-    def is_guarded(self, bus: str) -> bool:
-        """Return whether nothing new on the bus `usbN` is bound by itself."""
-        return _attribute(self._bus_default(bus)) == "0"
-
-    def _bus_default(self, bus: str) -> Path:
-        return self._devices / bus / "authorized_default"
-
-
-def device_at(port: Path) -> str:
-    """Return the name that a device on the port of this folder has: `1-1-port2` is for `1-1.2`."""
-    owner, _, number = port.name.rpartition("-port")
-    return f"{owner.removeprefix('usb')}-{number}" if "-" not in owner else f"{owner}.{number}"
+    def inputs(self) -> Sequence[str]:
+        """Return the names of the devices in use as a keyboard, a mouse or the like."""
+        kinds = self._devices.glob("*-*:*/bInterfaceClass")
+        return [kind.parent.name.partition(":")[0] for kind in kinds if _text(kind) == "03"]
 
 
 def _path_id(folder: Path) -> str:
@@ -243,7 +160,18 @@ def _path_id(folder: Path) -> str:
     return "-".join(parts)
 
 
-def _attribute(file: Path) -> str:
-    with suppress(OSError):
-        return file.read_text(errors="replace").strip()
+def port_state(port: str) -> str:
+    """Return what the folder of a port says of it: "1" cut, "0" not, "" where that is unknown."""
+    with suppress(OSError), (Path(port) / "disable").open() as switch:
+        return switch.read(1)
     return ""
+
+
+def write(attribute: Path, value: str) -> None:
+    """Set an attribute that is there; raises OSError."""
+    with attribute.open("r+") as opened:
+        opened.write(value)
+
+
+def _text(attribute: Path) -> str:
+    return attribute.read_text(errors="replace").strip()

@@ -42,8 +42,6 @@ class Authorised:
     """The device that the kernel's drivers may have now."""
 
     device: str
-    vendor_id: str
-    product_id: str
     serial: str
 
 

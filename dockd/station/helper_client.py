@@ -70,12 +70,7 @@ class HelperClient:
         """Let the kernel's drivers have what is in the slot, if a rule accepts it."""
         fields = self._ask("authorise", slot=slot)
         with _understanding():
-            return Authorised(
-                device=_text(fields["device"]),
-                vendor_id=_text(fields["vendor_id"]),
-                product_id=_text(fields["product_id"]),
-                serial=_text(fields["serial"]),
-            )
+            return Authorised(device=_text(fields["device"]), serial=_text(fields["serial"]))
 
     def mount(self, slot: str) -> Mounted:
         """Mount what is in the slot, read-only."""
@@ -89,7 +84,7 @@ class HelperClient:
                     root=reply.descriptor,
                     serial=_text(reply.fields["serial"]),
                     file_system=_text(reply.fields["file_system"]),
-                    volume=_text(reply.fields.get("uuid")),
+                    volume=_text(reply.fields["uuid"]),
                     dirty=bool(reply.fields["dirty"]),
                     disk_sequence=int(reply.fields["diskseq"]),
                 )
@@ -132,8 +127,8 @@ class HelperClient:
 
     def set_port_power(self, slot: str, *, on: bool, kind: CutKind, lease_s: int = 0) -> bool:
         """Cut a port's power, for ``lease_s`` seconds, or give it back; return whether it is on."""
-        lease = {"lease_s": lease_s} if lease_s else {}
-        return bool(self._ask("port-power", slot=slot, on=on, kind=kind, **lease).get("powered"))
+        fields = self._ask("port-power", slot=slot, on=on, kind=kind, lease_s=lease_s)
+        return bool(fields.get("powered"))
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed when it is given back."""

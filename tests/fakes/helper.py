@@ -147,10 +147,7 @@ class FakeHelper:
             "slot": slot,
             "port": f"pci-0000:00:14.0-usb-0:{name.partition('-')[2]}",
             "device": name if is_there else None,
-            "vendor_id": self.bus.attribute(name, "idVendor") or None,
-            "product_id": self.bus.attribute(name, "idProduct") or None,
             "serial": serial or None,
-            "authorised": self.bus.attribute(name, "authorized") == "1",
             "powered": True,
             "guarded": True,
             "refused": refused,
@@ -159,7 +156,7 @@ class FakeHelper:
     def _authorise(self, slot: str, name: str, received: list[int], mine: set[str]) -> Answer:
         self.bus.authorise(name)
         row = self._row(slot)
-        return {key: row[key] for key in ("device", "vendor_id", "product_id", "serial")}, None
+        return {key: row[key] for key in ("device", "serial")}, None
 
     def _mount(self, slot: str, name: str, received: list[int], mine: set[str]) -> Answer:
         if self.settling:
@@ -171,13 +168,11 @@ class FakeHelper:
         root = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         self._mounts[slot] = _identity(root)
         sequence = int((self.bus.unit(name) / "block/sda/diskseq").read_text())
-        fields = {key: row[key] for key in ("serial", "vendor_id", "product_id")}
         return {
-            **fields,
+            "serial": row["serial"],
             "file_system": "vfat",
             "dirty": self.dirty,
             "diskseq": sequence,
-            "label": None,
             "uuid": "1234-ABCD",
         }, root
 

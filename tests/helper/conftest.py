@@ -17,12 +17,13 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def disks(tmp_path: Path) -> Iterator[Callable[[], LoopDisk]]:
+def disks(tmp_path: Path) -> Iterator[Callable[..., LoopDisk]]:
     """Yield a maker of formatted loop devices, which are detached at the end."""
     made: list[LoopDisk] = []
 
-    def make() -> LoopDisk:
-        made.append(LoopDisk(tmp_path / f"medium-{len(made)}"))
+    def make(*, partitions: int = 0, others: int = 0) -> LoopDisk:
+        image = tmp_path / f"medium-{len(made)}"
+        made.append(LoopDisk(image, partitions=partitions, others=others))
         return made[-1]
 
     yield make

@@ -1,22 +1,22 @@
 """A helper over a fake sysfs: its clock stands still, its disks are real loop devices."""
 
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dockd.helper.configuration import Watched
-from dockd.helper.memory import Memory
-from dockd.helper.mounts import Mounting
+from dockd.helper.mounts import FileSystems
 from dockd.helper.power import Power
 from dockd.helper.rack import Rack
 from dockd.helper.requests import parse
-from dockd.helper.service import Answer, Service
-from dockd.helper.usb import Usb
+from dockd.helper.service import Service
 from tests.fakes.still_clock import StillClock
 from tests.helper.fake_sysfs import CONTROLLER, FakeSysfs
 
 STABLE = f"pci-{CONTROLLER}-usb-0:"
 # The host has no vfat and no exfat. Everything else about mounting is the same for ext4.
-ON_THIS_HOST = Mounting(nodes=Path("/dev"), file_systems={"ext4": ()})
+ON_THIS_HOST: FileSystems = {"ext4": ()}
 
 CONFIGURATION = f"""
 [[slots]]
@@ -39,20 +39,45 @@ camera_w = 7.5
 class LoopDisk:
     """An image on a loop device, which is a block device with a sequence number like any other."""
 
-    def __init__(self, image: Path, *, make: str = "mkfs.ext4 -q", size: str = "8M") -> None:
+    def __init__(
+        self,
+        image: Path,
+        *,
+        make: str = "mkfs.ext4 -q",
+        size: str = "8M",
+        partitions: int = 0,
+        others: int = 0,
+    ) -> None:
+        """Make it, with ``partitions`` of that file system and ``others`` that hold nothing."""
         subprocess.run(["truncate", "-s", size, image], check=True)
-        subprocess.run([*make.split(), image], check=True, capture_output=True)
         found = subprocess.run(
-            ["losetup", "--find", "--show", image], check=True, capture_output=True, text=True
+            ["losetup", "--partscan", "--find", "--show", image],
+            check=True,
+            capture_output=True,
+            text=True,
         )
-        self.name = Path(found.stdout.strip()).name
+        node = found.stdout.strip()
+        self.name = Path(node).name
+        self._sysfs = Path("/sys/block") / self.name
         # Unlike a camera's disk, a loop device keeps being read-only for whoever comes next.
-        subprocess.run(["blockdev", "--setrw", f"/dev/{self.name}"], check=True)
-        self.dev = (Path("/sys/block") / self.name / "dev").read_text().strip()
-        self.diskseq = int((Path("/sys/block") / self.name / "diskseq").read_text())
+        subprocess.run(["blockdev", "--setrw", node], check=True)
+        # The partitions are told to the kernel one by one: this host's reads no tables.
+        count = partitions + others
+        share = (int((self._sysfs / "size").read_text()) - 2048) // max(1, count)
+        for number in range(1, count + 1):
+            start = 2048 + (number - 1) * share
+            subprocess.run(["addpart", node, str(number), str(start), str(share)], check=True)
+        self.parts = [f"{self.name}p{number}" for number in range(1, count + 1)]
+        for name in self.parts[:partitions] or [self.name]:
+            subprocess.run([*make.split(), f"/dev/{name}"], check=True, capture_output=True)
+        self.dev = (self._sysfs / "dev").read_text().strip()
+        self.diskseq = int((self._sysfs / "diskseq").read_text())
 
-    def is_read_only(self) -> bool:
-        return (Path("/sys/block") / self.name / "ro").read_text().strip() == "1"
+    def part_devs(self) -> list[tuple[str, str]]:
+        return [(part, (self._sysfs / part / "dev").read_text().strip()) for part in self.parts]
+
+    def is_read_only(self, part: str = "") -> bool:
+        return (self._sysfs / part / "ro").read_text().strip() == "1"
 
     def detach(self) -> None:
         subprocess.run(["losetup", "--detach", f"/dev/{self.name}"], check=True)
@@ -75,32 +100,38 @@ class Scene:
 
     def start(self) -> None:
         """Start the helper, as again after it was killed."""
-        usb = Usb(self.folder / "sys")
-        self.rack = Rack(usb=usb, configuration=Watched(self.configuration))
-        self.power = Power(memory=Memory(self.folder / "cuts.json"), now=self.clock.monotonic_s)
-        self.service = Service(
-            self.rack,
-            usb=usb,
-            mounting=ON_THIS_HOST,
-            power=self.power,
-            memory=Memory(self.folder / "writable.json"),
-            now=self.clock.monotonic_s,
-        )
+        watched = Watched(self.configuration)
+
+        def look() -> Rack:
+            return Rack(watched.now(), sysfs=self.folder / "sys")
+
+        self.look = look
+        now = self.clock.monotonic_s
+        power = Power(look=look, file=self.folder / "cuts.json", now=now)
+        self.service = Service(look=look, file_systems=ON_THIS_HOST, power=power, now=now)
+        self.service.take_over()
 
     def dock(self, disk: LoopDisk, *, name: str = "1-1.1", serial: str = "BWC-000001") -> None:
         self.sysfs.plug(name, serial=serial, authorised=True)
-        self.sysfs.add_disk(name, disk=disk.name, dev=disk.dev, diskseq=disk.diskseq)
-
-    def ask(self, packet: str, *, descriptor: int | None = None, owner: int = 1) -> Answer:
-        answer, mount = self.service.answer(
-            parse(packet.encode()), descriptor=descriptor, owner=owner
+        self.sysfs.add_disk(
+            name,
+            disk=disk.name,
+            dev=disk.dev,
+            diskseq=disk.diskseq,
+            partitions=disk.part_devs(),
         )
+
+    def ask(
+        self, packet: str, *, descriptor: int | None = None, owner: int = 1
+    ) -> Mapping[str, object]:
+        request = replace(parse(packet.encode()), descriptor=descriptor, owner=owner)
+        answer, mount = self.service.answer(request)
         assert mount is None
         return answer
 
-    def mount(self, slot: str = "A1") -> tuple[Answer, int]:
+    def mount(self, slot: str = "A1") -> tuple[Mapping[str, object], int]:
         request = parse(f'{{"verb": "mount", "slot": "{slot}"}}'.encode())
-        answer, mount = self.service.answer(request, descriptor=None, owner=1)
+        answer, mount = self.service.answer(request)
         assert mount is not None
         return answer, mount
 
@@ -111,4 +142,4 @@ class Scene:
         """Do at once what the helper's own threads would."""
         for slot in self.service.overdue():
             self.service.take_back(slot)
-        self.service.give_back()
+        self.service.power.keep()

@@ -7,10 +7,15 @@ import pytest
 
 from dockd.config.reading import load as load_as_the_daemon
 from dockd.errors import Refused
-from dockd.helper.configuration import Watched, load
+from dockd.helper.configuration import Configuration, Watched
 
 ROOT = Path(__file__).parents[2]
 A1 = '[[slots]]\nname = "A1"\nport = "1-1.1"\n'
+
+
+def load(file: Path) -> Configuration:
+    """Read the configuration as a helper does that was just started."""
+    return Watched(file).now()
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_without_a_file_there_are_no_slots(tmp_path: Path) -> None:
 def test_a_file_that_others_may_write_is_not_used(file: Path, mode: int) -> None:
     """A group's or anybody's write permission on the file stops the helper."""
     file.chmod(mode)
-    with pytest.raises(Refused, match="others than root may write it") as refusal:
+    with pytest.raises(Refused, match="others than root may write") as refusal:
         load(file)
     assert refusal.value.slug == "config-invalid"
 
@@ -103,27 +108,27 @@ def test_what_cannot_be_understood_is_refused_whole(file: Path, text: str) -> No
 def test_a_change_counts_from_the_next_request_on(file: Path) -> None:
     """Files that change, come or go are read again without anybody saying so."""
     watched = Watched(file)
-    assert set(watched.current().slots) == {"A1"}
+    assert set(watched.now().slots) == {"A1"}
     file.write_text(A1.replace("A1", "C1"))
-    assert set(watched.current().slots) == {"C1"}
+    assert set(watched.now().slots) == {"C1"}
     (file.parent / "dockd.d").mkdir(mode=0o755)
     more = file.parent / "dockd.d/b.toml"
     more.write_text(A1.replace("A1", "B1").replace("1-1.1", "1-1.2"))
     more.chmod(0o644)
-    assert set(watched.current().slots) == {"C1", "B1"}
+    assert set(watched.now().slots) == {"C1", "B1"}
     more.unlink()
-    assert set(watched.current().slots) == {"C1"}
+    assert set(watched.now().slots) == {"C1"}
 
 
 def test_a_slip_leaves_the_old_one_in_force_and_a_stranger_does_not(file: Path) -> None:
     """As in the daemon, a typing error changes nothing; a file that others may write stops all."""
     watched = Watched(file)
-    watched.current()
+    watched.now()
     file.write_text("= nothing")
-    assert set(watched.current().slots) == {"A1"}
+    assert set(watched.now().slots) == {"A1"}
     file.write_text(A1)
     file.chmod(0o666)
     with pytest.raises(Refused):
-        watched.current()
+        watched.now()
     file.chmod(0o640)
-    assert set(watched.current().slots) == {"A1"}
+    assert set(watched.now().slots) == {"A1"}

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,13 @@ def formatted(file: Path, *, make: str, size: str = "64M") -> Path:
     return file
 
 
-def dirty(file: Path, kind: str = "vfat") -> bool:
+def dirty(file: Path, version: str) -> bool:
     """Ask whether an image is dirty."""
+    kind = "vfat" if version else "exfat"
     opened = os.open(file, os.O_RDONLY)
     try:
-        return media.is_dirty(opened, file_system=kind)
+        volume = media.Volume(file_system=kind, version=version, uuid="")
+        return media.is_dirty(opened, volume=volume)
     finally:
         os.close(opened)
 
@@ -44,24 +48,24 @@ def change(file: Path, at: int, value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "size", "kind", "label"),
+    ("make", "size", "kind", "version"),
     [
-        ("mkfs.vfat -F 32 -n FOOTAGE -i 12345678", "64M", "vfat", "FOOTAGE"),
-        ("mkfs.vfat -F 16 -i 12345678", "32M", "vfat", None),
-        ("mkfs.vfat -F 12 -i 12345678", "2M", "vfat", None),
-        ("mkfs.exfat", "64M", "exfat", None),
-        ("mkfs.ext4 -q", "8M", "ext4", None),
-        ("mkswap", "8M", "swap", None),
+        ("mkfs.vfat -F 32 -n FOOTAGE -i 12345678", "64M", "vfat", "FAT32"),
+        ("mkfs.vfat -F 16 -i 12345678", "32M", "vfat", "FAT16"),
+        ("mkfs.vfat -F 12 -i 12345678", "2M", "vfat", "FAT12"),
+        ("mkfs.exfat", "64M", "exfat", "1.0"),
+        ("mkfs.ext4 -q", "8M", "ext4", "1.0"),
+        ("mkswap", "8M", "swap", "1"),
     ],
 )
 def test_a_file_system_is_told(
-    tmp_path: Path, make: str, size: str, kind: str, label: str | None
+    tmp_path: Path, make: str, size: str, kind: str, version: str
 ) -> None:
-    """Kind, label and serial number are what the medium was formatted with."""
+    """Kind, version and serial number are what the medium was formatted with."""
     volume = probed(formatted(tmp_path / "medium", make=make, size=size))
     assert volume is not None
-    assert (volume.file_system, volume.label) == (kind, label)
-    assert volume.uuid is not None
+    assert (volume.file_system, volume.version) == (kind, version)
+    assert volume.uuid
     if kind == "vfat":
         assert volume.uuid == "1234-5678"
 
@@ -81,29 +85,42 @@ def test_what_is_unclear_is_nothing(tmp_path: Path) -> None:
 
 
 def test_blkid_sees_a_copy_and_nothing_of_the_device(tmp_path: Path) -> None:
-    """It is another user without privileges, and its only file is sealed against writing."""
+    """It has none of the helper's capabilities, and writes neither its copy nor another file.
+
+    As the unit does it: a user that is not root, with ambient capabilities.
+    """
     medium = formatted(tmp_path / "medium", make="mkfs.vfat", size="64M")
-    opened = os.open(medium, os.O_RDONLY)
-    copy = media._sealed_copy(opened)
-    script = (
-        "id -u; id -G; grep -E '^(CapPrm|CapEff|NoNewPrivs)' /proc/self/status | cut -f 2;"
-        "for n in $(ls /proc/self/fd); do readlink /proc/$$/fd/$n; done | grep -v pipe;"
-        f"echo x > /proc/self/fd/{copy} || echo refused"
+    tmp_path.chmod(0o755)
+    medium.chmod(0o644)
+    program = (
+        "import os, subprocess, sys\n"
+        "from dockd.helper import linux, media\n"
+        "linux.leave_children_nothing()\n"
+        "copy = media._sealed_copy(os.open(sys.argv[1], os.O_RDONLY))\n"
+        "script = (\"grep -E '^(CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status | cut -f 2;\"\n"
+        "    'for n in $(ls /proc/self/fd); do readlink /proc/$$/fd/$n; done | grep -v pipe;'\n"
+        "    f'for file in /proc/self/fd/{copy} $0; do (echo x >> $file) || echo refused; done')\n"
+        "command = [*media._LIMITED, '/bin/sh', '-c', script, sys.argv[2]]\n"
+        "subprocess.run(command, pass_fds=[copy], check=True)\n"
     )
-    found = subprocess.run(
-        [*media._SANDBOX, "/bin/sh", "-c", script],
-        pass_fds=(copy,),
-        stdin=subprocess.PIPE,
-        capture_output=True,
-        text=True,
-        check=True,
+    as_the_unit = (
+        *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+        *("--inh-caps=+sys_admin,+dac_override", "--ambient-caps=+sys_admin,+dac_override"),
     )
-    os.close(copy)
-    os.close(opened)
+    with tempfile.NamedTemporaryFile() as own:
+        os.chown(own.name, 65534, -1)
+        found = subprocess.run(
+            [*as_the_unit, sys.executable, "-c", program, medium, own.name],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     assert found.stdout.split("\n") == [
-        *("65534", "65534", "0000000000000000", "0000000000000000", "1"),
+        *("0000000000000000", "0000000000000000", "0000000000000000", "1"),
         "/memfd:medium (deleted)",
-        *("refused", ""),
+        *("refused", "refused", ""),
     ]
 
 
@@ -112,29 +129,29 @@ def test_a_fat_that_was_not_closed_is_dirty(tmp_path: Path, bits: str) -> None:
     """Linux's state in the boot sector counts, and what others leave in FAT[1]."""
     size = {"12": "2M", "16": "32M", "32": "64M"}[bits]
     file = formatted(tmp_path / "medium", make=f"mkfs.vfat -F {bits}", size=size)
-    assert not dirty(file)
+    assert not dirty(file, f"FAT{bits}")
     state = 0x41 if bits == "32" else 0x25
     change(file, state, b"\x01")
-    assert dirty(file)
+    assert dirty(file, f"FAT{bits}")
     change(file, state, b"\x00")
     reserved = int.from_bytes(file.read_bytes()[14:16], "little") * 512
     if bits == "32":
         for top in (b"\x07", b"\x0b"):
             change(file, reserved + 7, top)
-            assert dirty(file)
+            assert dirty(file, f"FAT{bits}")
     elif bits == "16":
         for top in (b"\x7f", b"\xbf"):
             change(file, reserved + 3, top)
-            assert dirty(file)
+            assert dirty(file, f"FAT{bits}")
 
 
 def test_an_exfat_that_was_not_closed_or_failed_is_dirty(tmp_path: Path) -> None:
     """VolumeDirty and MediaFailure both count."""
     file = formatted(tmp_path / "medium", make="mkfs.exfat")
-    assert not dirty(file, "exfat")
+    assert not dirty(file, "")
     for flags in (b"\x02", b"\x04"):
         change(file, 106, flags)
-        assert dirty(file, "exfat")
+        assert dirty(file, "")
 
 
 def test_a_boot_sector_of_nonsense_is_no_trap(tmp_path: Path) -> None:
@@ -142,8 +159,9 @@ def test_a_boot_sector_of_nonsense_is_no_trap(tmp_path: Path) -> None:
     for number, content in enumerate((b"", b"\0" * 512, b"\xff" * 512, b"\xff" * 30)):
         file = tmp_path / str(number)
         file.write_bytes(content)
-        dirty(file)
-        dirty(file, "exfat")
+        for bits in ("12", "16", "32"):
+            dirty(file, f"FAT{bits}")
+        dirty(file, "")
 
 
 def test_a_medium_larger_than_memory_is_copied_in_part(tmp_path: Path) -> None:

@@ -15,14 +15,15 @@ import pytest
 
 from dockd.errors import CameraGone, DockdError, Refused
 from dockd.helper import linux
+from dockd.helper.mounts import Mount
 from tests.helper.fake_sysfs import KEYBOARD
-from tests.helper.scene import LoopDisk, Scene
+from tests.helper.scene import ON_THIS_HOST, LoopDisk, Scene
 
 WRITABLE = '{"verb": "make-writable", "slot": "A1", "deadline_s": 30}'
 READ_ONLY = '{"verb": "make-read-only", "slot": "A1"}'
 UNMOUNT = '{"verb": "unmount", "slot": "A1"}'
 pytestmark = pytest.mark.real
-Disks = Callable[[], LoopDisk]
+Disks = Callable[..., LoopDisk]
 
 
 def names(mount: int) -> list[str]:
@@ -168,25 +169,19 @@ def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
         scene.ask(WRITABLE, descriptor=mount)
     held = scene.service._mounts.pop("A1")
     scene.service._loans.clear()
-    held._close()
+    held.close()
     assert not disk.is_read_only()
     scene.start()
     assert disk.is_read_only()
     assert (scene.sysfs.folder("1-1.1") / "authorized").read_text().strip() == "1"
 
 
-def test_no_room_to_remember_keeps_nothing_writable(docked: Scene) -> None:
-    """Where /run is full, nothing is made writable, and what is goes back at its deadline."""
-    memory = docked.folder / "writable.new"
+def test_what_a_killed_helper_left_read_only_is_let_be(docked: Scene) -> None:
+    """Who goes on reading below a mount of the helper before loses nothing by the next one."""
     with mounted(docked) as mount:
-        docked.ask(WRITABLE, descriptor=mount)
-        memory.symlink_to("/dev/full")
-        docked.clock.advance(30)
-        docked.what_is_due()
-        assert not is_writable(mount)
-        with pytest.raises(Refused):
-            docked.ask(WRITABLE, descriptor=mount)
-        assert not is_writable(mount)
+        docked.start()
+        assert (docked.sysfs.folder("1-1.1") / "authorized").read_text().strip() == "1"
+        assert names(mount) == ["lost+found"]
 
 
 def test_only_the_mount_that_was_handed_out_counts(docked: Scene, disks: Disks) -> None:
@@ -294,6 +289,28 @@ def test_a_device_turned_into_another_is_not_mounted(scene: Scene, disks: Disks)
     assert refusal.value.slug == "camera-not-storage"
 
 
+def test_a_camera_exchanged_after_the_look_is_not_mounted(scene: Scene, disks: Disks) -> None:
+    """Who swaps it between check and use gets neither the old one nor the new one."""
+    scene.dock(disks())
+    second = disks()
+    with scene.look() as rack:
+        camera = rack.camera("A1")
+        scene.sysfs.yank("1-1.1")
+        scene.dock(second, serial="BWC-000002")
+        with pytest.raises(CameraGone):
+            Mount(camera, file_systems=ON_THIS_HOST)
+    assert not second.is_read_only()
+
+
+def test_a_disk_that_cannot_be_opened_yet_is_waited_for(scene: Scene) -> None:
+    """Linux shows a disk a moment before its node is there: that is no bad medium."""
+    scene.sysfs.plug("1-1.1", authorised=True)
+    scene.sysfs.add_disk("1-1.1", disk="sd-not-there", dev="8:400", diskseq=1)
+    with pytest.raises(Refused) as refusal:
+        scene.mount()
+    assert refusal.value.slug == "slot-settling"
+
+
 def test_no_disk_yet_is_told_apart_from_a_bad_one(scene: Scene) -> None:
     """Between being authorised and the disk's appearing the answer is to ask again."""
     scene.sysfs.plug("1-1.1", authorised=True)
@@ -312,28 +329,16 @@ def test_two_units_on_one_device_are_refused(scene: Scene, disks: Disks) -> None
     assert refusal.value.slug == "camera-media-refused"
 
 
-def partitioned(scene: Scene, *parts: LoopDisk) -> None:
-    """Dock a camera whose disk has these partitions."""
-    scene.sysfs.plug("1-1.1", authorised=True)
-    scene.sysfs.add_disk(
-        "1-1.1",
-        disk="sdz",
-        dev="8:400",
-        diskseq=parts[0].diskseq,
-        partitions=[(part.name, part.dev) for part in parts],
-    )
-
-
 def test_the_only_partition_is_mounted(scene: Scene, disks: Disks) -> None:
     """A partitioned disk with one file system that may be footage is a camera's."""
-    partitioned(scene, disks())
+    scene.dock(disks(partitions=1))
     with mounted(scene) as mount:
         assert names(mount) == ["lost+found"]
 
 
 def test_two_partitions_with_footage_are_refused(scene: Scene, disks: Disks) -> None:
     """Nobody knows which of the two a wipe would mean."""
-    partitioned(scene, disks(), disks())
+    scene.dock(disks(partitions=2))
     with pytest.raises(Refused, match="2 partitions with footage"):
         scene.mount()
 
@@ -342,11 +347,12 @@ def test_more_partitions_than_a_camera_has_are_not_even_looked_at(
     scene: Scene, disks: Disks
 ) -> None:
     """A table of hundreds of partitions does not keep the helper busy."""
-    partitioned(scene, disks())
+    disk = disks(partitions=1)
+    scene.dock(disk)
+    folder = scene.sysfs.folder("1-1.1") / "1-1.1:1.0/host0/target0:0:0/0:0:0:0/block" / disk.name
     for number in range(9):
-        part = scene.sysfs.folder("1-1.1") / "1-1.1:1.0/host0/target0:0:0/0:0:0:0/block/sdz"
-        (part / f"sdz{number}").mkdir()
-        (part / f"sdz{number}/partition").write_text("1\n")
+        (folder / f"part{number}").mkdir()
+        (folder / f"part{number}/partition").write_text("1\n")
     with pytest.raises(Refused, match="10 partitions"):
         scene.mount()
 

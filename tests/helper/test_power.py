@@ -34,7 +34,7 @@ def test_a_cut_and_its_end_reach_the_port(scene: Scene) -> None:
     scene.sysfs.peers(scene.sysfs.port("1-1", 1), peer)
     assert power(scene) is False
     assert (scene.disable(1), (peer / "disable").read_text().strip()) == ("1", "1")
-    (row, _) = scene.rack.rows()
+    row = scene.look().rows()[0]
     assert row["powered"] is False
     assert power(scene, on=True) is True
     assert (scene.disable(1), (peer / "disable").read_text().strip()) == ("0", "0")
@@ -174,6 +174,8 @@ def test_a_port_that_does_not_follow_is_said_to(scene: Scene, how: str, half: st
     assert refusal.value.slug in CATALOGUE
     other = peer if half == "port" else port
     assert (other / "disable").read_text().strip() == "0"
+    # Nor is it taken for a cut one, whose camera would never be cleared.
+    assert (scene.folder / "cuts.json").read_text() == "{}"
 
 
 def test_a_port_that_is_not_there_cannot_be_cut(scene: Scene) -> None:
@@ -194,7 +196,7 @@ def test_a_writable_slot_is_not_cut_and_a_cut_slot_not_written(
     """Not even for safety: the wipe's seconds pass first; and a cut port's mount stays as it is."""
     scene.dock(disks())
     _, mount = scene.mount()
-    writable = '{"verb": "make-writable", "slot": "A1"}'
+    writable = '{"verb": "make-writable", "slot": "A1", "deadline_s": 60}'
     scene.ask(writable, descriptor=mount)
     for kind in ("budget", "hold", "safety"):
         with pytest.raises(DockdError, match="writable"):
