@@ -59,6 +59,7 @@ class Mount:
         if _is_in_use(self._disk):
             # A second mount would share the first one's state, its being writable included.
             raise self._bad("it is still mounted")
+        linux.set_device_read_only(self._disk, read_only=True)
         self._node, self.volume = self._footage(folder, held)
         self.was_dirty = self.is_dirty()
         kind = self.volume.file_system
@@ -119,7 +120,8 @@ class Mount:
         self._set_disk(read_only=True)
 
     def _set_disk(self, *, read_only: bool) -> None:
-        linux.set_device_read_only(self._node, read_only=read_only)
+        for node in (self._disk, self._node):
+            linux.set_device_read_only(node, read_only=read_only)
 
     def take_back(self) -> None:
         """Make the medium read-only whatever a client holds open, or take the device away."""

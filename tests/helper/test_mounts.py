@@ -100,6 +100,21 @@ def test_the_device_is_read_only_until_it_is_made_writable(scene: Scene, disks: 
         assert scene.ask(READ_ONLY, descriptor=mount) == {"clean": True}
 
 
+def test_the_whole_disk_is_read_only_with_its_partitions(scene: Scene, disks: Disks) -> None:
+    """Around the one partition that is being wiped nothing can be written at any time."""
+    disk = disks(partitions=1, others=1)
+    footage, other = disk.parts
+    scene.dock(disk)
+    with mounted(scene) as mount:
+        assert [disk.is_read_only(part) for part in ("", footage, other)] == [True, True, True]
+        scene.ask(WRITABLE, descriptor=mount)
+        assert not disk.is_read_only(footage)
+        assert disk.is_read_only(other)
+        assert is_writable(mount)
+        scene.ask(READ_ONLY, descriptor=mount)
+        assert [disk.is_read_only(part) for part in ("", footage, other)] == [True, True, True]
+
+
 def test_at_its_deadline_a_mount_is_read_only_again(docked: Scene) -> None:
     """Asking again starts it anew; nobody has to ask for the end."""
     with mounted(docked) as mount:
