@@ -1,8 +1,8 @@
 """Port power as leases: what the daemon cut comes back when the daemon is gone, within the budget.
 
 A cut for the budget or a hold ends with its lease or with the connection that made it. A cut for
-safety (a hot battery) ends only when a safety request says so. A helper that follows
-knows all cuts.
+safety (a hot battery) ends only when a safety request says so. While a cut stands, a port that has
+power again, because its hub was reset, is cut again. A helper that follows knows all cuts.
 Source: Documentation/ABI/testing/sysfs-bus-usb, <hub>/port<X>/disable (Linux 6.0 and later).
 """
 
@@ -132,7 +132,11 @@ class Power:
                 cut.until = self.now()
 
     def keep(self) -> None:
-        """Give one ended cut back: every 2 s, within the budget."""
+        """Cut again what has power, and give one ended cut back: every 2 s, within the budget."""
+        for slot in list(self._cuts):
+            with suppress(DockdError), self._turns.of(slot):
+                if slot in self._cuts:
+                    _switch(self._cuts[slot].ports, on=False, slot=slot)
         standing = [(cut.until, slot) for slot, cut in list(self._cuts.items())]
         until, slot = min(standing, default=(inf, ""))
         if max(until, self._next_s) <= self.now():

@@ -117,6 +117,23 @@ def test_a_safety_cut_stays_until_safety_lifts_it(scene: Scene) -> None:
     assert scene.disable(1) == "0"
 
 
+@pytest.mark.parametrize("kind", ["budget", "hold", "safety"])
+def test_a_cut_outlasts_its_hub(scene: Scene, kind: str) -> None:
+    """A hub that was reset, or left and came back, gives all its ports power: not for long."""
+    power(scene, kind=kind)
+    (scene.sysfs.port("1-1", 1) / "disable").write_text("0\n")
+    scene.what_is_due()
+    assert cuts(scene) == ["1", "0", "0"]
+    scene.sysfs.yank("1-1")
+    scene.what_is_due()
+    scene.sysfs.add_hub()
+    scene.what_is_due()
+    assert cuts(scene) == ["1", "0", "0"]
+    assert power(scene, on=True, kind=kind) is True
+    scene.what_is_due()
+    assert cuts(scene) == ["0", "0", "0"]
+
+
 def test_a_helper_that_was_killed_knows_its_cuts(scene: Scene) -> None:
     """The next helper gives the daemon a moment to renew, and gives back what it does not."""
     power(scene, "A1")
