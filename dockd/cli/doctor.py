@@ -107,8 +107,8 @@ def _slots(config: Config, helper: Helper) -> Iterator[Finding]:
     yield Finding(
         area="system",
         well=not unguarded,
-        sentence=f"The kernel binds whatever is plugged into {unguarded} by itself: the bus also "
-        "carries the console's keyboard"
+        sentence=f"The kernel may bind what is plugged into {unguarded} by itself: a bus of that "
+        "controller also carries a keyboard"
         if unguarded
         else f"{len(rows)} USB slots, in which the kernel binds nothing by itself",
         next_step="Plug the rack into another controller than the keyboard." if unguarded else "",

@@ -123,7 +123,7 @@ class Rack:
             "device": None,
             "serial": None,
             "powered": None if not states or "" in states else "0" in states,
-            "guarded": bool(slot.names) and all(map(_is_closed, guards[:1])),
+            "guarded": bool(slot.names) and all(map(_is_closed, guards)),
             "refused": None,
         }
         if slot.device is not None:
@@ -141,8 +141,13 @@ class Rack:
         """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot."""
         ports = self._now.slots.values()
         hubs = {hub for port in ports for hub in self._usb.hubs_towards(port)}
-        # The station's keyboard must go on working after it was plugged out and in.
-        consoles = {f"usb{name.partition('-')[0]}" for name in self._usb.inputs()}
+        in_slots = [self.slots[name] for name in self._now.slots]
+        within = {name for slot in in_slots for name in slot.names} - hubs
+        # The station's keyboard must go on working after it was plugged out and in; what is in a
+        # slot, or behind what is, is not that.
+        behind = tuple(f"{name}." for name in within)
+        keyboards = {name for name in self._usb.inputs() if not name.startswith(behind)} - within
+        consoles = {f"usb{name.partition('-')[0]}" for name in keyboards}
         for guard in {guard for port in ports for guard in self._usb.guards(port)}:
             if guard.parent.name not in consoles:
                 with suppress(OSError):
@@ -151,6 +156,11 @@ class Rack:
             with suppress(OSError), self._usb.open(name) as device:
                 if not device.is_authorised and is_hub(device.identity.descriptors):
                     device.authorise(allowed=True)
+        for slot in in_slots:
+            # What was there before its bus was guarded has been bound by now.
+            if slot.device and slot.device.name in within and slot.slug == "camera-not-storage":
+                with suppress(OSError):
+                    slot.device.authorise(allowed=False)
 
 
 def _is_closed(guard: Path) -> bool:

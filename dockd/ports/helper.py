@@ -25,7 +25,7 @@ class HelperSlot:
     """One slot as the helper sees it; ``device`` is the kernel's name of what is in it, or None.
 
     ``powered`` is None where that cannot be told. ``guarded`` says that the kernel binds nothing
-    on the slot's bus by itself.
+    by itself on any bus of the slot's controller.
     """
 
     slot: str

@@ -181,6 +181,30 @@ def test_a_bus_with_a_keyboard_is_left_alone(scene: Scene) -> None:
     assert (scene.sysfs.devices / "usb1/authorized_default").read_text() == "1\n"
 
 
+def test_a_keyboard_on_the_controllers_other_bus_is_said(scene: Scene) -> None:
+    """What is faster than the rack's hub would be bound there: its slots are not guarded."""
+    scene.sysfs.add_bus(2, speed="5000")
+    scene.sysfs.plug("2-2", interfaces=KEYBOARD, serial=None, authorised=True)
+    found = rows(scene).values()
+    assert (scene.sysfs.devices / "usb1/authorized_default").read_text().strip() == "0"
+    assert (scene.sysfs.devices / "usb2/authorized_default").read_text() == "1\n"
+    assert [row["guarded"] for row in found] == [False, False]
+
+
+@pytest.mark.parametrize("place", ["1-1.1", "1-1.1.4"])
+def test_a_keyboard_in_a_slot_is_not_the_consoles(scene: Scene, place: str) -> None:
+    """Bound while the machine booted, it neither keeps the bus open nor goes on typing."""
+    default = scene.sysfs.devices / "usb1/authorized_default"
+    default.write_text("1\n")
+    if place == "1-1.1.4":
+        scene.sysfs.add_hub("1-1.1")
+    scene.sysfs.plug(place, interfaces=KEYBOARD, serial=None, authorised=True)
+    assert all(row["guarded"] for row in rows(scene).values())
+    assert default.read_text().strip() == "0"
+    # Without its hub, what was behind it is nowhere.
+    assert not is_authorised(scene, "1-1.1")
+
+
 def test_a_hub_that_comes_back_leads_to_its_slots_again(tmp_path: Path) -> None:
     """A guarded bus binds no new hub by itself; the helper binds one that leads to a slot."""
     scene = Scene(tmp_path)
