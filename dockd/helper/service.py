@@ -76,12 +76,14 @@ class Service:
 
     @contextmanager
     def _turn(self, slot: str, *, patience_s: float = 2.0) -> Iterator[None]:
-        """Have a slot to oneself."""
+        """Have a slot to oneself; what is overdue there goes back before anything else."""
         if slot not in self._mounts:
             # No lock is kept for a name that somebody made up.
             with self._look() as rack:
                 rack.ports(slot)
         with self._turns.of(slot, patience_s=patience_s):
+            if slot in self._loans and self._loans[slot].until <= self.now():
+                self._take_back(slot)
             yield
 
     def _slots(self, _: Request) -> Answer:
@@ -183,8 +185,8 @@ class Service:
     def take_back(self, slot: str) -> None:
         """Take a writable mount back if it is still overdue, however long the device takes."""
         with suppress(DockdError), self._turn(slot, patience_s=-1):
-            if slot in self._loans and self._loans[slot].until <= self.now():
-                self._take_back(slot)
+            # Whoever has the turn has done it.
+            pass
 
     def close(self) -> None:
         """Take every writable mount back, before the process ends."""

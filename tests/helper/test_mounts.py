@@ -130,6 +130,16 @@ def test_at_its_deadline_a_mount_is_read_only_again(docked: Scene) -> None:
         assert (docked.sysfs.folder("1-1.1") / "authorized").read_text() == "1\n"
 
 
+def test_nobody_holds_the_deadline_up_by_asking(docked: Scene) -> None:
+    """Whoever gets an overdue slot's turn takes it back first, whatever else was asked."""
+    with mounted(docked) as mount:
+        docked.ask(WRITABLE, descriptor=mount)
+        docked.clock.advance(30)
+        with pytest.raises(Refused):
+            docked.ask(READ_ONLY)
+        assert not is_writable(mount)
+
+
 def test_the_end_of_the_connection_ends_its_being_writable(docked: Scene) -> None:
     """What one connection made writable goes with it; another's end means nothing to it."""
     with mounted(docked) as mount:
