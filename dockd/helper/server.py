@@ -78,7 +78,7 @@ class Server:
         )
         with ExitStack() as held:
             for descriptor in descriptors:
-                held.callback(os.close, descriptor)
+                held.callback(_let_go, descriptor)
             if not packet and not descriptors:
                 return False
             if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
@@ -104,6 +104,15 @@ class Server:
             traceback.print_exc()
             return _no(refusal("failure", why=error)), None
         return {"ok": True, **answer}, mount
+
+
+def _let_go(descriptor: int) -> None:
+    # A socket may be set to keep whoever closes it waiting until its other end reads.
+    with suppress(OSError):
+        sent = socket.socket(fileno=descriptor)
+        sent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 0, 0))
+        sent.detach()
+    os.close(descriptor)
 
 
 def _no(error: DockdError) -> Mapping[str, object]:

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -255,6 +256,28 @@ def test_descriptors_by_the_dozen_are_all_let_go(helper: Helper, client: Client)
     # They are let go after the answer, but before the next one.
     client.ask(verb="slots")
     assert helper.descriptors() == before
+
+
+def test_a_socket_that_lingers_keeps_nobody(helper: Helper) -> None:
+    """Connections that leave the helper a socket whose close would wait for an hour are over."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        for _ in range(8):
+            sent = socket.create_connection(server.getsockname())
+            stack.enter_context(server.accept()[0])
+            sent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 3600))
+            sent.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    sent.send(bytes(1 << 16))
+            client = Client(helper.path)
+            # The last reference is the one in the packet.
+            socket.send_fds(client.socket, [b"{}"], [sent.fileno()])
+            sent.close()
+            assert client.receive()[0]["ok"] is False
+            client.close()
+        other = Client(helper.path)
+        assert other.ask(verb="slots")[0]["ok"] is True
+        other.close()
 
 
 def test_a_descriptor_without_a_word_is_refused(client: Client) -> None:
