@@ -58,7 +58,7 @@ class Watched:
 def _read(file: Path) -> str:
     with file.open("rb") as opened:
         # The folders too: who may write there may put another file in this one's place.
-        folders = {*file.parents}
+        folders = {*file.parents, *file.resolve().parents}
         found = {file: os.fstat(opened.fileno())} | {folder: folder.stat() for folder in folders}
         for place, status in found.items():
             is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX

@@ -76,6 +76,18 @@ def test_what_belongs_to_somebody_else_is_not_used(file: Path, where: str) -> No
         load(file)
 
 
+def test_a_link_into_somebody_elses_folder_is_not_followed(file: Path) -> None:
+    """Root's file, where another user may put a different one in its place, is not used."""
+    elsewhere = file.parent / "theirs"
+    elsewhere.mkdir(mode=0o755)
+    real = file.rename(elsewhere / "dockd.toml")
+    file.symlink_to(real)
+    load(file)
+    os.chown(elsewhere, 65534, -1)
+    with pytest.raises(Refused, match="others than root"):
+        load(file)
+
+
 @pytest.mark.parametrize(
     "text",
     [
