@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.servers import free_ports
-from tests.rack.disk import Disk, overlay
+from tests.rack.disk import Disk, copy_sparsely, overlay
 from tests.rack.image import Image, base_image, hash_of, kept
 from tests.rack.machine import Machine, Ports
 
@@ -18,7 +18,10 @@ _SOURCES = tuple(_HERE / name for name in ("machine.py", "disk.py", "saved.py"))
 
 @dataclass(frozen=True)
 class Saved:
-    """A guest in the middle of its life; its files are never written again."""
+    """A guest in the middle of its life; its files are never written again.
+
+    Disks that it has beside its root disk are raw, and lie in the folder as SERIAL.img.
+    """
 
     image: Image
     folder: Path
@@ -34,8 +37,12 @@ class Saved:
         return self.folder / "root.qcow2"
 
     def machine(self, folder: Path, *, ports: Ports) -> Machine:
-        """Make a machine with a copy of its disk."""
-        return machine_on(self.disk, folder, image=self.image, ports=ports)
+        """Make a machine with copies of its disks."""
+        machine = machine_on(self.disk, folder, image=self.image, ports=ports)
+        for image in sorted(self.folder.glob("*.img")):
+            copy = copy_sparsely(image, folder / image.name)
+            machine.attach(Disk(image.stem, copy, format="raw"))
+        return machine
 
 
 def bare_guest() -> Saved:
