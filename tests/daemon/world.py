@@ -31,6 +31,9 @@ EMPTY = "DCIM/100MEDIA/0003.MP4"
 BIG_BYTES = 40 * MIB + 12_345
 JOURNEY: Mapping[str, int] = {BIG: BIG_BYTES, SMALL: 100_001, EMPTY: 0}
 
+# No file, one that nothing was written to, one whose first change was cut off and is to be undone.
+_NO_LEDGER = ("unable to open", "no such table", "attempt to write a readonly database")
+
 _seeds = itertools.count(secrets.randbits(32))
 _serials = itertools.count(1)
 _EPOCH_NS = 1_790_000_000 * 10**9
@@ -234,7 +237,7 @@ class World:
                 connection.row_factory = sqlite3.Row
                 return connection.execute(query, arguments).fetchall()
         except sqlite3.OperationalError as error:
-            if "unable to open" in str(error) or "no such table" in str(error):
+            if any(word in str(error) for word in _NO_LEDGER):
                 return []
             raise
 

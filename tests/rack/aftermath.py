@@ -51,19 +51,38 @@ class Aftermath:
             if item.path not in left:
                 self.world.file(serial, item.path).unlink()
 
-    def judge(self) -> None:
-        """Hold what lies there against the promises, before any dockd has touched it.
+    @property
+    def events(self) -> int:
+        """How many events the record has; none where the ledger was not begun yet."""
+        (row,) = self.world.ask("SELECT count(*) AS events FROM events") or ({"events": 0},)
+        return int(row["events"])
 
-        What is no longer on the camera is in the spool and in the store; whatever the ledger calls
-        verified reads back from the spool, and whatever it calls stored, from the store.
+    def judge(self) -> None:
+        """Hold what lies there against the promises, as long as no dockd touches it.
+
+        What is no longer on the camera is in the spool and in the store, and the ledger says that
+        it was to go; whatever the ledger calls verified reads back from the spool, and whatever it
+        calls stored, from the store.
         """
         self.world.check()
-        if self.world.ask("SELECT 1 FROM meta"):
+        self._refuse_the_unintended()
+        if self.events:
             config = load(self._process.config)
             for store in (None, NAME):
                 found = offline.verify(config, docking=None, store=store)
                 assert not found["bad"], found
                 assert found["chain"] == "intact"
+
+    def _refuse_the_unintended(self) -> None:
+        """See that nothing left the camera before the intent was durable, and both its reasons."""
+        serial = self._camera.serial
+        paths = [item.path for item in self._camera.items]
+        gone = {path for path in paths if not self.world.file(serial, path).exists()}
+        intended = self.world.ask(
+            "SELECT path FROM clips JOIN receipts ON clip = number WHERE strength = 'digest'"
+            " AND spool_copy = 'proven' AND camera_copy IN ('wiping', 'wiped')"
+        )
+        assert gone <= {row["path"].decode() for row in intended}
 
     def take_up(self) -> None:
         """Start dockd, dock the camera, and find everything stored once and the camera clear."""

@@ -96,10 +96,7 @@ class Dock:
 
     def moved(self, place: int | str) -> tuple[int, int]:
         """Count the bytes that were read from and written to a camera since it was docked."""
-        for drive in self._machine.monitor.do("query-blockstats"):
-            if _name(place) in drive.get("qdev", "").split("/"):
-                return drive["stats"]["rd_bytes"], drive["stats"]["wr_bytes"]
-        raise LookupError(f"there is no camera in {place}")
+        return self._machine.moved(_name(place))
 
     def yank(self, place: int | str) -> None:
         """Pull out whatever is in a slot, whatever it is doing."""

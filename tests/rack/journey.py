@@ -49,9 +49,9 @@ def verified(station: Rack, number: int) -> int:
     return int(places["verified"] + places["stored"] + places["wiped"])
 
 
-def pace_spool(station: Rack, *, limit_bytes_s: int) -> None:
+def pace_spool(station: Rack, *, limit_bytes_s: int, disk: str = "rootdisk") -> None:
     """Let the disk with the station's spool read no faster than this; 0 is as fast as it can."""
-    backend = "/machine/peripheral/disk-rootdisk/virtio-backend"
+    backend = f"/machine/peripheral/disk-{disk}/virtio-backend"
     command = f"block_set_io_throttle {backend} 0 {limit_bytes_s} 0 0 0 0"
     said = station.machine.monitor.do("human-monitor-command", command_line=command)
     assert said == "", said

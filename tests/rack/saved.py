@@ -38,11 +38,19 @@ class Saved:
 
     def machine(self, folder: Path, *, ports: Ports) -> Machine:
         """Make a machine with copies of its disks."""
-        machine = machine_on(self.disk, folder, image=self.image, ports=ports)
-        for image in sorted(self.folder.glob("*.img")):
-            copy = copy_sparsely(image, folder / image.name)
-            machine.attach(Disk(image.stem, copy, format="raw"))
-        return machine
+        return Machine(folder, image=self.image, disks=self._laid_out(folder), ports=ports)
+
+    def go_back(self, machine: Machine) -> None:
+        """Go on from that moment once more, with a machine of its own that is off."""
+        machine.disks[:] = self._laid_out(machine.folder)
+        machine.resume(self.memory)
+
+    def _laid_out(self, folder: Path) -> list[Disk]:
+        others = [
+            Disk(image.stem, copy_sparsely(image, folder / image.name), "raw")
+            for image in sorted(self.folder.glob("*.img"))
+        ]
+        return [root_on(self.disk, folder), *others]
 
 
 def bare_guest() -> Saved:
@@ -75,8 +83,12 @@ def resumed(saved: Saved, folder: Path, *, ports: Ports) -> Iterator[Machine]:
 
 def machine_on(disk: Path, folder: Path, *, image: Image, ports: Ports) -> Machine:
     """Make a machine whose root disk begins as this one."""
-    root = Disk("rootdisk", overlay(disk, folder / "root.qcow2"))
-    return Machine(folder, image=image, disks=[root], ports=ports)
+    return Machine(folder, image=image, disks=[root_on(disk, folder)], ports=ports)
+
+
+def root_on(disk: Path, folder: Path) -> Disk:
+    """Make a root disk that begins as this one."""
+    return Disk("rootdisk", overlay(disk, folder / "root.qcow2"))
 
 
 def some_ports() -> Ports:
