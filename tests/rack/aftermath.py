@@ -67,11 +67,14 @@ class Aftermath:
         self.world.check()
         self._refuse_the_unintended()
         if self.events:
-            config = load(self._process.config)
-            for store in (None, NAME):
-                found = offline.verify(config, docking=None, store=store)
-                assert not found["bad"], found
-                assert found["chain"] == "intact"
+            self._verify(None)
+            self._verify(NAME)
+
+    def _verify(self, store: str | None) -> None:
+        """Do what `dockd verify` does: every copy in the spool, or in a store, and the record."""
+        found = offline.verify(load(self._process.config), docking=None, store=store)
+        assert not found["bad"], found
+        assert found["chain"] == "intact"
 
     def _refuse_the_unintended(self) -> None:
         """See that nothing left the camera before the intent was durable, and both its reasons."""
@@ -94,7 +97,7 @@ class Aftermath:
         cleared(self._process, self.world, serial)
         self._process.stop()
         self.world.check_finished()
-        self.judge()
+        self._verify(None)
         self._refuse_broken_words()
 
     def _refuse_broken_words(self) -> None:

@@ -168,11 +168,15 @@ class BlockLog:
         with path.open("rb") as file:
             self.entries = list(_entries(file))
 
+    def flushed(self, point: int) -> int:
+        """Count the entries that no power cut behind the first `point` can take any more."""
+        flushes = (at + 1 for at in reversed(range(point)) if self.entries[at].is_flush)
+        return next(flushes, 0)
+
     def unflushed(self, point: int) -> list[int]:
         """List the writes that a power cut behind the first `point` entries could take or leave."""
-        flushes = [at for at in range(point) if self.entries[at].is_flush]
-        first = flushes[-1] + 1 if flushes else 0
-        return [at for at in range(first, point) if self.entries[at].may_get_lost]
+        entries = range(self.flushed(point), point)
+        return [at for at in entries if self.entries[at].may_get_lost]
 
     def replay(self, base: Path, target: Path, *, point: int, lost: Collection[int] = ()) -> Path:
         """Make the disk as it was behind the first `point` entries, without some that got lost.

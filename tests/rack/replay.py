@@ -70,7 +70,7 @@ class Abreast:
         return just_then or [max(before, default=0)]
 
     def while_camera_was_written(self) -> Sequence[tuple[int, int]]:
-        """Return how far both were, at all moments seen when there was more to come for a camera."""
+        """Return how far both were, whenever there was more to come for the camera."""
         last = max(camera for _, camera in self._seen)
         return [(spool, camera) for spool, camera in self._seen if 0 < camera < last]
 
@@ -108,7 +108,9 @@ class Life:
         losses: Sequence[Loss] = ("all", "half")
         chosen = [(at, losses[number % 2]) for number, at in enumerate(at_flushes)]
         chosen += [(at, "nothing") for at in _spread(others, points // 3)]
-        states = [State(at, dice.choice(self.abreast.camera_points(at)), loss) for at, loss in chosen]
+        states = [
+            State(at, dice.choice(self.abreast.camera_points(at)), loss) for at, loss in chosen
+        ]
         amid = _spread(self.abreast.while_camera_was_written(), wiping)
         states += [State(*both, losses[number % 2]) for number, both in enumerate(amid)]
         return sorted(states, key=lambda state: (state.point, state.camera_point))
