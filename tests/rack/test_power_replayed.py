@@ -19,6 +19,8 @@ from tests.rack.replay import Abreast, Life, State
 from tests.rack.station import SPOOL_BYTES, built_package, put_spool_on, running_station
 from tests.rack.store import Store
 
+pytestmark = pytest.mark.xdist_group("the replayed docking")
+
 POINTS: Final = 51
 WIPING: Final = 5
 BOOTS: Final = 5
