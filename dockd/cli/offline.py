@@ -6,6 +6,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -86,12 +87,12 @@ def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping
     if docking is not None and not listed:
         raise NotFound(f"the record has no clip of a docking {docking!r}")
     if store is None:
-        spool = DirectorySpool(
+        proven = [clip for clip in listed if clip.spool_copy is SpoolCopy.PROVEN]
+        opened = DirectorySpool(
             config.spool.path, reserve_bytes=0, expected_spool_id=head.spool_id or None
         )
-        results = [
-            (clip, _in_spool(spool, clip)) for clip in listed if clip.spool_copy is SpoolCopy.PROVEN
-        ]
+        with closing(opened) as spool:
+            results = [(clip, _in_spool(spool, clip)) for clip in proven]
     else:
         sent = [clip for clip in listed if clip.number in versions]
         results = asyncio.run(_in_store(config, sent, store=store, versions=versions))

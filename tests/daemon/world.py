@@ -31,6 +31,9 @@ EMPTY = "DCIM/100MEDIA/0003.MP4"
 BIG_BYTES = 40 * MIB + 12_345
 JOURNEY: Mapping[str, int] = {BIG: BIG_BYTES, SMALL: 100_001, EMPTY: 0}
 
+# No file, one that nothing was written to, one whose first change was cut off and is to be undone.
+_NO_LEDGER = ("unable to open", "no such table", "attempt to write a readonly database")
+
 _seeds = itertools.count(secrets.randbits(32))
 _serials = itertools.count(1)
 _EPOCH_NS = 1_790_000_000 * 10**9
@@ -92,11 +95,15 @@ class World:
     def film(self, files: Mapping[str, int] = JOURNEY) -> str:
         """Make a camera with files of these sizes in bytes, not docked; return its serial."""
         serial = f"BWC-{os.getpid()}-{next(_serials):04d}-{secrets.token_hex(3)}"
-        self._homes[serial] = self._shelf / serial
-        self._homes[serial].mkdir()
+        self.bring(serial)
         for number, (path, size_bytes) in enumerate(files.items()):
             self.record(serial, path, new_content(size_bytes), mtime_ns=_EPOCH_NS + number)
         return serial
+
+    def bring(self, serial: str) -> None:
+        """Have a camera that was filmed with elsewhere, not docked; it is empty so far."""
+        self._homes[serial] = self._shelf / serial
+        self._homes[serial].mkdir()
 
     def record(self, serial: str, path: str, content: bytes, *, mtime_ns: int) -> None:
         """Have a camera write a file; one that was there is lost by the camera's own doing."""
@@ -160,7 +167,8 @@ class World:
             safe = on_camera or held or original.sha256 in kept
             # What its camera itself overwrote before anybody had it is nobody's fault here.
             assert safe or original.lost_by is not None, f"no copy anywhere: {original}"
-        if (self.spool / LEDGER).exists():
+        # A power cut may leave a ledger's file that was never written to.
+        if self.ask("SELECT 1 FROM meta"):
             assert verify_chain(self.spool / LEDGER) == "intact"
             self._check_tallies()
 
@@ -229,7 +237,7 @@ class World:
                 connection.row_factory = sqlite3.Row
                 return connection.execute(query, arguments).fetchall()
         except sqlite3.OperationalError as error:
-            if "unable to open" in str(error) or "no such table" in str(error):
+            if any(word in str(error) for word in _NO_LEDGER):
                 return []
             raise
 

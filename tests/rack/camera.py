@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +56,11 @@ class Camera:
             else:
                 contents = _read_fat(volume)
         return {path: Item(path, content).sha256 for path, content in contents.items()}
+
+    def copied_to(self, image: Path) -> "Camera":
+        """Copy the medium as it is now."""
+        _copy_sparsely(self.image, image)
+        return replace(self, image=image)
 
     def complaints(self) -> str:
         """Say what the file system's own checker finds wrong; nothing when it is clean."""

@@ -11,6 +11,9 @@ from tests.rack.rack import Rack
 from tests.rack.saved import bare_guest, resumed, some_ports
 from tests.rack.station import built_package, running_station
 
+POWER_CUT = "dockd-power-cut"
+"""What a test records of each power cut: its stage, and what was in flight."""
+
 _TIMEOUT_S = 600
 _CONSOLE_LINES = 80
 _JOURNAL_LINES = "200"
@@ -45,6 +48,22 @@ def pytest_runtest_makereport(
             report.sections.append(("the guest's console", _console(rack.machine)))
             report.sections.append(("the guest's journal", _journal(rack.machine)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each power cut came in the middle of."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    cuts = [
+        str(value)
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == POWER_CUT
+    ]
+    if cuts:
+        terminalreporter.section("power cuts")
+        for cut in cuts:
+            terminalreporter.write_line(cut)
 
 
 def _console(machine: Machine) -> str:

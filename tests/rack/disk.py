@@ -1,13 +1,19 @@
 """A machine's disks, and the log of everything that was written to one of them."""
 
+import ctypes
 import os
 import struct
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
+T = TypeVar("T")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS = 0x00020000
 _SECTOR_BYTES = 512
 _MAGIC = 0x6A736677736872
 _FLUSH, _FUA, _DISCARD = 1, 2, 4
@@ -40,13 +46,18 @@ class Disk:
         file = {"driver": "file", "filename": str(self.path)}
         disk: dict[str, Any] = {"driver": self.format, "file": file}
         if self.log is not None:
-            self.log.unlink(missing_ok=True)
-            self.log.touch()
-            # The count of entries is written with each: what is killed writes nothing at its end.
-            log = {"log-sector-size": _SECTOR_BYTES, "log-super-update-interval": 1}
-            log_file = {"driver": "file", "filename": str(self.log)}
-            disk = {"driver": "blklogwrites", "file": disk, "log": log_file, **log}
+            disk = logged(disk, log=self.log)
         return disk | {"node-name": self.node}
+
+
+def logged(disk: dict[str, Any], *, log: Path) -> dict[str, Any]:
+    """Describe a disk to QEMU of which everything that is written to it is logged, anew."""
+    log.unlink(missing_ok=True)
+    log.touch()
+    # The count of entries is written with each: what is killed writes nothing at its end.
+    options = {"log-sector-size": _SECTOR_BYTES, "log-super-update-interval": 1}
+    file = {"driver": "file", "filename": str(log)}
+    return {"driver": "blklogwrites", "file": disk, "log": file, **options}
 
 
 def overlay(base: Path, path: Path) -> Path:
@@ -90,19 +101,43 @@ def copy_sparsely(source: Path, target: Path) -> Path:
     return target
 
 
-def on_mounted(disk: Path, folder: Path, *command: str | Path) -> list[str]:
-    """Give the command line that runs a command with a raw disk's file system mounted on a folder.
+def with_mounted(disk: Path, folder: Path, work: Callable[[], T]) -> T:
+    """Do something with a raw disk's file system mounted on a folder, and return what comes of it.
 
-    The mount is in a name space of its own: nobody else sees it, and it ends with the command.
+    It is done in a thread with a name space of mounts that is its own and that of all it starts:
+    nobody else sees the mount, and it ends with them, whatever happens.
+
+    Raises:
+        RuntimeError: It cannot be mounted.
     """
-    # A loop device that somebody had set read-only stays so for whoever gets it next. Detached at
-    # once, it goes when nothing is mounted from it any more.
-    script = (
-        'loop=$(losetup --find --show "$1"); blockdev --setrw "$loop"; mount "$loop" "$2" || '
-        '{ losetup --detach "$loop"; exit 1; }; losetup --detach "$loop"; shift 2; exec "$@"'
-    )
-    namespace = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh")
-    return [*namespace, str(disk), str(folder), *map(str, command)]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_in_name_space, disk, folder, work).result()
+
+
+def _in_name_space(disk: Path, folder: Path, work: Callable[[], T]) -> T:
+    # Not os.unshare, which came with Python 3.12.
+    if _libc.unshare(_CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "this thread gets no name space of its own")
+    _as_root("mount", "--make-rprivate", "/")
+    loop = _as_root("losetup", "--find", "--show", str(disk))
+    try:
+        # A loop device that somebody had set read-only stays so for whoever gets it next.
+        _as_root("blockdev", "--setrw", loop)
+        _as_root("mount", loop, str(folder))
+    finally:
+        # Detached at once, it goes when nothing is mounted from it any more.
+        _as_root("losetup", "--detach", loop)
+    try:
+        return work()
+    finally:
+        _as_root("umount", str(folder))
+
+
+def _as_root(*command: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {result.stderr}")
+    return result.stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -133,11 +168,15 @@ class BlockLog:
         with path.open("rb") as file:
             self.entries = list(_entries(file))
 
+    def flushed(self, point: int) -> int:
+        """Count the entries that no power cut behind the first `point` can take any more."""
+        flushes = (at + 1 for at in reversed(range(point)) if self.entries[at].is_flush)
+        return next(flushes, 0)
+
     def unflushed(self, point: int) -> list[int]:
         """List the writes that a power cut behind the first `point` entries could take or leave."""
-        flushes = [at for at in range(point) if self.entries[at].is_flush]
-        first = flushes[-1] + 1 if flushes else 0
-        return [at for at in range(first, point) if self.entries[at].may_get_lost]
+        entries = range(self.flushed(point), point)
+        return [at for at in entries if self.entries[at].may_get_lost]
 
     def replay(self, base: Path, target: Path, *, point: int, lost: Collection[int] = ()) -> Path:
         """Make the disk as it was behind the first `point` entries, without some that got lost.
@@ -156,15 +195,28 @@ class BlockLog:
         return target
 
 
-def _entries(file: BinaryIO) -> Iterator[Entry]:
+def entries_in(log: Path) -> int:
+    """Count the entries of a log, also while it grows; none where there is no log yet."""
+    try:
+        with log.open("rb") as file:
+            return _count(file)
+    except FileNotFoundError:
+        return 0
+
+
+def _count(file: BinaryIO) -> int:
     super_block = file.read(_SECTOR_BYTES)
     if len(super_block) < _SECTOR_BYTES:
-        return
+        return 0
     magic, _, count, sector_bytes = struct.unpack_from("<QQQI", super_block)
     if (magic, sector_bytes) != (_MAGIC, _SECTOR_BYTES):
         raise ValueError("not a log of writes in sectors of 512 bytes")
+    return int(count)
+
+
+def _entries(file: BinaryIO) -> Iterator[Entry]:
     at = _SECTOR_BYTES
-    for _ in range(count):
+    for _ in range(_count(file)):
         file.seek(at)
         sector, sectors, flags, _ = struct.unpack_from("<4Q", file.read(_SECTOR_BYTES))
         at += _SECTOR_BYTES

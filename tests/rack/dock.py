@@ -2,10 +2,13 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.rack.camera import Camera
+from tests.rack.disk import logged
 from tests.rack.machine import XHCI_PATH, Machine
 from tests.rack.waiting import wait_until
 
@@ -15,6 +18,16 @@ NO_SLOT = "2"
 # The controller's first bus (USB 2); its second is the USB 3 half of the same sockets.
 _BUS = "/sys/bus/usb/devices/usb1"
 _SEEN_S = 30.0
+
+
+@dataclass(frozen=True)
+class _Docking:
+    """A camera as it was dropped into a slot."""
+
+    camera: Camera
+    limit_bytes_s: int
+    serial: str
+    log: Path | None
 
 
 class Dock:
@@ -36,13 +49,20 @@ class Dock:
         return f"/sys/bus/usb/devices/1-{_socket(place)}"
 
     def dock(
-        self, place: int | str, camera: Camera, *, limit_bytes_s: int = 0, serial: str | None = None
+        self,
+        place: int | str,
+        camera: Camera,
+        *,
+        limit_bytes_s: int = 0,
+        serial: str | None = None,
+        log: Path | None = None,
     ) -> None:
         """Drop a camera into a slot, as fast as its USB allows or as slow as `limit_bytes_s`.
 
-        Another `serial` than its own makes an impostor of it.
+        Another `serial` than its own makes an impostor of it. What is written to it is in `log`.
         """
-        again = partial(self._dock, place, camera, limit_bytes_s=limit_bytes_s, serial=serial)
+        docking = _Docking(camera, limit_bytes_s, camera.serial if serial is None else serial, log)
+        again = partial(self._dock, place, docking)
         self._docked[place] = again
         again()
 
@@ -51,23 +71,22 @@ class Dock:
         for again in self._docked.values():
             again()
 
-    def _dock(
-        self, place: int | str, camera: Camera, *, limit_bytes_s: int, serial: str | None
-    ) -> None:
+    def _dock(self, place: int | str, docking: "_Docking") -> None:
         node = _name(place)
         medium: dict[str, Any] = {
             "driver": "raw",
-            "file": {"driver": "file", "filename": str(camera.image)},
+            "file": {"driver": "file", "filename": str(docking.camera.image)},
         }
-        if limit_bytes_s:
-            limits = {"bps-total": limit_bytes_s}
+        if docking.log is not None:
+            medium = logged(medium, log=docking.log)
+        if docking.limit_bytes_s:
+            limits = {"bps-total": docking.limit_bytes_s}
             self._machine.monitor.do(
                 "object-add", qom_type="throttle-group", id=f"{node}-limit", limits=limits
             )
             medium = {"driver": "throttle", "throttle-group": f"{node}-limit", "file": medium}
         self._machine.monitor.do("blockdev-add", **medium | {"node-name": node})
-        shown = camera.serial if serial is None else serial
-        self.plug(place, "usb-storage", drive=node, serial=shown, removable=True)
+        self.plug(place, "usb-storage", drive=node, serial=docking.serial, removable=True)
 
     def pace(self, place: int | str, *, limit_bytes_s: int) -> None:
         """Make the USB of a camera that was docked with a limit faster or slower."""
@@ -77,10 +96,7 @@ class Dock:
 
     def moved(self, place: int | str) -> tuple[int, int]:
         """Count the bytes that were read from and written to a camera since it was docked."""
-        for drive in self._machine.monitor.do("query-blockstats"):
-            if _name(place) in drive.get("qdev", "").split("/"):
-                return drive["stats"]["rd_bytes"], drive["stats"]["wr_bytes"]
-        raise LookupError(f"there is no camera in {place}")
+        return self._machine.moved(_name(place))
 
     def yank(self, place: int | str) -> None:
         """Pull out whatever is in a slot, whatever it is doing."""

@@ -34,13 +34,15 @@ class Item:
         return digest.hexdigest()
 
 
-def clips(*, seed: int, count: int = 4, total_bytes: int = 8 << 20) -> tuple[Item, ...]:
+def clips(
+    *, seed: int, count: int = 4, total_bytes: int = 8 << 20, folder: str = "DCIM/100MEDIA"
+) -> tuple[Item, ...]:
     """Make a shift's footage of random content that the seed repeats, a clip every ten minutes."""
     sizes = _sizes(count, total_bytes=total_bytes)
     dice = random.Random(seed)
     return tuple(
         Item(
-            f"DCIM/100MEDIA/CLIP{number:04}.MP4",
+            f"{folder}/CLIP{number:04}.MP4",
             dice.randbytes(size),
             FIRST_RECORDED + timedelta(minutes=10 * number),
         )

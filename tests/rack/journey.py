@@ -2,8 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
+from tests.rack.aftermath import Aftermath, aftermath
 from tests.rack.camera import Camera
+from tests.rack.disk import copy_sparsely
+from tests.rack.dock import Dock
 from tests.rack.rack import Rack
 from tests.rack.store import Store
 
@@ -13,6 +18,7 @@ SERIAL = "BWC-000123"
 SLOW_BYTES_S = MIB
 # Any deletion takes seconds: its few kibibytes are on their way when something happens.
 CREEPING_BYTES_S = 1024
+_END_S = 240.0
 
 
 def keys(serial: str, files: Mapping[str, str]) -> Counter[tuple[str, str]]:
@@ -33,6 +39,27 @@ def arrived(station: Rack, camera: Camera) -> None:
     assert camera.found() == camera.others
 
 
+def goes_on(station: Rack, camera: Camera, number: int, *, folder: Path) -> None:
+    """Switch a station on with a camera in a slot; by itself it ends what a power cut ended.
+
+    In the end its power goes again: what it says that it holds is held against what there is.
+    """
+    dock = Dock(station.machine)
+    booted = replace(station, dock=dock)
+    assert booted.machine.boot(plugged=lambda: dock.dock(number, camera)) == "running"
+    booted.until_cleared(number, timeout_s=_END_S)
+    slugs = {problem["slug"] for problem in booted.get("/v1/problems")["problems"]}
+    # A camera that lost its power amid a wipe was not closed.
+    assert slugs <= {"camera-dirty"}
+    dock.yank(number)
+    booted.machine.cut()
+    arrived(booted, camera)
+    folder.mkdir()
+    left = camera.copied_to(folder / "left.img")
+    spool = copy_sparsely(station.machine.folder / "spool.img", folder / "spool.img")
+    aftermath(Aftermath.judge, folder, spool=spool, camera=left, store=store_of(station))
+
+
 def is_clean(camera: Camera) -> bool:
     """Say whether the camera's file system is as a careful person leaves it."""
     return camera.complaints() == "" and not camera.is_dirty
@@ -49,9 +76,9 @@ def verified(station: Rack, number: int) -> int:
     return int(places["verified"] + places["stored"] + places["wiped"])
 
 
-def pace_spool(station: Rack, *, limit_bytes_s: int) -> None:
+def pace_spool(station: Rack, *, limit_bytes_s: int, disk: str = "rootdisk") -> None:
     """Let the disk with the station's spool read no faster than this; 0 is as fast as it can."""
-    backend = "/machine/peripheral/disk-rootdisk/virtio-backend"
+    backend = f"/machine/peripheral/disk-{disk}/virtio-backend"
     command = f"block_set_io_throttle {backend} 0 {limit_bytes_s} 0 0 0 0"
     said = station.machine.monitor.do("human-monitor-command", command_line=command)
     assert said == "", said

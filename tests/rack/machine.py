@@ -123,6 +123,13 @@ class Machine:
         self.monitor.do("blockdev-del", node_name=disk.node)
         self.disks.remove(disk)
 
+    def moved(self, device: str) -> tuple[int, int]:
+        """Count the bytes that were read from and written to a disk, by its device's id."""
+        for drive in self.monitor.do("query-blockstats"):
+            if device in drive.get("qdev", "").split("/"):
+                return drive["stats"]["rd_bytes"], drive["stats"]["wr_bytes"]
+        raise LookupError(f"there is no disk {device}")
+
     def shut_down(self) -> None:
         """Shut down as `systemctl poweroff` does, and wait for the power to be off."""
         self.agent.start("systemctl", "poweroff")

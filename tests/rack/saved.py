@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.servers import free_ports
-from tests.rack.disk import Disk, overlay
+from tests.rack.disk import Disk, copy_sparsely, overlay
 from tests.rack.image import Image, base_image, hash_of, kept
 from tests.rack.machine import Machine, Ports
 
@@ -18,7 +18,10 @@ _SOURCES = tuple(_HERE / name for name in ("machine.py", "disk.py", "saved.py"))
 
 @dataclass(frozen=True)
 class Saved:
-    """A guest in the middle of its life; its files are never written again."""
+    """A guest in the middle of its life; its files are never written again.
+
+    Disks that it has beside its root disk are raw, and lie in the folder as SERIAL.img.
+    """
 
     image: Image
     folder: Path
@@ -34,8 +37,20 @@ class Saved:
         return self.folder / "root.qcow2"
 
     def machine(self, folder: Path, *, ports: Ports) -> Machine:
-        """Make a machine with a copy of its disk."""
-        return machine_on(self.disk, folder, image=self.image, ports=ports)
+        """Make a machine with copies of its disks."""
+        return Machine(folder, image=self.image, disks=self._laid_out(folder), ports=ports)
+
+    def go_back(self, machine: Machine) -> None:
+        """Go on from that moment once more, with a machine of its own that is off."""
+        machine.disks[:] = self._laid_out(machine.folder)
+        machine.resume(self.memory)
+
+    def _laid_out(self, folder: Path) -> list[Disk]:
+        others = [
+            Disk(image.stem, copy_sparsely(image, folder / image.name), "raw")
+            for image in sorted(self.folder.glob("*.img"))
+        ]
+        return [root_on(self.disk, folder), *others]
 
 
 def bare_guest() -> Saved:
@@ -68,8 +83,12 @@ def resumed(saved: Saved, folder: Path, *, ports: Ports) -> Iterator[Machine]:
 
 def machine_on(disk: Path, folder: Path, *, image: Image, ports: Ports) -> Machine:
     """Make a machine whose root disk begins as this one."""
-    root = Disk("rootdisk", overlay(disk, folder / "root.qcow2"))
-    return Machine(folder, image=image, disks=[root], ports=ports)
+    return Machine(folder, image=image, disks=[root_on(disk, folder)], ports=ports)
+
+
+def root_on(disk: Path, folder: Path) -> Disk:
+    """Make a root disk that begins as this one."""
+    return Disk("rootdisk", overlay(disk, folder / "root.qcow2"))
 
 
 def some_ports() -> Ports:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.rack.disk import Disk
+from tests.rack.disk import Disk, ext4
 from tests.rack.dock import Dock
 from tests.rack.image import ROOT, hash_of, kept
 from tests.rack.machine import Machine
@@ -19,6 +19,7 @@ _TEMPLATE = _HERE / "station.toml"
 _SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
 INSTALL_S = 600.0
 SPOOL = "/var/lib/dockd"
+SPOOL_BYTES = 256 << 20
 PACKAGE_IN_GUEST = "/root/dockd.deb"
 
 
@@ -51,6 +52,24 @@ def station_guest(package: Path) -> Saved:
                 machine.save(folder / "memory")
             shutil.rmtree(folder / "store")
     return Saved(bare.image, folder)
+
+
+def spooled_guest(package: Path) -> Saved:
+    """Return a station like that, but with its spool on a disk of its own: `spool`, a raw one."""
+    plain = station_guest(package)
+    with kept("spooled", key=fitting(plain.folder.name, hash_of(*_SOURCES))) as (folder, is_new):
+        if is_new:
+            (folder / "store").mkdir()
+            ports = some_ports()
+            with (
+                running_store(folder / "store", port=ports.store) as store,
+                resumed(plain, folder, ports=ports) as machine,
+            ):
+                spool = ext4(folder / "spool.img", size_bytes=SPOOL_BYTES)
+                put_spool_on(Rack(machine, Dock(machine), store), Disk("spool", spool, "raw"))
+                machine.save(folder / "memory")
+            shutil.rmtree(folder / "store")
+    return Saved(plain.image, folder)
 
 
 @contextmanager

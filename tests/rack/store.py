@@ -58,10 +58,22 @@ class Store:
             raise RuntimeError("the store is not running")
         return self._server
 
+    @property
+    def bucket(self) -> Bucket:
+        """What it holds, for who is on the host and goes there without TLS."""
+        credentials = self.server.credentials_file(self._folder)
+        return Bucket(self.server, bucket=BUCKET, credentials=credentials)
+
     def contents(self, camera: str) -> Counter[tuple[str, str]]:
         """Fetch everything that it holds of a camera: key and SHA-256, and how many versions."""
-        credentials = self.server.credentials_file(self._folder)
-        return Bucket(self.server, bucket=BUCKET, credentials=credentials).contents(camera)
+        return self.bucket.contents(camera)
+
+    def forget_checkpoints(self) -> None:
+        """Forget what stations told of their ledgers: it was told later than what is tried now."""
+        judge = judge_of(self.server)
+        told = judge.list_objects_v2(Bucket=BUCKET, Prefix=".dockd/").get("Contents", [])
+        for record in told:
+            judge.delete_object(Bucket=BUCKET, Key=record["Key"])
 
     @property
     def credentials(self) -> str:

@@ -49,6 +49,11 @@ _JOURNEYS: Final = "tests/rack/test_journeys.py"
 _SERVICE: Final = "tests/rack/test_service.py"
 _WRONG: Final = "tests/rack/test_wrong_devices.py"
 _JOURNAL: Final = "tests/rack/test_journal.py"
+_IN_FLIGHT: Final = "tests/rack/test_power_in_flight.py"
+_REPLAYED: Final = "tests/rack/test_power_replayed.py"
+_CUT: Final = f"{_IN_FLIGHT}::test_the_power_goes_while_bytes_are_in_flight"
+_ANYWHERE: Final = f"{_REPLAYED}::test_wherever_the_log_ends_the_next_start_goes_on"
+_BOOTED: Final = f"{_REPLAYED}::test_the_guest_boots_from_what_is_left"
 _EMPTIED: Final = f"{_JOURNEYS}::test_a_camera_is_emptied_into_the_store"
 _EIGHT: Final = f"{_JOURNEYS}::test_eight_cameras_at_once"
 _MID_COPY: Final = f"{_JOURNEYS}::test_a_camera_is_yanked_in_mid_copy"
@@ -88,6 +93,23 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "the helper killed while a camera is writable": (
         f"{_SERVICE}::test_the_helper_is_killed_while_a_camera_is_writable",
     ),
+    "the guest killed while bytes are in flight, at least five times each in copy": (
+        f"{_CUT}[copy]",
+        f"{_IN_FLIGHT}::test_every_stage_is_cut_often_enough",
+    ),
+    "read-back": (f"{_CUT}[read-back]",),
+    "upload": (f"{_CUT}[upload]",),
+    "wipe": (f"{_CUT}[wipe]",),
+    "print the stage of each; a cut with nothing in flight does not count": (_CUT,),
+    "with the spool on its own block-logged disk, the log replayed to at least 50 points": (
+        _ANYWHERE,
+    ),
+    "including states in which unflushed writes are lost": (_ANYWHERE, _BOOTED),
+    "each is mounted on the host (loop, private mount namespace) and opened by dockd there": (
+        _ANYWHERE,
+    ),
+    "a sample of five boots in the guest too": (_BOOTED,),
+    "the promises of DESIGN.md section 1 are checked": (_CUT, _ANYWHERE, _BOOTED),
     "a keyboard": (f"{_REFUSED}[keyboard]", f"{_UNBOUND}[keyboard]"),
     "a network adapter": (f"{_REFUSED}[network adapter]", f"{_UNBOUND}[network adapter]"),
     "a storage device that is not allowed": (
@@ -123,16 +145,6 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
 
 OWED: Final[tuple[str, ...]] = (
     "SIGKILL of the service at random moments",
-    "the guest killed while bytes are in flight, at least five times each in copy",
-    "read-back",
-    "upload",
-    "wipe",
-    "print the stage of each; a cut with nothing in flight does not count",
-    "with the spool on its own block-logged disk, the log replayed to at least 50 points",
-    "including states in which unflushed writes are lost",
-    "each is mounted on the host (loop, private mount namespace) and opened by dockd there",
-    "a sample of five boots in the guest too",
-    "the promises of DESIGN.md section 1 are checked",
     "the store down for the whole docking and back later",
     "the network cut in mid-part",
     "the spool full",

@@ -20,7 +20,7 @@ from tests.rack.journey import (
     store_of,
     verified,
 )
-from tests.rack.rack import CONFIG, SERVICE, Rack
+from tests.rack.rack import SERVICE, Rack
 
 EIGHT_S = 400.0
 FLOOD_S = 120.0
@@ -152,30 +152,6 @@ def test_a_camera_is_yanked_in_a_wipe(
     station.until_cleared(other)
     station.dock.yank(other)
     arrived(station, camera)
-
-
-def test_the_power_is_cut_while_footage_is_sent(station: Rack, tmp_path: Path) -> None:
-    """A station that comes up again sends the rest by itself, and nothing twice."""
-    camera = make_camera(tmp_path, serial=SERIAL)
-    paced = station.agent.read(CONFIG).decode() + "\n[uplink]\nrate_limit_mbit_s = 4\n"
-    station.configure(paced)
-    station.until_ready()
-    station.dock.dock(6, camera)
-    station.until(
-        lambda: (
-            verified(station, 6) == len(camera.items)
-            and any(copies["stores"]["central"] == "sending" for copies in station.copies(SERIAL))
-        ),
-        "footage to be on its way",
-    )
-    assert store_of(station).contents(SERIAL) != keys(SERIAL, camera.clips | camera.others)
-    station.machine.cut()
-    assert camera.found().items() >= camera.others.items()
-    station.boot()
-    station.until_cleared(6, timeout_s=240)
-    station.dock.yank(6)
-    arrived(station, camera)
-    assert is_clean(camera)
 
 
 def test_a_clip_is_exchanged_while_the_camera_is_away(station: Rack, tmp_path: Path) -> None:

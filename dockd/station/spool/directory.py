@@ -80,6 +80,10 @@ class DirectorySpool:
         """Make the spool this ledger's and return its id; see ``Identity.adopt``."""
         return self._identity.adopt()
 
+    def close(self) -> None:
+        """Let go of its folder, so that its disk can be unmounted."""
+        self._identity.close()
+
     def space(self) -> Space:
         """Return how full it is."""
         root = self._identity.root()

@@ -71,6 +71,13 @@ class Identity:
         self.root()
         return self._expected
 
+    def close(self) -> None:
+        """Let go of the root; asked for again, it is opened again."""
+        with self._lock:
+            if self._root is not None:
+                os.close(self._root)
+                self._root = None
+
     def _open(self) -> int:
         try:
             return os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

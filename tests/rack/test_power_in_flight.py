@@ -1,0 +1,194 @@
+"""The power goes while bytes are in flight: in copies, in read-backs, in uploads, in wipes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.rack.aftermath import Aftermath, aftermath
+from tests.rack.camera import Camera, Family, make_camera
+from tests.rack.conftest import POWER_CUT
+from tests.rack.disk import copy_sparsely
+from tests.rack.dock import Dock
+from tests.rack.footage import SETTINGS, clips
+from tests.rack.journey import MIB, goes_on, pace_spool, read_of, store_of, verified
+from tests.rack.rack import CONFIG, SERVICE, Rack
+from tests.rack.saved import Saved, some_ports
+from tests.rack.station import built_package, spooled_guest
+from tests.rack.store import running_store
+
+CUTS: Final = 5
+FOOTAGE_BYTES: Final = 8 * MIB
+STEADY_BYTES_S: Final = 2 * MIB
+UPLINK: Final = "\n[uplink]\nrate_limit_mbit_s = 24\n"
+_KIB: Final = 1 << 10
+_SLOT: Final = 1
+_SENT: Final = "/sys/class/net/eth0/statistics/tx_bytes"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One way that bytes go, and how to stop in the middle of it.
+
+    Attributes:
+        begin: Docks the camera and has the stage begin, slowly.
+        moved: How many bytes have gone this way, as QEMU or the guest's kernel counts them.
+        begun: Which clips the ledger has on this way and not at its end (SQL).
+        cuts: After how many bytes the power goes, each time.
+        boots: Whether the guest comes up from the last one. That is worth its half a minute where
+            the guest's own kernel has to understand what was left.
+    """
+
+    begin: Callable[[Rack, Camera, int], None]
+    moved: Callable[[Rack], int]
+    begun: str
+    cuts: Sequence[int]
+    boots: bool = False
+
+
+def _copy(station: Rack, camera: Camera, _: int) -> None:
+    station.dock.dock(_SLOT, camera, limit_bytes_s=STEADY_BYTES_S)
+    station.until(lambda: station.slot(_SLOT)["bytes_total"] > 0, "a copy to begin")
+
+
+def _read_back(station: Rack, camera: Camera, at_bytes: int) -> None:
+    # Slower than the copies are made: there is always one that waits to be read back.
+    pace_spool(station, limit_bytes_s=max(MIB // 2, at_bytes // 4), disk="spool")
+    station.dock.dock(_SLOT, camera)
+    station.until(lambda: station.slot(_SLOT)["clips"]["spooled"] > 0, "a read-back to begin")
+
+
+def _upload(station: Rack, camera: Camera, _: int) -> None:
+    _limit_uplink(station)
+    station.dock.dock(_SLOT, camera)
+    station.until(
+        lambda: any(
+            "sending" in copies["stores"].values() for copies in station.copies(camera.serial)
+        ),
+        "an upload to begin",
+    )
+
+
+def _wipe(station: Rack, camera: Camera, at_bytes: int) -> None:
+    # Everything is verified before it is stored: in between the camera can be made slow.
+    _limit_uplink(station)
+    station.dock.dock(_SLOT, camera, limit_bytes_s=16 * MIB)
+    station.until(
+        lambda: verified(station, _SLOT) == len(camera.items), "every clip to be verified"
+    )
+    assert station.dock.moved(_SLOT)[1] == 0
+    station.dock.pace(_SLOT, limit_bytes_s=max(1024, at_bytes // 2))
+
+
+def _limit_uplink(station: Rack) -> None:
+    station.agent.write(CONFIG, station.agent.read(CONFIG).decode() + UPLINK)
+    station.agent.run("systemctl", "reload", SERVICE)
+
+
+STAGES: Final[Mapping[str, Stage]] = {
+    "copy": Stage(
+        _copy,
+        lambda station: read_of(station, _SLOT),
+        "NOT copied",
+        cuts=[MIB, 3 * MIB, 5 * MIB, 7 * MIB, 18 * MIB],
+    ),
+    "read-back": Stage(
+        _read_back,
+        lambda station: station.machine.moved("disk-spool")[0],
+        "copied AND spool_copy = 'partial'",
+        cuts=[256 * _KIB, 768 * _KIB, 1280 * _KIB, 1792 * _KIB, 10 * MIB],
+    ),
+    "upload": Stage(
+        _upload,
+        lambda station: int(station.agent.read(_SENT)),
+        "number IN (SELECT clip FROM transfers WHERE state NOT IN ('queued', 'receipted'))",
+        cuts=[MIB // 2, 2 * MIB, 4 * MIB, 6 * MIB, 18 * MIB],
+    ),
+    "wipe": Stage(
+        _wipe,
+        lambda station: station.dock.moved(_SLOT)[1],
+        "camera_copy = 'wiping'",
+        # All that an exFAT writes to forget four clips is a few KiB.
+        cuts=[1, 1 * _KIB, 8 * _KIB, 2 * _KIB, 32 * _KIB],
+        boots=True,
+    ),
+}
+FAMILIES: Final[Sequence[Family]] = ("vfat", "exfat")
+
+
+@pytest.fixture
+def saved() -> Saved:
+    """Give the moment to which a station goes back before each cut."""
+    return spooled_guest(built_package())
+
+
+@pytest.fixture
+def spooled(saved: Saved, tmp_path: Path) -> Iterator[Rack]:
+    """Give a station that is off, with its spool on a disk of its own, and an empty store."""
+    ports = some_ports()
+    with (
+        running_store(tmp_path, port=ports.store) as store,
+        saved.machine(tmp_path, ports=ports) as machine,
+    ):
+        yield Rack(machine, Dock(machine), store)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_power_goes_while_bytes_are_in_flight(
+    name: str, spooled: Rack, saved: Saved, tmp_path: Path, record_property: Callable[..., None]
+) -> None:
+    """Wherever the bytes are, none is lost or doubled, and the next start goes on by itself.
+
+    Each time the disks are judged as they are, and a dockd ends on the host what was begun.
+    """
+    stage, store = STAGES[name], store_of(spooled)
+    for cut, at_bytes in enumerate(stage.cuts):
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir()
+        saved.go_back(spooled.machine)
+        station = replace(spooled, dock=Dock(spooled.machine))
+        camera = _camera(folder, cut=cut, at_bytes=at_bytes)
+        moved = _cut(station, camera, stage, at_bytes)
+        left = camera.copied_to(folder / "left.img")
+        spool = copy_sparsely(station.machine.folder / "spool.img", folder / "spool.img")
+        boots = stage.boots and cut == len(stage.cuts) - 1
+
+        def look(after: Aftermath, *, boots: bool = boots) -> int:
+            in_flight = after.total("size_bytes", stage.begun)
+            after.judge()
+            if not boots:
+                after.take_up()
+            return in_flight
+
+        in_flight = aftermath(look, folder, spool=spool, camera=left, store=store)
+        told = f"after {moved} bytes, with {in_flight} bytes of clips in flight ({camera.family})"
+        record_property(POWER_CUT, f"{name:<10}{told}")
+        assert in_flight > 0, f"cut {cut} came when nothing was in flight"
+        if boots:
+            goes_on(station, camera, _SLOT, folder=tmp_path / "booted")
+
+
+def test_every_stage_is_cut_often_enough() -> None:
+    """The list asks for five cuts in each of four stages; one with nothing in flight fails."""
+    assert list(STAGES) == ["copy", "read-back", "upload", "wipe"]
+    assert all(len(stage.cuts) >= CUTS for stage in STAGES.values())
+
+
+def _camera(folder: Path, *, cut: int, at_bytes: int) -> Camera:
+    """Make the camera of one cut: with a few clips, with very many, or with one in two parts."""
+    size_bytes = FOOTAGE_BYTES if at_bytes < FOOTAGE_BYTES else 20 * MIB
+    count = 1 if size_bytes > FOOTAGE_BYTES else 64 if cut == 1 else 4
+    items = (*clips(seed=cut, count=count, total_bytes=size_bytes), *SETTINGS)
+    return make_camera(folder, serial=f"BWC-00000{cut}", family=FAMILIES[cut % 2], items=items)
+
+
+def _cut(station: Rack, camera: Camera, stage: Stage, at_bytes: int) -> int:
+    """Bring a camera to a stage, cut the power after so many bytes, and return how many it was."""
+    stage.begin(station, camera, at_bytes)
+    before = stage.moved(station)
+    station.until(lambda: stage.moved(station) - before >= at_bytes, f"{at_bytes} bytes to go")
+    moved = stage.moved(station) - before
+    station.machine.cut()
+    return moved
