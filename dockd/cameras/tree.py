@@ -10,6 +10,11 @@ Names that are not footage, compared without regard to case and left alone:
   ``.Spotlight-V100`` (what Windows and macOS write on any medium);
 - anywhere: ``.DS_Store``, ``Thumbs.db``, ``desktop.ini``.
 
+A name is believed only if it leads to a file of its own. FAT and exFAT look names up without regard
+to case, and FAT to dots at their end; on a damaged or malicious medium two files may have names
+that are one to the kernel, which then shows the first one's status and content for both. The second
+comes to light, unread, when the first is deleted.
+
 Unless a model marks them otherwise, a file is flagged when a folder on its path is called
 ``FLAGGED`` or ``LOCKED``, in any case.
 """
@@ -22,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from dockd.errors import ClipChangedWhileRead, ClipUnreadable
+from dockd.errors import ClipChangedWhileRead, ClipUnreadable, ListingDamaged
 from dockd.ports.camera import FoundFile, Listing, RefusedName
 
 SYSTEM_ROOT_FOLDERS: Final = frozenset(
@@ -64,6 +69,7 @@ class _Found:
     files: list[FoundFile] = field(default_factory=list)
     refused: list[RefusedName] = field(default_factory=list)
     folders: list[bytes] = field(default_factory=list)
+    by_inode: dict[int, bytes] = field(default_factory=dict)
 
 
 def lies_in_flagged_folder(path: bytes, status: os.stat_result) -> bool:
@@ -75,8 +81,8 @@ def lies_in_flagged_folder(path: bytes, status: os.stat_result) -> bool:
 def listing(root: int, *, flagging: Flagging) -> Listing:
     """Return every file below ``root``, and everything that cannot be footage.
 
-    A folder that cannot be read is among the refused (``clip-unreadable``), so that the rest is
-    offloaded all the same; the listing then never counts as all that is on the camera.
+    What cannot be read is among the refused (``clip-unreadable``, ``camera-listing-damaged``), so
+    that the rest is offloaded all the same; the listing then never counts as all that is there.
     """
     device = os.fstat(root).st_dev
     found = _Found(flagging=flagging, folders=[b""])
@@ -86,7 +92,7 @@ def listing(root: int, *, flagging: Flagging) -> Listing:
             with folder(root, path) as descriptor:
                 _look_into(descriptor, path, device=device, found=found)
         except OSError as error:
-            found.refused.append(_unreadable(path, error))
+            found.refused.append(_unreadable(path, f"cannot be read: {error.strerror}"))
     # Sorted: a directory's own order is the file system's accident.
     return Listing(
         files=tuple(sorted(found.files, key=lambda file: file.path)),
@@ -94,12 +100,9 @@ def listing(root: int, *, flagging: Flagging) -> Listing:
     )
 
 
-def _unreadable(path: bytes, error: OSError) -> RefusedName:
-    return RefusedName(
-        path=path,
-        slug=ClipUnreadable.slug,
-        reason=f"the folder {_shown(path)} cannot be read: {error.strerror}",
-    )
+def _unreadable(path: bytes, reason: str) -> RefusedName:
+    shown = _shown(path) if path else "the camera's topmost folder"
+    return RefusedName(path=path, slug=ClipUnreadable.slug, reason=f"{shown} {reason}")
 
 
 def _look_into(descriptor: int, path: bytes, *, device: int, found: _Found) -> None:
@@ -107,17 +110,28 @@ def _look_into(descriptor: int, path: bytes, *, device: int, found: _Found) -> N
     if os.fstat(descriptor).st_dev != device:
         found.refused.append(_refused(path, "another file system is mounted there"))
         return
+    missed: list[str] = []
     with os.scandir(descriptor) as entries:
         for entry in entries:
-            name = os.fsencode(entry.name)
-            if _is_system_name(name, at_root=not path):
+            if _is_system_name(os.fsencode(entry.name), at_root=not path):
                 continue
+            below = _below(path, entry.name)
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
-                # Deleted since: the camera itself is at work. The next listing shows what is.
-                continue
-            _sort(f"{os.fsdecode(path)}/{entry.name}".lstrip("/"), status, found=found)
+                missed.append(entry.name)
+            except OSError as error:
+                reason = f"cannot be read: {error.strerror}"
+                found.refused.append(_unreadable(below, reason))
+            else:
+                _sort(below, status, found=found)
+    # Deleted since, by the camera itself at work; or still there under a name that leads nowhere.
+    for name in set(missed).intersection(os.listdir(descriptor) if missed else ()):
+        found.refused.append(_unreadable(_below(path, name), "is listed and cannot be found"))
+
+
+def _below(path: bytes, name: str) -> bytes:
+    return os.fsencode(f"{os.fsdecode(path)}/{name}".lstrip("/"))
 
 
 def _is_system_name(name: bytes, *, at_root: bool) -> bool:
@@ -125,10 +139,13 @@ def _is_system_name(name: bytes, *, at_root: bool) -> bool:
     return lowered in SYSTEM_FILES or (at_root and lowered in SYSTEM_ROOT_FOLDERS)
 
 
-def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
-    path = os.fsencode(name)
+def _sort(path: bytes, status: os.stat_result, *, found: _Found) -> None:
     kind = stat.S_IFMT(status.st_mode)
-    if kind == stat.S_IFREG:
+    twin = _twin(path, status, found=found)
+    if twin is not None:
+        reason = f"{_shown(path)} leads to the file or folder that is also {_shown(twin)}"
+        found.refused.append(RefusedName(path=path, slug=ListingDamaged.slug, reason=reason))
+    elif kind == stat.S_IFREG:
         found.files.append(
             FoundFile(
                 path=path,
@@ -144,6 +161,15 @@ def _sort(name: str, status: os.stat_result, *, found: _Found) -> None:
         found.refused.append(_refused(path, f"it lies {DEEPEST} folders deep"))
     else:
         found.folders.append(path)
+
+
+def _twin(path: bytes, status: os.stat_result, *, found: _Found) -> bytes | None:
+    """Return the other path at which the same file was found, though it has only one name."""
+    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+        return None
+    first = found.by_inode.setdefault(status.st_ino, path)
+    # One path twice is told of as that.
+    return None if first == path else first
 
 
 def mtime_ns_of(status: os.stat_result) -> int:

@@ -81,8 +81,13 @@ class Listing:
 
     @property
     def unreadable(self) -> tuple[RefusedName, ...]:
-        """Folders that could not be read: the rest is believed, but is never all there is."""
+        """What could not be read: the rest is believed, but is never all there is."""
         return tuple(name for name in self.refused if name.slug == ClipUnreadable.slug)
+
+    @property
+    def damaged(self) -> tuple[RefusedName, ...]:
+        """Names that lead to another file than their own, which cannot be read for that."""
+        return tuple(name for name in self.refused if name.slug == ListingDamaged.slug)
 
     def by_path(self) -> Mapping[bytes, FoundFile]:
         """Return the files by their paths; of several at one path the first."""
@@ -106,6 +111,7 @@ class Listing:
         """Why this is not all that is on the camera: then nothing on it may be deleted."""
         return (
             *(ClipUnreadable(name.reason) for name in self.unreadable),
+            *(ListingDamaged(name.reason) for name in self.damaged),
             *(
                 ListingDamaged(f"the camera lists {naming.safe_path(path)} more than once")
                 for path in self.listed_twice
@@ -115,7 +121,8 @@ class Listing:
     def may_hide(self, path: bytes) -> bool:
         """Return whether a file at ``path`` may be there though it is not listed."""
         return any(
-            folder.path == b"" or path.startswith(folder.path + b"/") for folder in self.unreadable
+            name.path in {b"", path} or path.startswith(name.path + b"/")
+            for name in (*self.unreadable, *self.damaged)
         )
 
 

@@ -36,7 +36,7 @@ class Planner:
         known = [
             clip
             for clip in await self._ledger.on_camera(stay.camera.serial)
-            if not listing.may_hide(clip.path)
+            if clip.path in files or not listing.may_hide(clip.path)
         ]
         decisions = redock.plan(stay.docking, map(_found, listing.files), known)
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]

@@ -8,7 +8,7 @@ import pytest
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import SpoolCopy
-from dockd.ports.camera import Listing
+from dockd.ports.camera import Listing, RefusedName
 from tests.stages.rig import Rig, rig_at, running, until
 
 
@@ -78,3 +78,29 @@ async def test_waiting_for_room_is_said_once_for_as_long_as_it_is_so(tmp_path: P
 
 def _has_proven(rig: Rig, clips: int) -> bool:
     return rig.count(facts.ClipVerified) == clips
+
+
+class Hiding(DirectoryCamera):
+    """A camera whose medium gave errors while it was listed: anything may be hidden on it."""
+
+    def listing(self) -> Listing:
+        """Return every file, and that there may be more."""
+        found = super().listing()
+        hidden = RefusedName(path=b"", slug="clip-unreadable", reason="the medium gave errors")
+        return Listing(files=found.files, refused=(hidden, *found.refused))
+
+
+@pytest.mark.asyncio
+async def test_what_is_listed_is_known_however_much_is_hidden(tmp_path: Path) -> None:
+    """A camera that may hide something is looked at again and again, and nothing copied twice."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        rig.rack.camera_class = Hiding
+        folder = rig.rack.folder("A1", "BWC-1")
+        (folder / "clip").write_bytes(b"footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="it is stored")
+        await rig.clock.sleep(300)
+        assert rig.count(facts.ClipSeen) == 1
+        assert rig.count(facts.Listed) == 1
+        assert [clip.spool_copy for clip in await rig.clips()] == [SpoolCopy.PROVEN]
+        assert rig.count(facts.WipeIntended) == 0
