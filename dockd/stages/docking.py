@@ -1,7 +1,7 @@
 """One stay of one camera in one slot: identify, charge beside (offload, then wipe)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -87,17 +87,27 @@ class Docking:
     async def _opened(self, sighting: Sighting) -> Camera | None:
         """Return the camera, once it lets itself be opened; None when it left before that."""
         attempt = 0
+        said: set[str] = set()
         while True:
             try:
-                return await obtained(
+                camera = await obtained(
                     lambda: self._source.open(sighting), give_back=lambda camera: camera.close()
                 )
             except CameraGone:
                 return None
             except DockdError as error:
+                # What keeps it closed now takes the place of what did before.
+                await self._forget(sighting.slot, said - {error.slug})
+                said = {error.slug}
                 await self._trouble(sighting.slot, error)
                 attempt += 1
                 await self._pause(attempt)
+            else:
+                await self._forget(sighting.slot, said)
+                return camera
+
+    async def _forget(self, slot: str, slugs: Iterable[str]) -> None:
+        await self._problems.clear_all(slugs, subject=f"slot {slot}")
 
     async def _say_whether_dirty(self, camera: Camera) -> None:
         """Say that a medium was not closed properly, until its camera comes with a clean one."""

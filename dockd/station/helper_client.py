@@ -31,7 +31,8 @@ AT_ONCE: Final = 6
 
 _REPLY_BYTES: Final = 65536
 _SHORT_S: Final = 5.0
-# blkid on a slow card, or a flush of everything that was deleted on one.
+# A driver that gets to know its device, while seven others wait for the same hub; blkid on a slow
+# card; a flush of everything that was deleted on one.
 _LONG_S: Final = 60.0
 _ASK_AGAIN: Final = frozenset({"slot-settling", "slot-busy"})
 
@@ -68,7 +69,7 @@ class HelperClient:
 
     def authorise(self, slot: str) -> Authorised:
         """Let the kernel's drivers have what is in the slot, if a rule accepts it."""
-        fields = self._ask("authorise", slot=slot)
+        fields = self._ask("authorise", within_s=_LONG_S, slot=slot)
         with _understanding():
             return Authorised(device=_text(fields["device"]), serial=_text(fields["serial"]))
 
@@ -138,9 +139,11 @@ class HelperClient:
         for connection in idle:
             connection.close()
 
-    def _ask(self, verb: str, **fields: object) -> Mapping[str, Any]:
+    def _ask(
+        self, verb: str, *, within_s: float | None = None, **fields: object
+    ) -> Mapping[str, Any]:
         with self._connection() as connection:
-            reply = _asked(connection, verb, fields, within_s=self._within_s)
+            reply = _asked(connection, verb, fields, within_s=within_s or self._within_s)
         if reply.descriptor is not None:
             os.close(reply.descriptor)
         return reply.fields

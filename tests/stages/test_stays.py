@@ -9,7 +9,7 @@ import pytest
 
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
-from dockd.errors import CameraGone
+from dockd.errors import CameraGone, HelperRefused, HelperUnreachable
 from dockd.ports.spool import CopyTarget
 from dockd.station.spool.layout import part_name, part_stem
 from tests.stages.rig import rig_at, running, until
@@ -41,6 +41,31 @@ async def test_a_camera_that_could_not_be_opened_is_tried_again(tmp_path: Path) 
         rig.rack.dock("A1", "BWC-1")
         await until(lambda: rig.count(facts.ClipVerified) == 1, what="the clip is verified")
         await until(lambda: "slot-fault" not in rig.open_problems(), what="the slot is well")
+
+
+@pytest.mark.asyncio
+async def test_what_keeps_a_camera_closed_now_takes_the_place_of_what_did_before(
+    tmp_path: Path,
+) -> None:
+    """A slot has one reason for not being read, the newest, and none once it is read."""
+    refusals = [
+        HelperRefused("it holds ntfs", slug="camera-media-refused"),
+        HelperUnreachable("no answer"),
+    ]
+    open_at_last: list[set[str]] = []
+
+    def refuse() -> None:
+        if refusals:
+            raise refusals.pop()
+        open_at_last.append(rig.open_problems())
+
+    async with rig_at(tmp_path) as rig, running(rig):
+        rig.rack.before_open = refuse
+        (rig.rack.folder("A1", "BWC-1") / "clip").mkdir()
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: bool(open_at_last), what="it is opened")
+        assert open_at_last[0] == {"camera-media-refused"}
+        await until(lambda: rig.open_problems() == set(), what="nothing is left to say")
 
 
 @pytest.mark.asyncio
