@@ -38,10 +38,7 @@ def _call(number: int, *arguments: int | bytes | None) -> int:
 def mount_detached(
     device: int, *, file_system: str, options: Iterable[tuple[str, str | None]]
 ) -> int:
-    """Mount the block device open as `device` read-only, attached nowhere; return the mount's fd.
-
-    An option without a value is a flag.
-    """
+    """Mount the block device read-only, attached nowhere; an option without a value is a flag."""
     context = _call(_FSOPEN, file_system.encode(), _CLOEXEC)
     try:
         for key, value in (("source", f"/proc/self/fd/{device}"), ("ro", None), *options):
@@ -55,10 +52,9 @@ def mount_detached(
 
 
 def reconfigure(mount: int, *, read_only: bool) -> None:
-    """Make the file system of `mount` and the mount itself read-only, all written out, or writable.
+    """Make a mount and its file system writable, or write all out and make them read-only.
 
-    Raises:
-        OSError: EBUSY where read-only is asked for and a file is open for writing.
+    That fails with EBUSY while a file is open for writing.
     """
     context = _call(_FSPICK, mount, b"", _FSPICK_EMPTY_PATH | _CLOEXEC)
     try:

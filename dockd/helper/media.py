@@ -41,11 +41,7 @@ class Volume:
 
 
 def probe(device: int) -> Volume | None:
-    """Return which file system is on the medium open as `device`, or None where that is unclear.
-
-    Raises:
-        OSError: It cannot be read, or blkid cannot be run.
-    """
+    """Return which file system is on the medium, or None where that is unclear; raises OSError."""
     with ExitStack() as held:
         copy = _sealed_copy(device)
         held.callback(os.close, copy)
@@ -98,11 +94,7 @@ def _understood(answer: str) -> Volume | None:
 
 
 def is_dirty(device: int, *, volume: Volume) -> bool:
-    """Return whether the file system says that it was not closed properly, or met an error.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """Return whether it says that it was not closed properly, or met an error; raises OSError."""
     boot = os.pread(device, 512, 0).ljust(512, b"\0")
     if volume.file_system == "exfat":
         return bool(_number(boot, 106, 2) & _EXFAT_DIRTY_OR_FAILED)
