@@ -68,9 +68,10 @@ class Power:
         Raises Refused where it may not be, or a port does not follow; none stays cut by that.
         """
         slot = order.slot
-        # One that has its name from its device has none while it is cut.
-        ports = [] if slot in self._cuts else self._ports(slot)
+        # No lock is kept for a name that somebody made up.
+        self._ports(slot)
         with self._turns.of(slot):
+            ports = self._ports(slot)
             if order.on:
                 self._restore(order, ports)
             elif is_lent():
@@ -79,15 +80,17 @@ class Power:
                 self._cut(order, ports)
 
     def _ports(self, slot: str) -> Sequence[str]:
+        cut = self._cuts.get(slot)
+        if cut is not None:
+            # A slot that has its name from its device has none meanwhile.
+            return cut.ports
         with self.look() as rack:
             return rack.ports(slot)
 
     def _cut(self, order: Request, ports: Sequence[str]) -> None:
         slot = order.slot
-        if slot in self._cuts:
-            ports = self._cuts[slot].ports
-            if self._cuts[slot].until == inf:
-                return
+        if slot in self._cuts and self._cuts[slot].until == inf:
+            return
         until = inf if order.kind == "safety" else self.now() + order.lease_s
         cut = Cut(ports=ports, until=until, owner=order.owner)
         with self._saving:

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -357,6 +358,55 @@ def test_without_systemds_socket_it_says_so() -> None:
     )
     assert found.returncode == 2
     assert "systemd" in found.stderr
+
+
+def test_everything_at_once_ends_as_it_began(
+    scene: Scene, helper: Helper, disks: Callable[[], LoopDisk]
+) -> None:
+    """Six connections that race each other for one slot break nothing and leave nothing behind."""
+    disk = disks()
+    scene.dock(disk)
+    quiet = Client(helper.path)
+    quiet.ask(verb="slots")
+    before = helper.descriptors()
+    slugs: set[object] = set()
+
+    def race(seed: int) -> None:
+        chance = random.Random(seed)
+        client = Client(helper.path)
+        mounts: list[int] = []
+        for _ in range(80):
+            verb = chance.choice(["mount", "mount", "make-writable", "make-read-only", "unmount"])
+            request: dict[str, object] = {"verb": verb, "slot": "A1"}
+            if verb == "make-writable":
+                request["deadline_s"] = 1
+            elif chance.random() < 0.3:
+                cut = {"on": chance.random() < 0.5, "kind": "budget", "lease_s": 1}
+                request = {"verb": "port-power", "slot": "A1", **cut}
+            answer, received = client.ask(descriptors=mounts[:1], **request)
+            slugs.add(answer.get("slug"))
+            while received and mounts:
+                os.close(mounts.pop())
+            mounts += received
+        for mount in mounts:
+            os.close(mount)
+        client.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(race, range(6))) == [None] * 6
+    assert slugs <= {None, "refused", "camera-media-refused", "slot-busy"}
+    # The connections' ends are settled within a moment of them.
+    while not disk.is_read_only() or scene.disable(1) != "0":
+        quiet.ask(verb="slots")
+    assert quiet.ask(verb="unmount", slot="A1")[0] == {"ok": True}
+    answer, (mount,) = quiet.ask(verb="mount", slot="A1")
+    assert answer["ok"] is True
+    os.close(mount)
+    quiet.ask(verb="unmount", slot="A1")
+    quiet.ask(verb="slots")
+    assert helper.descriptors() == before
+    assert (scene.sysfs.folder("1-1.1") / "authorized").read_text().strip() == "1"
+    quiet.close()
 
 
 def test_names_that_somebody_made_up_leave_nothing_behind(scene: Scene) -> None:
