@@ -206,7 +206,8 @@ def entries_in(log: Path) -> int:
 
 def _count(file: BinaryIO) -> int:
     super_block = file.read(_SECTOR_BYTES)
-    if len(super_block) < _SECTOR_BYTES:
+    if len(super_block) < _SECTOR_BYTES or not any(super_block):
+        # It is only just being made.
         return 0
     magic, _, count, sector_bytes = struct.unpack_from("<QQQI", super_block)
     if (magic, sector_bytes) != (_MAGIC, _SECTOR_BYTES):
