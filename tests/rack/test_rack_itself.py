@@ -182,11 +182,11 @@ def test_a_test_sees_nothing_of_another(guest: Rack, tmp_path: Path) -> None:
     """What a guest does to its disk and its memory ends with it, and two know different secrets."""
     other = tmp_path / "other"
     other.mkdir()
-    guest.agent.write("/root/trace", "here")
+    guest.agent.write("/var/tmp/trace", "here")
     guest.agent.run("sync")
     guest.agent.write("/run/trace", "here")
     with resumed(bare_guest(), other, ports=some_ports()) as machine:
-        assert not machine.agent.exists("/root/trace")
+        assert not machine.agent.exists("/var/tmp/trace")
         assert not machine.agent.exists("/run/trace")
         secrets = [
             agent.run("head", "-c", "16", "/dev/urandom").out
