@@ -62,8 +62,8 @@ class Debian:
 
     def take(self, package: Path) -> str:
         """Put a package in; return where it is inside."""
-        shutil.copy(package, self.tree / "root" / package.name)
-        return f"/var/tmp/{package.name}"
+        shutil.copy(package, self.tree / "srv" / package.name)
+        return f"/srv/{package.name}"
 
     def install(self, package: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Install, upgrade or downgrade as an admin does, without a network or questions."""

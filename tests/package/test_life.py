@@ -23,7 +23,7 @@ pytestmark = [
 ]
 NEWEST = MIGRATIONS[-1].version
 OWN_SETTING = '\n[station]\nname = "lambeth-03"\n'
-SYSTEMCTL = '#!/bin/sh\necho "systemctl $*" >>/var/tmp/told\n'
+SYSTEMCTL = '#!/bin/sh\necho "systemctl $*" >>/srv/told\n'
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def watch(debian: Debian) -> None:
 
 def told(debian: Debian) -> str:
     """Return what systemd was told since the last time, and forget it."""
-    record = debian.path("/var/tmp/told")
+    record = debian.path("/srv/told")
     text = record.read_text(encoding="utf-8") if record.exists() else ""
     record.unlink(missing_ok=True)
     return text

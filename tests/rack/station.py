@@ -20,7 +20,7 @@ _SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "sto
 INSTALL_S = 600.0
 SPOOL = "/var/lib/dockd"
 SPOOL_BYTES = 256 << 20
-PACKAGE_IN_GUEST = "/var/tmp/dockd.deb"
+PACKAGE_IN_GUEST = "/srv/dockd.deb"
 
 
 def built_package() -> Path:

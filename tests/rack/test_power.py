@@ -100,7 +100,7 @@ def test_a_cut_guest_boots_again_from_the_same_disks(guest: Rack, tmp_path: Path
     guest.machine.attach(Disk("spool", spool, format="raw"))
     guest.agent.run("mount", _SPOOL, "/mnt")
     guest.dock.dock(4, make_camera(tmp_path, serial="BWC-000123"))
-    guest.agent.shell("echo durable > /mnt/synced; echo durable > /var/tmp/synced; sync")
+    guest.agent.shell("echo durable > /mnt/synced; echo durable > /srv/synced; sync")
     guest.agent.start("/bin/sh", "-c", "while :; do date >> /mnt/more; done")
     wait_until(lambda: guest.agent.exists("/mnt/more"), what="writing", timeout_s=_END_S)
     guest.machine.cut()
@@ -108,7 +108,7 @@ def test_a_cut_guest_boots_again_from_the_same_disks(guest: Rack, tmp_path: Path
     assert guest.boot() == "running"
     guest.dock.await_disk(4)
     guest.agent.run("mount", _SPOOL, "/mnt")
-    assert guest.agent.read("/mnt/synced") == guest.agent.read("/var/tmp/synced") == b"durable\n"
+    assert guest.agent.read("/mnt/synced") == guest.agent.read("/srv/synced") == b"durable\n"
     guest.agent.run("umount", "/mnt")
     guest.machine.shut_down()
     assert not guest.machine.is_on

@@ -182,11 +182,11 @@ def test_a_test_sees_nothing_of_another(guest: Rack, tmp_path: Path) -> None:
     """What a guest does to its disk and its memory ends with it, and two know different secrets."""
     other = tmp_path / "other"
     other.mkdir()
-    guest.agent.write("/var/tmp/trace", "here")
+    guest.agent.write("/srv/trace", "here")
     guest.agent.run("sync")
     guest.agent.write("/run/trace", "here")
     with resumed(bare_guest(), other, ports=some_ports()) as machine:
-        assert not machine.agent.exists("/var/tmp/trace")
+        assert not machine.agent.exists("/srv/trace")
         assert not machine.agent.exists("/run/trace")
         secrets = [
             agent.run("head", "-c", "16", "/dev/urandom").out
@@ -206,8 +206,8 @@ def test_the_guest_knows_what_time_it_is(guest: Rack) -> None:
 def test_files_and_failures_of_the_guest(guest: Rack) -> None:
     """Bytes go in and out unchanged, and a command that fails says what it wrote."""
     content = bytes(range(256)) * 9000
-    guest.agent.write("/root/bytes", content)
-    assert guest.agent.read("/root/bytes") == content
+    guest.agent.write("/srv/bytes", content)
+    assert guest.agent.read("/srv/bytes") == content
     ran = guest.agent.run("sha256sum", stdin=b"in")
     assert ran.text.split()[0] == hashlib.sha256(b"in").hexdigest()
     with pytest.raises(GuestFailed, match="ended with 3: no such thing"):
@@ -232,8 +232,8 @@ def test_the_network_leads_to_the_store_and_nowhere_else(guest: Rack, tmp_path: 
     """The guest reaches the store by its name, until the cable is pulled or it is down."""
     port = guest.machine.ports.store
     with running_store(tmp_path, port=port) as store:
-        guest.agent.write("/root/store.pem", store.authority)
-        ask = "curl --silent --show-error --max-time 20 --cacert /root/store.pem"
+        guest.agent.write("/srv/store.pem", store.authority)
+        ask = "curl --silent --show-error --max-time 20 --cacert /srv/store.pem"
         url = "https://store.rack.test/"
         assert "AccessDenied" in guest.agent.shell(f"{ask} {url}").text
         guest.cut_network()
