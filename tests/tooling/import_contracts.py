@@ -5,6 +5,7 @@ See import-linter's documentation on custom contract types for the protocol.
 """
 
 import sys
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -29,9 +30,9 @@ def _direct_imports(graph: ImportGraph) -> Iterator[tuple[str, str]]:
 class _DirectImportContract(Contract):
     """A contract that is broken by single imports, which it reports with their lines."""
 
+    @abstractmethod
     def is_broken_by(self, importer: str, *, imported: str) -> bool:
         """Tell whether this import breaks the contract."""
-        raise NotImplementedError
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         broken = [
