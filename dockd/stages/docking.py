@@ -82,6 +82,10 @@ class Docking:
         except CameraGone:
             reason = "the camera left"
         finally:
+            # Asked here and at once: behind an await, a second cancellation would leave the stay
+            # without its end.
+            if not camera.is_present():
+                reason = "the camera left"
             await self._end(stay, reason=reason)
 
     async def _opened(self, sighting: Sighting) -> Camera | None:
@@ -225,8 +229,6 @@ class Docking:
         stay.stop()
         self._wipe.forget(stay.docking)
         self._board.left(stay.camera.slot)
-        if not await in_thread(stay.camera.is_present):
-            reason = "the camera left"
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
             await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
