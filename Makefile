@@ -22,7 +22,7 @@ demo: .venv ## the main job for real: simulated cameras, a real store, pulled ca
 
 test: lint deb ## lint, types, contracts and all tests but the rack's (make test-rack); a skip or an expected failure fails it
 	@packaging/setup-system test package
-	@$(BIN)/pytest --whole --ignore=tests/rack --numprocesses 2 --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/pytest --whole --ignore=tests/rack --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 
 test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
@@ -44,7 +44,7 @@ format: .venv ## let ruff lay the code out and fix what it can
 
 test-rack: .venv deb ## the virtual rack's tests alone (RACK=expression for some of them)
 	@packaging/setup-system rack
-	@$(BIN)/pytest tests/rack --numprocesses 2 --dist loadgroup $(if $(RACK),-k "$(RACK)")
+	@$(BIN)/pytest tests/rack --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(if $(RACK),-k "$(RACK)")
 
 rack: .venv deb ## the virtual rack by hand: a booted station; dock and yank cameras, cut its power
 	@packaging/setup-system rack
