@@ -322,6 +322,14 @@ _CAMERAS: Final = (
         next_step="Nothing: dockd clears it only once every clip is stored; watch for repeats.",
     ),
     _found(
+        "camera-clock-wrong",
+        "warn",
+        "station",
+        sentence="A camera's clock is wrong, and so are the times of its footage.",
+        reason="The clock of {camera} is {way} by {by} or more.",
+        next_step="Set the camera's clock; what its footage was dated by is in the manifest.",
+    ),
+    _found(
         "wipe-failed",
         "warn",
         "station",

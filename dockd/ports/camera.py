@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockd.core import naming
+from dockd.core.camera_clock import ClockSource
 from dockd.errors import ClipUnreadable, DockdError, ListingDamaged
 
 
@@ -180,6 +181,10 @@ class Camera(Protocol):
     @property
     def medium(self) -> Medium:
         """What its files are on."""
+
+    @property
+    def clock_source(self) -> ClockSource:
+        """What tells its clock."""
 
     def is_present(self) -> bool:
         """Return whether this very camera is still in its slot."""

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip, Place
 from dockd.core.facts import (
     Checkpointed,
@@ -56,6 +57,7 @@ class DockingRow:
     listed: bool
     offloaded: bool
     cleared: bool
+    clock: CameraClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +237,9 @@ class Ledger(Protocol):
 
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
+
+    async def last_listed_at(self, camera: str) -> str | None:
+        """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
 
     async def wiped_unsaid(self, camera: str) -> int:
         """Return how many clips were wiped since it was last said that their camera is clear."""

@@ -5,7 +5,6 @@ That may be the clip whose copy was made, a clip that is known already, or one o
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from dockd.core import clip_life, facts, naming, redock
 from dockd.core.clip import Clip, SpoolCopy
@@ -14,6 +13,7 @@ from dockd.errors import IllegalFact
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Keeping, Proof, Spool
+from dockd.stages.dating import recorded_at
 from dockd.stages.lease import PartLease, all_held_by
 from dockd.stages.threads import in_thread
 
@@ -173,9 +173,3 @@ def another_clip(clip: Clip, *, number: int, reason: str) -> tuple[facts.ClipFac
             flagged=clip.flagged,
         ),
     )
-
-
-def recorded_at(mtime_ns: int) -> str:
-    """Return a camera's mtime as RFC 3339 UTC, to the second."""
-    seconds = mtime_ns // 1_000_000_000
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,6 +13,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Proven, Store
+from dockd.stages.dating import clock_behind
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.problems import ProblemBoard
@@ -138,7 +139,8 @@ class Confirming:
     async def _prove(self, store: Store, clip: Clip, *, version: str) -> Proven:
         opened = obtained(lambda: self._content(clip), give_back=lambda file: file.close())
         with await opened as content:
-            sent = outgoing(clip, content=content, station=self._station)
+            clock = await clock_behind(clip, ledger=self._ledger)
+            sent = outgoing(clip, clock=clock, content=content, station=self._station)
             return await store.prove(sent, version=version)
 
     def _content(self, clip: Clip) -> BinaryIO:

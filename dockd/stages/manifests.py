@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dockd.core import facts, naming
+from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip
 from dockd.errors import DockdError
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import DockingRow, Ledger
 from dockd.ports.store import Store
-from dockd.stages.accepting import recorded_at
+from dockd.stages.dating import recorded_at
 
 _AT_ONCE: Final = 16
 _LOOK_EVERY_S: Final = 60.0
@@ -84,12 +85,17 @@ def manifest(row: DockingRow, clips: Sequence[Clip], *, station: str) -> bytes:
         "camera": row.camera,
         "docking": row.docking,
         "docked_at": row.started_at,
-        "clips": [_entry(clip) for clip in clips if clip.key is not None],
+        "clock": {
+            "source": row.clock.source,
+            "offset_s": row.clock.offset_s,
+            "uncertainty_s": row.clock.uncertainty_s,
+        },
+        "clips": [_entry(clip, row.clock) for clip in clips if clip.key is not None],
     }
     return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
 
 
-def _entry(clip: Clip) -> dict[str, object]:
+def _entry(clip: Clip, clock: CameraClock) -> dict[str, object]:
     return {
         "id": clip.id,
         "key": clip.key,
@@ -98,7 +104,7 @@ def _entry(clip: Clip) -> dict[str, object]:
         "size_bytes": clip.stored_size_bytes,
         "sha256": clip.sha256,
         "xxh128": clip.xxh128,
-        "recorded_at": recorded_at(clip.mtime_ns),
+        "recorded_at": recorded_at(clip.mtime_ns, clock.source),
         "flagged": clip.flagged,
         "partial": clip.partial,
     }

@@ -60,7 +60,7 @@ class Offload:
         """Join what offloading needs; nothing happens yet."""
         self._ledger = ledger
         self._prover = prover
-        self._planner = Planner(ledger=ledger, problems=problems)
+        self._planner = Planner(ledger=ledger, problems=problems, clock=clock)
         self._copier = Copier(
             ledger=ledger,
             spool=spool,

@@ -7,7 +7,9 @@ from typing import Final
 from dockd.core import facts, naming, redock
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.ports.camera import FoundFile, Listing
+from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
+from dockd.stages import dating
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.stay import Stay
 
@@ -25,10 +27,11 @@ class Task:
 class Planner:
     """Turns listings into facts and tasks; one object serves all slots."""
 
-    def __init__(self, *, ledger: Ledger, problems: ProblemBoard) -> None:
+    def __init__(self, *, ledger: Ledger, problems: ProblemBoard, clock: Clock) -> None:
         """Join what planning needs; nothing happens yet."""
         self._ledger = ledger
         self._problems = problems
+        self._clock = clock
 
     async def plan(self, stay: Stay, listing: Listing) -> Sequence[Task]:
         """Record what the listing says and return the clips to copy, flagged ones first."""
@@ -42,15 +45,7 @@ class Planner:
         recorded = [fact for decision in decisions for fact in self._as_facts(stay, decision)]
         stay.news = stay.news or bool(recorded)
         if recorded or not stay.listed:
-            await self._ledger.record(
-                *recorded,
-                facts.Listed(
-                    docking=stay.docking,
-                    files=len(listing.files),
-                    size_bytes=sum(file.size_bytes for file in listing.files),
-                    refused=len(listing.refused),
-                ),
-            )
+            await self._ledger.record(*recorded, await self._listed(stay, listing, recorded))
             stay.listed = True
         await self._name_refused(stay, listing)
         tasks = [
@@ -62,6 +57,28 @@ class Planner:
             and clip.spool_copy is not SpoolCopy.PROVEN
         ]
         return sorted(tasks, key=lambda task: (not task.file.flagged, task.file.mtime_ns))
+
+    async def _listed(
+        self, stay: Stay, listing: Listing, recorded: Sequence[facts.ClipFact]
+    ) -> facts.Listed:
+        """Return how it is recorded what the listing says as a whole, of the camera's clock too."""
+        # Of footage alone: settings may come from anybody's computer.
+        new_ns = [
+            fact.mtime_ns
+            for fact in recorded
+            if isinstance(fact, facts.ClipSeen) and stay.camera.is_clearable(fact.path)
+        ]
+        found = await dating.clock_of(stay.camera, new_ns, ledger=self._ledger, clock=self._clock)
+        await dating.say_if_wrong(stay.camera, found, problems=self._problems)
+        return facts.Listed(
+            docking=stay.docking,
+            files=len(listing.files),
+            size_bytes=sum(file.size_bytes for file in listing.files),
+            refused=len(listing.refused),
+            clock_source=found.source,
+            clock_offset_s=found.offset_s,
+            clock_uncertainty_s=found.uncertainty_s,
+        )
 
     async def _name_refused(self, stay: Stay, listing: Listing) -> None:
         """Name what cannot be footage, and forget what was named and is there no longer.

@@ -19,6 +19,7 @@ from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.ports.store import Outgoing, Proven, Store
 from dockd.stages.confirming import accepted
+from dockd.stages.dating import clock_behind
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
 from dockd.stages.threads import in_thread, obtained
@@ -64,7 +65,8 @@ class Transferring:
             )
             return
         with content:
-            sent = outgoing(clip, content=content, station=self._station)
+            clock = await clock_behind(clip, ledger=self._ledger)
+            sent = outgoing(clip, clock=clock, content=content, station=self._station)
             await _Carriage(self, clip, store, sent).run()
 
     async def spool_copy_holds(self, clip: Clip) -> bool:

@@ -15,6 +15,7 @@ class StillClock:
         self._elapsed_s = 0.0
         self._chance = chance
         self._drawn = 0
+        self.synchronised = True
         self.slept: list[float] = []
         self.when_slept: Callable[[], None] = lambda: None
 
@@ -31,7 +32,9 @@ class StillClock:
         return int(self._elapsed_s * 1e9)
 
     def synchronisation(self) -> Synchronisation:
-        return Synchronisation(synchronised=True, offset_s=0.0)
+        return Synchronisation(
+            synchronised=self.synchronised, offset_s=0.0 if self.synchronised else None
+        )
 
     def random(self) -> float:
         return self._chance

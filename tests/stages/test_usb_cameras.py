@@ -1,6 +1,7 @@
 """A USB camera's stay from dock to undock: the real stages over the real family and client."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,9 +12,11 @@ import pytest
 from dockd.core import facts
 from dockd.core.clip import CameraCopy, SpoolCopy
 from tests.cameras.usb_parts import Rack, rack_at
+from tests.fakes.still_clock import StillClock
 from tests.stages.rig import Rig, rig_at, running, until
 
 SETTINGS = "MISC/settings.ini"
+RECORDED_S = StillClock().now().timestamp() - 3600
 
 
 @asynccontextmanager
@@ -32,7 +35,9 @@ def film(rack: Rack, serial: str = "BWC-1", clips: int = 3) -> Path:
     (medium / "MISC").mkdir()
     (medium / SETTINGS).write_bytes(b"do not lose me")
     for number in range(clips):
-        (medium / f"DCIM/100/{number}.mp4").write_bytes(b"footage %d " % number * 1000)
+        clip = medium / f"DCIM/100/{number}.mp4"
+        clip.write_bytes(b"footage %d " % number * 1000)
+        os.utime(clip, (RECORDED_S, RECORDED_S))
     return medium
 
 

@@ -1,5 +1,6 @@
 """What the stages and the people ask of the ledger, on a real SQLite file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,36 @@ async def test_places_follow_the_policy(path: Path) -> None:
         assert (await ledger.tally()).clips[Place.VERIFIED] == 1
         assert [clip.number for clip in await ledger.awaiting("another", limit=9)] == [1]
         assert await ledger.awaiting(parts.STORE, limit=9) == []
+
+
+@pytest.mark.asyncio
+async def test_what_was_measured_of_a_cameras_clock_is_not_taken_back(path: Path) -> None:
+    """A listing with nothing new in it says nothing of the clock; what is known stays."""
+    known = facts.Listed(
+        docking=parts.DOCKING,
+        files=1,
+        size_bytes=1,
+        refused=0,
+        clock_source="mtime-utc",
+        clock_offset_s=3600,
+        clock_uncertainty_s=2,
+    )
+    nothing_new = replace(known, clock_offset_s=None, clock_uncertainty_s=None)
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked(), known)
+        await ledger.record(nothing_new)
+        (row,) = await ledger.dockings()
+    assert row.clock.offset_s == 3600
+    assert row.clock.uncertainty_s == 2
+
+
+@pytest.mark.asyncio
+async def test_only_a_whole_listing_bounds_what_comes_later(path: Path) -> None:
+    """What a listing hid may be older than it, and must not make a clock look wrong."""
+    hiding = facts.Listed(docking=parts.DOCKING, files=1, size_bytes=1, refused=1)
+    with parts.ledger_at(path) as ledger:
+        await ledger.record(parts.docked(), hiding)
+        assert await ledger.last_listed_at(parts.CAMERA) is None
+        await ledger.record(replace(hiding, refused=0))
+        assert await ledger.last_listed_at(parts.CAMERA) is not None
+        assert await ledger.last_listed_at("another") is None

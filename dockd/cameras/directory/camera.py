@@ -7,6 +7,7 @@ from typing import Final
 
 from dockd.cameras import tree
 from dockd.cameras.tree_camera import TreeCamera
+from dockd.core.camera_clock import ClockSource
 from dockd.errors import CameraGone
 from dockd.ports.camera import Medium, ReadPacer
 
@@ -47,6 +48,11 @@ class DirectoryCamera(TreeCamera):
     def identity(self) -> tuple[int, int]:
         """Device and inode of the opened folder."""
         return self._identity
+
+    @property
+    def clock_source(self) -> ClockSource:
+        """None: the times of a folder's files are those of whoever put them there."""
+        return ClockSource.NONE
 
     @property
     def medium(self) -> Medium:

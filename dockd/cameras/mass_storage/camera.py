@@ -13,6 +13,7 @@ from dockd.cameras import quirks
 from dockd.cameras.tree_camera import TreeCamera
 from dockd.config.quirks import QuirkConfig
 from dockd.core import patterns
+from dockd.core.camera_clock import ClockSource
 from dockd.errors import CameraGone, ClipUnreadable, DockdError, HelperRefused
 from dockd.ports.camera import Eraser, Listing, Medium, ReadPacer, RefusedName
 from dockd.ports.helper import Helper, Mounted, WritableMedium
@@ -98,6 +99,11 @@ class MassStorageCamera(TreeCamera):
     def medium(self) -> Medium:
         """The file system, as the helper found it."""
         return self._medium
+
+    @property
+    def clock_source(self) -> ClockSource:
+        """What its model's quirks say."""
+        return ClockSource(self._bay.quirk.clock)
 
     def is_present(self) -> bool:
         """Return whether this very device is still there, and in it the disk that was mounted."""

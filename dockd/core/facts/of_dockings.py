@@ -27,6 +27,9 @@ class Listed(DockingFact, kind="listed", sentence="The camera's files were liste
     files: int
     size_bytes: int
     refused: int
+    clock_source: str = ""
+    clock_offset_s: int | None = None
+    clock_uncertainty_s: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,10 +35,10 @@ def carry_out(connection: sqlite3.Connection, fact: facts.DockingFact, *, event:
 
 
 def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event: Event) -> int:
-    values: tuple[str, ...] = ()
+    values: tuple[str | int | None, ...] = ()
     match fact:
         case facts.Listed():
-            assignment = "listed = 1"
+            assignment, values = _of_listing(fact, event=event)
         case facts.DockingOffloaded():
             # There is more in it than the manifest that was stored before says.
             assignment = "offloaded = 1, manifested = 0"
@@ -54,6 +54,23 @@ def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event
         (*values, fact.docking),
     )
     return cursor.rowcount
+
+
+def _of_listing(fact: facts.Listed, *, event: Event) -> tuple[str, tuple[str | int | None, ...]]:
+    assignment = "listed = 1"
+    values: tuple[str | int | None, ...] = ()
+    if event.clock_quality == "synchronised" and not fact.refused:
+        # What was hidden may be older than what comes to light later.
+        assignment += ", listed_at = ?"
+        values += (event.time_utc,)
+    if fact.clock_source:
+        # A later listing of the same docking with nothing new in it takes nothing back.
+        assignment += (
+            ", clock_source = ?, clock_offset_s = coalesce(?, clock_offset_s)"
+            ", clock_uncertainty_s = coalesce(?, clock_uncertainty_s)"
+        )
+        values += (fact.clock_source, fact.clock_offset_s, fact.clock_uncertainty_s)
+    return assignment, values
 
 
 def note_wiped(connection: sqlite3.Connection, fact: facts.ClipWiped) -> None:

@@ -260,6 +260,10 @@ class SqliteLedger:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)
 
+    async def last_listed_at(self, camera: str) -> str | None:
+        """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
+        return await self._read(reading.last_listed_at, camera)
+
     async def wiped_unsaid(self, camera: str) -> int:
         """Return how many clips were wiped since it was last said that their camera is clear."""
         return await self._read(reading.wiped_unsaid, camera)

@@ -96,6 +96,7 @@ HOT_QUERIES: Final[dict[str, str]] = {
         SELECT * FROM dockings WHERE camera = :camera AND docking > :after
         ORDER BY docking LIMIT :limit
         """,
+    "last listed": "SELECT max(listed_at) AS listed_at FROM dockings WHERE camera = :camera",
     "wiped unsaid": """
         SELECT sum(wiped_unsaid) AS clips FROM dockings
         WHERE camera = :camera AND wiped_unsaid > 0

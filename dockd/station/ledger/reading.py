@@ -277,6 +277,12 @@ def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None
     return rows.docking_from(row) if row else None
 
 
+def last_listed_at(connection: sqlite3.Connection, camera: str) -> str | None:
+    """Return when this camera was last listed by a clock that was right, or None."""
+    row = _one(connection, "last listed", camera=camera)
+    return row["listed_at"] if row else None
+
+
 def wiped_unsaid(connection: sqlite3.Connection, camera: str) -> int:
     """Return how many clips were wiped since it was last said that their camera is clear."""
     row = _one(connection, "wiped unsaid", camera=camera)

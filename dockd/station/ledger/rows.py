@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from dockd.core.camera_clock import CameraClock, ClockSource
 from dockd.core.clip import CameraCopy, Clip, Part, SpoolCopy, StoreCopy, Trouble
 from dockd.core.custody import Event, canonical
 from dockd.core.facts import HoldKind, JsonValue, ReceiptAccepted, Strength
@@ -210,6 +211,11 @@ def docking_from(row: sqlite3.Row) -> DockingRow:
         listed=bool(row["listed"]),
         offloaded=bool(row["offloaded"]),
         cleared=bool(row["cleared"]),
+        clock=CameraClock(
+            source=ClockSource(row["clock_source"]),
+            offset_s=row["clock_offset_s"],
+            uncertainty_s=row["clock_uncertainty_s"],
+        ),
     )
 
 

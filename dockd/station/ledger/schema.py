@@ -26,4 +26,17 @@ _REPEATED_AND_CLEARED: Final = (
     "CREATE INDEX dockings_unsaid ON dockings (camera, wiped_unsaid) WHERE wiped_unsaid > 0",
 )
 
-MIGRATIONS: Final = (Migration(1, FIRST), Migration(2, _REPEATED_AND_CLEARED))
+_CAMERA_CLOCKS: Final = (
+    # When a camera was last seen with nothing more than it had then, by a clock that could be
+    # trusted, and what its files said of its own.
+    "ALTER TABLE dockings ADD COLUMN listed_at TEXT",
+    "ALTER TABLE dockings ADD COLUMN clock_source TEXT NOT NULL DEFAULT 'none'",
+    "ALTER TABLE dockings ADD COLUMN clock_offset_s INTEGER",
+    "ALTER TABLE dockings ADD COLUMN clock_uncertainty_s INTEGER",
+)
+
+MIGRATIONS: Final = (
+    Migration(1, FIRST),
+    Migration(2, _REPEATED_AND_CLEARED),
+    Migration(3, _CAMERA_CLOCKS),
+)
