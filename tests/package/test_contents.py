@@ -25,6 +25,7 @@ EXPECTED = (
     "lib/systemd/system/dockd-helper.socket",
     "usr/lib/sysusers.d/dockd.conf",
     "usr/lib/tmpfiles.d/dockd.conf",
+    "usr/lib/sysctl.d/10-dockd.conf",
     "lib/udev/rules.d/90-dockd.rules",
     "usr/lib/systemd/catalog/dockd.catalog",
     "usr/share/dockd/dockd.toml",

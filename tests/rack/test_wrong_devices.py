@@ -21,6 +21,7 @@ pytestmark = pytest.mark.xdist_group("wrong devices")
 FRAGMENTS = f"{Path(CONFIG).parent}/dockd.d"
 KEYBOARD, NETWORK, TWIN, OTHER_TWIN, STICK, RIGHT = 1, 2, 3, 4, 5, 8
 NAMELESS, COMPOSITE, TWO_UNITS = range(3)
+RECEIVE_BUFFER_BYTES = 4 << 20
 RIGHT_SERIAL, TWO_UNITS_SERIAL = "BWC-000008", "BWC-000902"
 GADGETS = {
     NAMELESS: Gadget(media=["/run/0"], vendor_id="46f4", product_id="0001"),
@@ -195,6 +196,12 @@ def test_nothing_is_read_from_a_device_with_two_units(rack: Rack) -> None:
     rack.until(lambda: bool(rack.problems(TWO_LUNS.slug)), "the refusal")
     assert rack.journal("DOCKD_EVENT=docked", f"DOCKD_CAMERA={TWO_UNITS_SERIAL}") == []
     assert rack.get(f"/v1/clips?camera={TWO_UNITS_SERIAL}")["clips"] == []
+
+
+def test_the_events_of_many_devices_fit_into_the_buffer(rack: Rack) -> None:
+    """A program without privileges gets for udev's events what the installed setting grants."""
+    granted = rack.agent.run("cat", "/proc/sys/net/core/rmem_max").text
+    assert int(granted) >= RECEIVE_BUFFER_BYTES
 
 
 def _stored(rack: Rack) -> list[str]:
