@@ -86,12 +86,12 @@ def _needed(entry: Record) -> set[str]:
     if event not in FACTS:
         return set()
     fact = FACTS[event]
-    # Left out: what no person reads, and what is a clip's number in the ledger.
-    own = {field.name.upper() for field in fields(fact)} - {"PART_SHA256"}
-    optional = {"SIZE_BYTES"} if event == "clip-seen-again" else set()
+    # Left out: what is not always known, what no person reads, and a clip's number in the ledger.
+    own = {field.name.upper() for field in fields(fact) if field.default is not None}
+    own -= {"PART_SHA256"}
     if issubclass(fact, ClipFact):
         own |= _CLIP
-    return (own | (_DOCKING if issubclass(fact, DockingFact) else set())) - optional
+    return own | (_DOCKING if issubclass(fact, DockingFact) else set())
 
 
 def test_every_event_carries_its_fields(rack: Rack) -> None:
