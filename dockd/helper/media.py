@@ -106,5 +106,16 @@ def is_dirty(device: int, *, volume: Volume) -> bool:
     return bool(boot[state_at] & _DIRTY) or entry & well != well
 
 
+def missing_bytes(device: int, *, volume: Volume) -> int:
+    """Return how far the volume says that it reaches beyond the end of `device`; raises OSError."""
+    boot = os.pread(device, 512, 0).ljust(512, b"\0")
+    if volume.file_system == "exfat":
+        size_bytes = _number(boot, 72, 8) << min(boot[108], 12)
+    else:
+        sectors = _number(boot, 19, 2) or _number(boot, 32, 4)
+        size_bytes = sectors * _number(boot, 11, 2)
+    return max(0, size_bytes - os.lseek(device, 0, os.SEEK_END))
+
+
 def _number(data: bytes, at: int, length: int) -> int:
     return int.from_bytes(data[at : at + length], "little")

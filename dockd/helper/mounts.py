@@ -61,6 +61,10 @@ class Mount:
             raise self._bad("it is still mounted")
         linux.set_device_read_only(self._disk, read_only=True)
         self._node, self.volume = self._footage(folder, held)
+        missing_bytes = media.missing_bytes(self._node, volume=self.volume)
+        if missing_bytes:
+            # Linux reads zeros where a file goes beyond the end, and deletes a folder that does.
+            raise self._bad(f"its volume is {missing_bytes} bytes larger than the medium")
         self.was_dirty = self.is_dirty()
         kind = self.volume.file_system
         options = self._file_systems[kind]

@@ -70,6 +70,37 @@ def test_a_file_system_is_told(
         assert volume.uuid == "1234-5678"
 
 
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        ("mkfs.vfat -F 32", "64M"),
+        ("mkfs.vfat -F 16", "32M"),
+        ("mkfs.vfat -F 12", "2M"),
+        ("mkfs.exfat", "64M"),
+    ],
+)
+def test_a_volume_larger_than_its_medium_is_told(tmp_path: Path, make: str, size: str) -> None:
+    """A medium that was cut off lacks so much, one that is whole or longer lacks nothing."""
+    file = formatted(tmp_path / "medium", make=make, size=size)
+    assert missing(file) == 0
+    size_bytes = file.stat().st_size
+    os.truncate(file, size_bytes + 4096)
+    assert missing(file) == 0
+    os.truncate(file, size_bytes // 2)
+    assert missing(file) == size_bytes // 2
+
+
+def missing(file: Path) -> int:
+    """Ask how much of its volume an image lacks."""
+    volume = probed(file)
+    assert volume is not None
+    opened = os.open(file, os.O_RDONLY)
+    try:
+        return media.missing_bytes(opened, volume=volume)
+    finally:
+        os.close(opened)
+
+
 def test_what_is_unclear_is_nothing(tmp_path: Path) -> None:
     """An empty medium, noise, and one that is two things at once are none."""
     empty = tmp_path / "empty"
