@@ -153,6 +153,9 @@ class Ledger(Protocol):
     def record_from_thread(self, *facts: Fact) -> "Future[None]":
         """Hand ``facts`` in from a thread; the future is done when they are durable."""
 
+    def write_trouble(self) -> DockdError | None:
+        """Return why the newest commit failed, None while they succeed."""
+
     def on_commit(self, listener: Callable[[Sequence[Fact]], None]) -> None:
         """Have ``listener`` called on the event loop with the facts of every commit, in order."""
 

@@ -98,7 +98,9 @@ class Wellness:
             return "fail", error.reason
         except TimeoutError:
             return "fail", f"no answer within {_PATIENCE_S:.0f} s"
-        return self._worst_about("ledger")
+        # It may answer from memory long after its disk has ceased to take anything.
+        trouble = self._ledger.write_trouble()
+        return ("fail", trouble.reason) if trouble is not None else self._worst_about("ledger")
 
     async def _spool_takes(self) -> _Answer:
         try:

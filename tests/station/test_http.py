@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockd.core import facts
+from dockd.errors import SpoolReadOnly
 from dockd.station.http import listeners
 from dockd.station.http.listeners import ListenerRefused
 from tests.station import ledger_parts as parts
@@ -154,6 +155,22 @@ async def test_health_is_the_drafts(tmp_path: Path) -> None:
         assert (await station.by_tcp.get("/readyz")).json()["checks"]["spool"][0][
             "status"
         ] == "fail"
+
+
+@pytest.mark.asyncio
+async def test_a_station_whose_ledger_takes_nothing_is_not_able(tmp_path: Path) -> None:
+    """It may go on answering from memory, but nothing that it did would be on record."""
+    async with answering(tmp_path) as station:
+        writing = station.ledger._writer._connection
+        assert writing is not None
+        writing.execute("PRAGMA query_only = ON")
+        with pytest.raises(SpoolReadOnly):
+            await station.ledger.record(parts.docked())
+        unable = (await station.by_tcp.get("/readyz")).json()
+        assert unable["status"] == "fail"
+        assert "the ledger could not be written" in unable["checks"]["ledger"][0]["output"]
+        await station.ledger.record(parts.docked())
+        assert (await station.by_tcp.get("/readyz")).json()["status"] != "fail"
 
 
 @pytest.mark.asyncio

@@ -156,7 +156,9 @@ async def test_a_read_only_disk_is_said(path: Path) -> None:
         with pytest.raises(SpoolReadOnly):
             await ledger.record(parts.seen(1))
         assert len(await ledger.open_dockings()) == 1
+        assert isinstance(ledger.write_trouble(), SpoolReadOnly)
         await ledger.record(parts.seen(1))
+        assert ledger.write_trouble() is None
     assert verify_chain(path) == "intact"
 
 

@@ -100,6 +100,10 @@ class SqliteLedger:
         """Hand ``facts`` in from a thread; the future is done when they are durable."""
         return self._writer.submit(*facts)
 
+    def write_trouble(self) -> DockdError | None:
+        """Return why the newest commit failed, None while they succeed."""
+        return self._writer.trouble
+
     def on_commit(self, listener: Listener) -> None:
         """Have ``listener`` called on this event loop with the facts of every commit, in order.
 

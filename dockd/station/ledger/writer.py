@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Literal, Protocol
 
 from dockd.core.facts import Fact
-from dockd.errors import IllegalFact, SpoolReadOnly
+from dockd.errors import DockdError, IllegalFact, SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.station.ledger import recording
 from dockd.station.ledger.connections import as_write_error, open_for_writing
@@ -65,6 +65,8 @@ class Writer:
         self._door = threading.Lock()
         self._listeners: list[Listener] = []
         self.commits = 0
+        # Why the newest commit failed; None while they succeed.
+        self.trouble: DockdError | None = None
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -120,11 +122,13 @@ class Writer:
             done = self._commit(batch)
         except sqlite3.Error as error:
             self._start_afresh()
-            _fail(batch, as_write_error(error))
+            self.trouble = as_write_error(error)
+            _fail(batch, self.trouble)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             self._start_afresh()
             _fail(batch, error)
         else:
+            self.trouble = None
             self._announce(done)
             _resolve(batch)
 
