@@ -25,12 +25,13 @@ from dockd.cli.exits import Exit
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
 from dockd.daemon import building
-from dockd.errors import DockdError, StoreUnreachable
+from dockd.errors import DockdError, SpoolChanged, StoreUnreachable
 from dockd.ports.helper import Helper
 from dockd.ports.store import Store
 from dockd.station.clock import SystemClock
 from dockd.station.helper_client import HelperClient
 from dockd.station.spool.direct_io import open_below, why_not_direct
+from dockd.station.spool.witness import IN_THE_PACKAGE, VARIABLE, Witness
 from dockd.stores.rate_limited import SharedRate
 
 Area = Literal["system", "spool", "store", "clock", "network", "power"]
@@ -157,6 +158,11 @@ def _system() -> Iterator[Finding]:
 
 def _spool(config: Config) -> Iterator[Finding]:
     path = config.spool.path
+    try:
+        Witness(Path(os.environ.get(VARIABLE, IN_THE_PACKAGE))).refuse_other(path)
+    except SpoolChanged as error:
+        yield _finding("spool", False, error.reason, error.next_step)
+        return
     if not path.is_dir():
         step = "Create it and give it to dockd's user, or correct spool.path."
         yield _finding("spool", False, f"{path} is not a folder", step)
@@ -172,7 +178,8 @@ def _spool(config: Config) -> Iterator[Finding]:
     try:
         why_not = _why_not_direct(path)
     except OSError as error:
-        step = "Give the folder to dockd's user; under systemd, add it to ReadWritePaths=."
+        step = "Give the folder to dockd's user; under systemd, add it to ReadWritePaths= and, if "
+        step += "it has a disk of its own, to RequiresMountsFor=."
         yield _finding("spool", False, f"{path} cannot be written: {error.strerror}", step)
         return
     yield _finding(

@@ -20,6 +20,7 @@ from dockd.station.clock import SystemClock
 from dockd.station.faults import Faults, faults_from
 from dockd.station.journal import open_journal
 from dockd.station.notify import Notifier
+from dockd.station.spool.witness import VARIABLE, Witness
 
 _STOP_WITHIN_S: Final = 9.0
 _USAGE: Final = 2
@@ -44,6 +45,7 @@ def run(path: Path | None) -> int:
             error.slug,
             "The station cannot run.",
             level="error",
+            slug=error.slug,
             reason=error.reason,
             owner=error.owner,
             next=error.next_step,
@@ -62,8 +64,14 @@ async def _run(
 ) -> None:
     signals = Signals(stop_within_s=_STOP_WITHIN_S)
     notifier = Notifier(clock=clock)
-    opened = await opening.open_station(config, clock=clock, journal=journal, faults=faults)
-    station = Station(config, opened=opened, clock=clock, journal=journal, notifier=notifier)
+    place = os.environ.get(VARIABLE)
+    witness = Witness(Path(place) if place else None)
+    opened = await opening.open_station(
+        config, clock=clock, journal=journal, faults=faults, witness=witness
+    )
+    station = Station(
+        config, opened=opened, clock=clock, journal=journal, notifier=notifier, witness=witness
+    )
     surfaces = Surfaces(station, clock=clock)
     try:
         surfaces.bind()

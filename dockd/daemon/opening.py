@@ -4,8 +4,10 @@ What can have happened while the daemon was away: a crash in the middle of anyth
 lost, or restored from an earlier day; the spool's disk swapped, or not mounted.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dockd.config import Config
@@ -14,7 +16,7 @@ from dockd.core.custody import Checkpoint
 from dockd.errors import DockdError, SpoolChanged
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal
-from dockd.ports.ledger import Ledger
+from dockd.ports.ledger import ClipFilter, Ledger
 from dockd.ports.store import Store
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import in_thread
@@ -22,6 +24,7 @@ from dockd.station.faults import Faults
 from dockd.station.ledger import SqliteLedger, open_ledger, rebuild
 from dockd.station.ledger.checkpoints import read_checkpoint
 from dockd.station.spool.directory import DirectorySpool
+from dockd.station.spool.witness import Witness
 
 LEDGER_NAME = "ledger.sqlite3"
 _BEHIND = frozenset({"behind", "forked"})
@@ -37,16 +40,19 @@ class Opened:
 
 
 async def open_station(
-    config: Config, *, clock: Clock, journal: Journal, faults: Faults | None
+    config: Config, *, clock: Clock, journal: Journal, faults: Faults | None, witness: Witness
 ) -> Opened:
     """Open both. A ledger that is missing beside footage is rebuilt from the sidecars.
 
     Raises:
+        SpoolChanged: the station's footage is in another spool than what is there.
         Refused: another dockd has the ledger open.
         PermanentError: the ledger is damaged, or a newer dockd wrote it.
         SpoolReadOnly, SpoolFull: it cannot be written.
     """
     folder = config.spool.path
+    # Before anything is made there: it may be what is beneath a mount point.
+    await in_thread(witness.refuse_other, folder)
     folder.mkdir(parents=True, exist_ok=True)
     lost = not (folder / LEDGER_NAME).exists() and (folder / "spool.json").exists()
     if lost:
@@ -75,6 +81,16 @@ async def settle_spool(opened: Opened, *, problems: ProblemBoard) -> None:
     await problems.clear("spool-changed", subject="spool")
     if head.spool_id != spool_id:
         await opened.ledger.record(facts.SpoolAdopted(spool_id=spool_id))
+
+
+async def note_spool(
+    opened: Opened, *, folder: Path, witness: Witness, footage: asyncio.Event
+) -> None:
+    """Note on the box's own disk which spool it is, as soon as there is footage in it."""
+    if not await opened.ledger.clips(ClipFilter(limit=1)):
+        await footage.wait()
+    spool_id = (await opened.ledger.head()).spool_id
+    await in_thread(partial(witness.note, folder, spool_id=spool_id))
 
 
 async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) -> None:

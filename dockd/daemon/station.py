@@ -36,6 +36,7 @@ from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
 from dockd.station.spool.holds import SpoolHolds
+from dockd.station.spool.witness import Witness
 from dockd.station.udev import UdevBus
 from dockd.stores.rate_limited import SharedRate
 
@@ -58,6 +59,7 @@ class Station:
         clock: Clock,
         journal: Journal,
         notifier: Notifier,
+        witness: Witness,
     ) -> None:
         """Join everything; nothing runs yet."""
         self.config = config
@@ -66,6 +68,8 @@ class Station:
         self._opened = opened
         self._clock = clock
         self._notifier = notifier
+        self._witness = witness
+        self._footage = asyncio.Event()
         self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
         self.lanes = building.stores(config, rate=self.rate, clock=clock)
@@ -152,6 +156,8 @@ class Station:
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
+        if any(isinstance(fact, facts.ClipSeen) for fact in committed):
+            self._footage.set()
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
         self.renew.heard(committed)
@@ -194,6 +200,14 @@ class Station:
             self._opened, folder=self.config.spool.path, problems=self.problems
         )
 
+    async def _note_spool(self) -> None:
+        await opening.note_spool(
+            self._opened,
+            folder=self.config.spool.path,
+            witness=self._witness,
+            footage=self._footage,
+        )
+
     async def _say_whether_stores(self) -> None:
         if self.stores:
             await self.problems.clear("store-not-configured", subject="station")
@@ -232,6 +246,7 @@ class Station:
             "holds": self.holds.run,
             "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
+            "witness": self._note_spool,
             **{
                 f"upload to {name}": upload.run
                 for name, upload in zip(self.stores, self.uploads, strict=True)

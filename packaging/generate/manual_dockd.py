@@ -14,6 +14,13 @@ _FILES = (
         "/var/lib/dockd",
         "The spool: footage, ledger, sidecars. Removing or purging dockd leaves it alone.",
     ),
+    (
+        "/var/lib/dockd-witness/spool.json",
+        (
+            "Which spool the footage is in. Where another or none is mounted, dockd does not "
+            "start; remove the file to begin anew with the spool that is there."
+        ),
+    ),
     ("/run/dockd/api.sock", "Where members of the group dockd-admin read and give orders."),
     ("/etc/credstore/", "Secrets by name, such as store.credentials; see systemd.exec(5)."),
 )

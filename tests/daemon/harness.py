@@ -106,6 +106,11 @@ class StationProcess:
         self._spawn()
         self.until(lambda: self.is_ready, "it says READY=1")
 
+    def start_in_vain(self) -> int:
+        """Start it where it cannot run, and return the status with which it ends by itself."""
+        self._spawn()
+        return self._reaped()
+
     def _spawn(self) -> None:
         assert self._process is None, "it runs already"
         address = self._listen()

@@ -199,10 +199,21 @@ def test_a_purge_never_deletes_footage(station: Debian) -> None:
         assert "dockd" not in wants.name
 
 
+def test_a_purge_believes_the_note_of_a_spool_that_is_not_mounted(debian: Debian) -> None:
+    """Nothing is to be seen in the spool, and yet its footage is not forgotten."""
+    note = debian.path("/var/lib/dockd-witness/spool.json")
+    note.parent.mkdir()
+    note.write_text("{}")
+    purged = debian.run("apt-get", "purge", "--yes", "dockd")
+    assert "the footage and the ledger are kept, in /var/lib/dockd" in purged.stdout
+    assert note.exists()
+
+
 def test_a_purge_of_a_station_that_never_had_footage_leaves_nothing(debian: Debian) -> None:
     """Where there is nothing to keep, nothing is kept: not a file, not a folder."""
     debian.run("apt-get", "purge", "--yes", "dockd")
-    for path in ("/etc/dockd", "/var/lib/dockd", "/usr/lib/dockd", "/usr/share/doc/dockd"):
+    state = ("/var/lib/dockd", "/var/lib/dockd-witness")
+    for path in ("/etc/dockd", *state, "/usr/lib/dockd", "/usr/share/doc/dockd"):
         assert not debian.path(path).exists(), path
     assert "dockd" not in debian.run("journalctl", "--list-catalog").stdout
 

@@ -65,7 +65,7 @@ class Identity:
             try:
                 with writing("the spool's identity"):
                     self._make_folders(root)
-                    self._expected = _read_id(root) or self._write_id(root)
+                    self._expected = read_id(root) or self._write_id(root)
             finally:
                 os.close(root)
         self.root()
@@ -98,7 +98,7 @@ class Identity:
             raise SpoolChanged(f"{self._path} is another file system or folder than at the start")
 
     def _refuse_other_id(self, root: int) -> None:
-        found = _read_id(root)
+        found = read_id(root)
         if found is None:
             raise SpoolChanged(
                 f"{self._path} holds no {layout.IDENTITY}: it is not mounted, or not a spool",
@@ -132,7 +132,12 @@ class Identity:
         return spool_id
 
 
-def _read_id(root: int) -> str | None:
+def read_id(root: int) -> str | None:
+    """Return the id of the spool whose root is open, None where there is none.
+
+    Raises:
+        SpoolChanged: what is there cannot be read, or names no spool.
+    """
     try:
         descriptor = os.open(
             layout.IDENTITY, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root
