@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.rack.exfat import Exfat
+from tests.rack.fat import Fat
 from tests.rack.footage import SETTINGS, Item, clips
 
 Family = Literal["vfat", "exfat"]
@@ -22,8 +23,6 @@ _SECTOR_BYTES = 512
 # VolumeFlags.
 _DIRTY = {"vfat": (65, 0x01), "exfat": (106, 0x02)}
 _PARTITION_KIND = {"vfat": 0x0C, "exfat": 0x07}
-# mtools believes the host's time zone; a camera's clock is taken as UTC.
-_ENVIRONMENT = os.environ | {"TZ": "UTC", "LC_ALL": "C.UTF-8", "MTOOLS_SKIP_CHECK": "1"}
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,12 @@ class Camera:
     def found(self) -> dict[str, str]:
         """Read the medium as it is now: every file's path and SHA-256."""
         with self._volume() as volume:
-            if self.family == "exfat":
-                exfat = Exfat(volume)
-                files = exfat.files().values()
-                contents = {file.path: exfat.read(file) for file in files if not file.is_folder}
-            else:
-                contents = _read_fat(volume)
-        return {path: Item(path, content).sha256 for path, content in contents.items()}
+            inside = Exfat(volume) if self.family == "exfat" else Fat(volume)
+            return {
+                file.path: Item(file.path, inside.read(file)).sha256
+                for file in inside.files().values()
+                if not file.is_folder
+            }
 
     def copied_to(self, image: Path) -> "Camera":
         """Copy the medium as it is now."""
@@ -141,7 +139,7 @@ def make_camera(
     else:
         # FAT32 also where it is small: its dirty bit is where Linux looks.
         _run("mkfs.vfat", "-F", "32", "-s", "1" if size_bytes < 512 << 20 else "64", volume)
-        _fill_fat(volume, items)
+        Fat(volume).fill(items)
     if partitioned:
         _allocate(image, size_bytes)
         _copy_sparsely(volume, image, seek_bytes=_PARTITION_BYTES)
@@ -150,29 +148,6 @@ def make_camera(
     else:
         volume.rename(image)
     return Camera(image, serial, family, tuple(items), partitioned)
-
-
-def _fill_fat(volume: Path, items: Sequence[Item]) -> None:
-    with tempfile.TemporaryDirectory(dir=volume.parent) as folder:
-        tree = Path(folder)
-        for item in items:
-            path = tree / item.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(item.content)
-            os.truncate(path, item.size_bytes)
-            recorded_s = item.recorded_at.timestamp()
-            os.utime(path, (recorded_s, recorded_s))
-        _run("mcopy", "-s", "-m", "-Q", "-i", volume, *tree.iterdir(), "::")
-        if any(item.zeros_bytes for item in items):
-            _run("fallocate", "--dig-holes", volume)
-
-
-def _read_fat(volume: Path) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(dir=volume.parent) as folder:
-        tree = Path(folder)
-        _run("mcopy", "-s", "-n", "-Q", "-i", volume, "::", tree)
-        files = [path for path in tree.rglob("*") if path.is_file()]
-        return {str(path.relative_to(tree)): path.read_bytes() for path in files}
 
 
 def _write_partition_table(image: Path, *, family: Family) -> None:
@@ -201,7 +176,6 @@ def _copy_sparsely(source: Path, target: Path, *, skip_bytes: int = 0, seek_byte
 def _run(*command: str | Path) -> None:
     result = subprocess.run(
         command,
-        env=_ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -173,7 +173,7 @@ class _Filling:
         self, name: str, attributes: int, when: datetime, *, first: int, size_bytes: int
     ) -> bytes:
         """Describe one file (7.4, 7.6, 7.7)."""
-        units = name.encode("utf-16-le")
+        units = name.encode("utf-16-le", "surrogatepass")
         names = [units[at : at + 2 * _NAME_UNITS] for at in range(0, len(units), 2 * _NAME_UNITS)]
         stamp, hundredths = _timestamp(when)
         primary = struct.pack(
