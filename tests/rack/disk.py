@@ -41,6 +41,11 @@ class Disk:
         """The name that QEMU knows it by."""
         return f"disk-{self.serial}"
 
+    @property
+    def link(self) -> str:
+        """The path at which the guest finds it."""
+        return f"/dev/disk/by-id/virtio-{self.serial}"
+
     def blockdev(self) -> dict[str, Any]:
         """Describe it to QEMU."""
         file = {"driver": "file", "filename": str(self.path)}

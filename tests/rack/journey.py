@@ -1,9 +1,11 @@
 """The journey of footage through a station, and how far it has come, for the tests of the rack."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.rack.aftermath import Aftermath, aftermath
 from tests.rack.camera import Camera
@@ -18,12 +20,25 @@ SERIAL = "BWC-000123"
 SLOW_BYTES_S = MIB
 # Any deletion takes seconds: its few kibibytes are on their way when something happens.
 CREEPING_BYTES_S = 1024
+_LONGEST_PART = 255
 _END_S = 240.0
 
 
 def keys(serial: str, files: Mapping[str, str]) -> Counter[tuple[str, str]]:
     """Say what a store has to hold of a camera with these files: each once, under its own key."""
-    return Counter({(f"{serial}/{digest}/{path}", digest): 1 for path, digest in files.items()})
+    return Counter(
+        {(f"{serial}/{digest}/{_safe(path)}", digest): 1 for path, digest in files.items()}
+    )
+
+
+def _safe(path: str) -> str:
+    """Write a path as a part of a key: DESIGN.md, section 9."""
+    parts = []
+    for part in path.encode().split(b"/"):
+        escaped = quote(part, safe="").replace("~", "%7E")
+        cut = f"{escaped[:200]}~{hashlib.sha256(part).hexdigest()[:16]}"
+        parts.append(escaped if len(escaped) <= _LONGEST_PART else cut)
+    return "/".join(parts)
 
 
 def store_of(station: Rack) -> Store:

@@ -109,8 +109,7 @@ class Machine:
             self.monitor.do("blockdev-add", **disk.blockdev())
             place = _FIRST_DISK + len(self.disks)
             self.monitor.do("device_add", driver="virtio-blk-pci", **_device(disk, place))
-            link = f"/dev/disk/by-id/virtio-{disk.serial}"
-            wait_until(lambda: self.agent.exists(link), what=link, timeout_s=_START_S)
+            wait_until(lambda: self.agent.exists(disk.link), what=disk.link, timeout_s=_START_S)
         self.disks.append(disk)
 
     def detach(self, serial: str) -> None:

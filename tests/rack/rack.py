@@ -84,18 +84,18 @@ class Rack:
 
     def until_cleared(self, *numbers: int, timeout_s: float = READY_S) -> None:
         """Wait until the cameras in these slots are clear of footage, and the record has it so."""
-
-        def cleared(number: int) -> bool:
-            slot = self.slot(number)
-            stays = self.get(f"/v1/dockings?camera={slot['camera']}&limit=1000")["dockings"]
-            return slot["state"] == "ready" and any(
-                stay["cleared"] for stay in stays if stay["docking"] == slot["docking"]
-            )
-
         self.until(
-            lambda: all(cleared(number) for number in numbers),
+            lambda: all(self.is_cleared(number) for number in numbers),
             f"the cameras in {numbers} to be cleared",
             timeout_s=timeout_s,
+        )
+
+    def is_cleared(self, number: int) -> bool:
+        """Say whether the camera in a slot is clear of footage, and the record has it so."""
+        slot = self.slot(number)
+        stays = self.get(f"/v1/dockings?camera={slot['camera']}&limit=1000")["dockings"]
+        return slot["state"] == "ready" and any(
+            stay["cleared"] for stay in stays if stay["docking"] == slot["docking"]
         )
 
     def copies(self, camera: str) -> Sequence[dict[str, Any]]:

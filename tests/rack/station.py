@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ _TEMPLATE = _HERE / "station.toml"
 _SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
 INSTALL_S = 600.0
 SPOOL = "/var/lib/dockd"
+NOTE = "/var/lib/dockd-witness/spool.json"
 SPOOL_BYTES = 256 << 20
 PACKAGE_IN_GUEST = "/srv/dockd.deb"
 
@@ -73,9 +74,11 @@ def spooled_guest(package: Path) -> Saved:
 
 
 @contextmanager
-def running_station(package: Path, folder: Path) -> Iterator[Rack]:
+def running_station(
+    package: Path, folder: Path, *, guest: Callable[[Path], Saved] = station_guest
+) -> Iterator[Rack]:
     """Run a station with this package, and an empty store beside it."""
-    saved, ports = station_guest(package), some_ports()
+    saved, ports = guest(package), some_ports()
     with (
         running_store(folder, port=ports.store) as store,
         resumed(saved, folder, ports=ports) as machine,
@@ -106,10 +109,16 @@ def put_spool_on(rack: Rack, disk: Disk) -> None:
 
     The guest mounts it at every boot from then on.
     """
-    rack.agent.run("systemctl", "stop", SERVICE)
     rack.machine.attach(disk)
+    mount_spool(rack, disk.link)
+
+
+def mount_spool(rack: Rack, device: str) -> None:
+    """Give a running station the file system on a block device for its spool, now and always."""
+    # The note says where its footage was until now, and an admin who means it removes that.
     rack.agent.shell(
-        f"echo '/dev/disk/by-id/virtio-{disk.serial} {SPOOL} ext4 nofail' >> /etc/fstab\n"
+        f"systemctl stop {SERVICE}; rm -f {NOTE}\n"
+        f"echo '{device} {SPOOL} ext4 nofail' >> /etc/fstab\n"
         f"systemctl daemon-reload; mount {SPOOL}\n"
         f"chown dockd:dockd-admin {SPOOL}; chmod 700 {SPOOL}; sync /etc/fstab\n"
         f"systemctl start {SERVICE}"

@@ -75,6 +75,14 @@ class Store:
         for record in told:
             judge.delete_object(Bucket=BUCKET, Key=record["Key"])
 
+    def metadata(self, camera: str, name: str) -> set[str]:
+        """Say what stands under a name in the metadata of all clips that it holds of a camera."""
+        judge, found = judge_of(self.server), set[str]()
+        keys = {key for key, _ in self.contents(camera)}
+        for key in keys:
+            found.add(judge.head_object(Bucket=BUCKET, Key=key)["Metadata"].get(name, ""))
+        return found
+
     @property
     def credentials(self) -> str:
         """The text of a shared-credentials file that opens it."""
