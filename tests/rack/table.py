@@ -49,6 +49,12 @@ _JOURNEYS: Final = "tests/rack/test_journeys.py"
 _SERVICE: Final = "tests/rack/test_service.py"
 _WRONG: Final = "tests/rack/test_wrong_devices.py"
 _JOURNAL: Final = "tests/rack/test_journal.py"
+_SHORTAGE: Final = "tests/rack/test_shortage.py"
+_HOSTILE: Final = "tests/rack/test_hostile_media.py"
+_LARGE: Final = (
+    "tests/rack/test_large_files.py::test_files_at_the_limits_of_fat",
+    "tests/badinput/test_large_files.py::test_a_file_beyond_four_gib_arrives_whole",
+)
 _IN_FLIGHT: Final = "tests/rack/test_power_in_flight.py"
 _REPLAYED: Final = "tests/rack/test_power_replayed.py"
 _CUT: Final = f"{_IN_FLIGHT}::test_the_power_goes_while_bytes_are_in_flight"
@@ -61,7 +67,17 @@ _READ_BACK: Final = f"{_JOURNEYS}::test_a_camera_is_yanked_while_its_copy_is_rea
 _IN_A_WIPE: Final = f"{_JOURNEYS}::test_a_camera_is_yanked_in_a_wipe"
 _ENDS: Final = f"{_SERVICE}::test_the_service_ends_in_mid_copy"
 _REFUSED: Final = f"{_WRONG}::test_a_wrong_device_is_refused_in_an_admins_words"
+_ARRIVES: Final = f"{_HOSTILE}::test_what_can_be_read_arrives_and_nothing_else"
+_SAID: Final = f"{_HOSTILE}::test_what_is_wrong_is_said_in_an_admins_words"
+_UNWRITTEN: Final = f"{_HOSTILE}::test_nothing_is_written_to_a_medium_that_is_not_cleared"
+_CLEARED: Final = f"{_HOSTILE}::test_a_medium_that_is_cleared_keeps_its_other_files"
+_CLOCK: Final = f"{_HOSTILE}::test_a_cameras_wrong_clock_is_kept_as_it_is"
 _UNBOUND: Final = f"{_WRONG}::test_a_wrong_device_is_never_bound"
+
+
+def _of(case: str, *tests: str) -> tuple[str, ...]:
+    return tuple(f"{test}[{case}]" for test in tests)
+
 
 TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "one vfat camera": (_EMPTIED,),
@@ -84,6 +100,9 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "a clip replaced by another of the same name, size and mtime while the camera was away": (
         f"{_JOURNEYS}::test_a_clip_is_exchanged_while_the_camera_is_away",
     ),
+    "SIGKILL of the service at random moments": (
+        f"{_SERVICE}::test_the_service_is_killed_at_random_moments",
+    ),
     "`systemctl restart`": (f"{_ENDS}[restarted]",),
     "`reload`": (f"{_ENDS}[reloaded]",),
     "`stop` in mid-copy": (f"{_ENDS}[stopped]",),
@@ -93,6 +112,42 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "the helper killed while a camera is writable": (
         f"{_SERVICE}::test_the_helper_is_killed_while_a_camera_is_writable",
     ),
+    "the store down for the whole docking and back later": (
+        f"{_SHORTAGE}::test_the_store_is_down_for_the_whole_docking",
+    ),
+    "the network cut in mid-part": (f"{_SHORTAGE}::test_the_network_is_cut_in_mid_part",),
+    "the spool full": (f"{_SHORTAGE}::test_the_spool_is_full",),
+    "the spool's disk returning I/O errors (dm-flakey or scsi_debug in the guest)": (
+        f"{_SHORTAGE}::test_the_spools_disk_gives_errors",
+    ),
+    "the spool not mounted": (f"{_SHORTAGE}::test_the_spool_is_not_mounted",),
+    "corrupted FAT": _of("corrupted FAT", _ARRIVES, _SAID, _UNWRITTEN),
+    "a cross-linked cluster chain": (
+        *_of("crossed chains", _ARRIVES, _CLEARED),
+        *_of("crossed chains, again", _SAID),
+    ),
+    "a loop in the directory tree": _of("loop", _ARRIVES, _SAID, _UNWRITTEN),
+    "an ext4": _of("ext4", _ARRIVES, _SAID, _UNWRITTEN),
+    "NTFS camera": _of("NTFS", _ARRIVES, _SAID, _UNWRITTEN),
+    "names with every odd byte that vfat": (
+        *_of("odd on vfat, 1980", _ARRIVES, _CLEARED),
+        *_of("names on vfat", _ARRIVES, _SAID, _UNWRITTEN),
+    ),
+    "exfat allow": (
+        *_of("odd on exFAT, 2099", _ARRIVES, _CLEARED),
+        *_of("names on exFAT", _ARRIVES, _SAID, _UNWRITTEN),
+    ),
+    "a volume that claims to be larger than its device": _of(
+        "cut off", _ARRIVES, _SAID, _UNWRITTEN
+    ),
+    "a camera whose clock says 1980": (f"{_CLOCK}[1980]",),
+    "2099": (f"{_CLOCK}[2099]",),
+    "a FAT with its dirty bit set (recorded, never repaired)": (
+        f"{_HOSTILE}::test_a_dirty_bit_is_recorded_and_never_repaired",
+        *_of("dirty", _SAID, _CLEARED),
+    ),
+    "4 GiB minus 1 byte on vfat": _LARGE[:1],
+    "more than 4 GiB on exfat (sparse images)": _LARGE,
     "the guest killed while bytes are in flight, at least five times each in copy": (
         f"{_CUT}[copy]",
         f"{_IN_FLIGHT}::test_every_stage_is_cut_often_enough",
@@ -143,24 +198,4 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
-OWED: Final[tuple[str, ...]] = (
-    "SIGKILL of the service at random moments",
-    "the store down for the whole docking and back later",
-    "the network cut in mid-part",
-    "the spool full",
-    "the spool's disk returning I/O errors (dm-flakey or scsi_debug in the guest)",
-    "the spool not mounted",
-    "corrupted FAT",
-    "a cross-linked cluster chain",
-    "a loop in the directory tree",
-    "an ext4",
-    "NTFS camera",
-    "names with every odd byte that vfat",
-    "exfat allow",
-    "a volume that claims to be larger than its device",
-    "a camera whose clock says 1980",
-    "2099",
-    "a FAT with its dirty bit set (recorded, never repaired)",
-    "4 GiB minus 1 byte on vfat",
-    "more than 4 GiB on exfat (sparse images)",
-)
+OWED: Final[tuple[str, ...]] = ()

@@ -1,5 +1,7 @@
 """The service ends in the middle of its work, and goes on by itself."""
 
+import random
+import secrets
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ HELPER = "dockd-helper.service"
 START_S = 120.0
 # The watchdog's half minute, the time to end in good order after it, and a start.
 WATCHDOG_S = 180.0
+KILLS = 4
+LONGEST_LIFE_S = 6.0
 
 
 def restarts(station: Rack) -> int:
@@ -67,6 +71,28 @@ def test_the_package_is_upgraded_in_mid_copy(station: Rack, tmp_path: Path) -> N
     assert verified(station, 1) < len(camera.items)
     assert station.agent.read(CONFIG) == configured
     station.dock.pace(1, limit_bytes_s=0)
+    station.until_cleared(1, timeout_s=START_S)
+    station.dock.yank(1)
+    arrived(station, camera)
+    assert is_clean(camera)
+
+
+def test_the_service_is_killed_at_random_moments(station: Rack, tmp_path: Path) -> None:
+    """Whatever it was doing, starting included: what was begun is finished, once."""
+    seed = secrets.randbits(32)
+    dice = random.Random(seed)
+    camera = make_camera(tmp_path, serial=SERIAL, family="exfat")
+    in_mid_copy(station, camera, 1)
+    for number in range(KILLS):
+        before = restarts(station)
+        told = [entry["DOCKD_EVENT"] for entry in station.journal(f"DOCKD_CAMERA={SERIAL}")]
+        station.agent.run("systemctl", "kill", "--signal=KILL", SERVICE)
+        print(f"seed {seed}: killed after event {len(told)} of the camera, {told[-1]}")  # noqa: T201  whoever repeats a failure needs it
+        station.until(lambda: restarts(station) > before, "systemd to start it again")  # noqa: B023  called at once
+        if number % 2:
+            # Not while it starts, which is most of an emulated life.
+            station.until_ready()
+        station.agent.run("sleep", f"{dice.uniform(0, LONGEST_LIFE_S):.2f}")
     station.until_cleared(1, timeout_s=START_S)
     station.dock.yank(1)
     arrived(station, camera)
