@@ -44,7 +44,7 @@ format: .venv ## let ruff lay the code out and fix what it can
 
 test-rack: .venv deb ## the virtual rack's tests alone (RACK=expression for some of them)
 	@packaging/setup-system rack
-	@$(BIN)/pytest tests/rack --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(if $(RACK),-k "$(RACK)")
+	@$(BIN)/pytest tests/rack --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations=20 $(if $(RACK),-k "$(RACK)")
 
 rack: .venv deb ## the virtual rack by hand: a booted station; dock and yank cameras, cut its power
 	@packaging/setup-system rack

@@ -105,7 +105,7 @@ class Aftermath:
         broken = [event for event in self._process.events if event.kind in _BROKEN_WORD]
         opened = self._process.all("problem-opened")
         broken += [event for event in opened if event.fields["slug"] in _NO_PROBLEM]
-        assert not broken, self._process.story()
+        assert not broken, f"{broken}\n{self._process.story()}"
 
     def total(self, what: str, where: str) -> int:
         """Sum something up over the clips that a condition holds for, as the ledger has them."""

@@ -14,6 +14,8 @@ from tests.rack.station import built_package, running_station
 POWER_CUT = "dockd-power-cut"
 """What a test records of each power cut: its stage, and what was in flight."""
 
+_LONGEST = ("test_power_replayed", "test_power_in_flight", "test_journal", "test_service")
+_TURNS = {name: turn for turn, name in enumerate(_LONGEST)}
 _TIMEOUT_S = 600
 _CONSOLE_LINES = 80
 _JOURNAL_LINES = "200"
@@ -27,6 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     here = Path(__file__).parent
     ours = [item for item in items if item.path.is_relative_to(here)]
+    # The longest begin, so that at the end no worker has much to do alone.
+    ours.sort(key=lambda item: _TURNS.get(item.path.stem, len(_TURNS)))
     for item in ours:
         item.add_marker(pytest.mark.rack)
         if item.get_closest_marker("timeout") is None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
@@ -203,13 +204,18 @@ class BlockLog:
 def entries_in(log: Path) -> int:
     """Count the entries of a log, also while it grows; none where there is no log yet."""
     try:
-        with log.open("rb") as file:
-            return _count(file)
+        with log.open("rb", buffering=0) as file:
+            count, again = -1, _count(file)
+            # Whoever reads what is just being written may see half of it.
+            while count != again:
+                file.seek(0)
+                count, again = again, _count(file)
+            return count
     except FileNotFoundError:
         return 0
 
 
-def _count(file: BinaryIO) -> int:
+def _count(file: BinaryIO | FileIO) -> int:
     super_block = file.read(_SECTOR_BYTES)
     if len(super_block) < _SECTOR_BYTES or not any(super_block):
         # It is only just being made.

@@ -26,6 +26,7 @@ class _Docking:
 
     camera: Camera
     limit_bytes_s: int
+    write_limit_bytes_s: int
     serial: str
     log: Path | None
 
@@ -54,14 +55,17 @@ class Dock:
         camera: Camera,
         *,
         limit_bytes_s: int = 0,
+        write_limit_bytes_s: int = 0,
         serial: str | None = None,
         log: Path | None = None,
     ) -> None:
         """Drop a camera into a slot, as fast as its USB allows or as slow as `limit_bytes_s`.
 
-        Another `serial` than its own makes an impostor of it. What is written to it is in `log`.
+        `write_limit_bytes_s` slows down only what is written to it. Another `serial` than its own
+        makes an impostor of it. What is written to it is in `log`.
         """
-        docking = _Docking(camera, limit_bytes_s, camera.serial if serial is None else serial, log)
+        shown = camera.serial if serial is None else serial
+        docking = _Docking(camera, limit_bytes_s, write_limit_bytes_s, shown, log)
         again = partial(self._dock, place, docking)
         self._docked[place] = again
         again()
@@ -79,8 +83,8 @@ class Dock:
         }
         if docking.log is not None:
             medium = logged(medium, log=docking.log)
-        if docking.limit_bytes_s:
-            limits = {"bps-total": docking.limit_bytes_s}
+        limits = _limits(docking.limit_bytes_s, docking.write_limit_bytes_s)
+        if any(limits.values()):
             self._machine.monitor.do(
                 "object-add", qom_type="throttle-group", id=f"{node}-limit", limits=limits
             )
@@ -91,7 +95,7 @@ class Dock:
     def pace(self, place: int | str, *, limit_bytes_s: int) -> None:
         """Make the USB of a camera that was docked with a limit faster or slower."""
         limit = f"/objects/{_name(place)}-limit"
-        limits = {"bps-total": limit_bytes_s}
+        limits = _limits(limit_bytes_s, 0)
         self._machine.monitor.do("qom-set", path=limit, property="limits", value=limits)
 
     def moved(self, place: int | str) -> tuple[int, int]:
@@ -162,6 +166,11 @@ class Dock:
     def _objects(self) -> list[dict[str, str]]:
         found: list[dict[str, str]] = self._machine.monitor.do("qom-list", path="/objects")
         return found
+
+
+def _limits(total_bytes_s: int, write_bytes_s: int) -> dict[str, int]:
+    # QEMU knows a limit for both ways or one for each, and not both kinds at once.
+    return {"bps-total": total_bytes_s, "bps-write": write_bytes_s}
 
 
 def _socket(place: int | str) -> str:

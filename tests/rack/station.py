@@ -22,6 +22,7 @@ SPOOL = "/var/lib/dockd"
 NOTE = "/var/lib/dockd-witness/spool.json"
 SPOOL_BYTES = 256 << 20
 PACKAGE_IN_GUEST = "/srv/dockd.deb"
+_SLOW_UPLINK = "\n[uplink]\nrate_limit_mbit_s = 24\n"
 
 
 def built_package() -> Path:
@@ -56,7 +57,10 @@ def station_guest(package: Path) -> Saved:
 
 
 def spooled_guest(package: Path) -> Saved:
-    """Return a station like that, but with its spool on a disk of its own: `spool`, a raw one."""
+    """Return a station like that, but with its spool on a disk of its own: `spool`, a raw one.
+
+    Its uplink is slow, so that its power can be cut while footage is sent.
+    """
     plain = station_guest(package)
     with kept("spooled", key=fitting(plain.folder.name, hash_of(*_SOURCES))) as (folder, is_new):
         if is_new:
@@ -66,6 +70,8 @@ def spooled_guest(package: Path) -> Saved:
                 running_store(folder / "store", port=ports.store) as store,
                 resumed(plain, folder, ports=ports) as machine,
             ):
+                configured = machine.agent.read(CONFIG).decode()
+                machine.agent.write(CONFIG, configured + _SLOW_UPLINK)
                 spool = ext4(folder / "spool.img", size_bytes=SPOOL_BYTES)
                 put_spool_on(Rack(machine, Dock(machine), store), Disk("spool", spool, "raw"))
                 machine.save(folder / "memory")

@@ -35,11 +35,15 @@ class Store:
         self._front = front(port)
         self._running = ExitStack()
         self._server: S3Server | None = None
+        self._bucket: Bucket | None = None
 
     def start(self) -> None:
         """Start it, with everything that it had."""
         server = seaweedfs(self._folder, front=self._front)
         self._server = self._running.enter_context(server)
+        credentials = self._server.credentials_file(self._folder)
+        # One for all who ask: boto3 cannot make two at once, and what it makes serves any thread.
+        self._bucket = Bucket(self._server, bucket=BUCKET, credentials=credentials)
         judge = judge_of(self._server)
         if BUCKET not in {bucket["Name"] for bucket in judge.list_buckets()["Buckets"]}:
             judge.create_bucket(Bucket=BUCKET)
@@ -49,7 +53,14 @@ class Store:
     def stop(self) -> None:
         """Take it away: nobody listens on its port any more."""
         self._running.close()
-        self._server = None
+        self._server = self._bucket = None
+
+    def discard(self) -> None:
+        """End it here and now, with all that it has: nobody asks for that any more."""
+        if self._server is not None:
+            # Told to end in good order, it takes some seconds to do so.
+            self._server.process.kill()
+        self.stop()
 
     @property
     def server(self) -> S3Server:
@@ -61,8 +72,9 @@ class Store:
     @property
     def bucket(self) -> Bucket:
         """What it holds, for who is on the host and goes there without TLS."""
-        credentials = self.server.credentials_file(self._folder)
-        return Bucket(self.server, bucket=BUCKET, credentials=credentials)
+        if self._bucket is None:
+            raise RuntimeError("the store is not running")
+        return self._bucket
 
     def contents(self, camera: str) -> Counter[tuple[str, str]]:
         """Fetch everything that it holds of a camera: key and SHA-256, and how many versions."""
@@ -103,4 +115,4 @@ def running_store(folder: Path, *, port: int) -> Iterator[Store]:
     try:
         yield store
     finally:
-        store.stop()
+        store.discard()

@@ -1,7 +1,10 @@
 """The power goes while bytes are in flight: in copies, in read-backs, in uploads, in wipes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +16,8 @@ from tests.rack.conftest import POWER_CUT
 from tests.rack.disk import copy_sparsely
 from tests.rack.dock import Dock
 from tests.rack.footage import SETTINGS, clips
-from tests.rack.journey import MIB, goes_on, pace_spool, read_of, store_of, verified
-from tests.rack.rack import CONFIG, SERVICE, Rack
+from tests.rack.journey import MIB, goes_on, pace_spool, read_of, store_of
+from tests.rack.rack import Rack
 from tests.rack.saved import Saved, some_ports
 from tests.rack.station import built_package, spooled_guest
 from tests.rack.store import running_store
@@ -22,9 +25,11 @@ from tests.rack.store import running_store
 CUTS: Final = 5
 FOOTAGE_BYTES: Final = 8 * MIB
 STEADY_BYTES_S: Final = 2 * MIB
-UPLINK: Final = "\n[uplink]\nrate_limit_mbit_s = 24\n"
+_ATTEMPTS: Final = 3
 _KIB: Final = 1 << 10
 _SLOT: Final = 1
+# From the docking to the last of the bytes, on a machine with more to do.
+_GOES_S: Final = 180.0
 _SENT: Final = "/sys/class/net/eth0/statistics/tx_bytes"
 
 
@@ -37,8 +42,8 @@ class Stage:
         moved: How many bytes have gone this way, as QEMU or the guest's kernel counts them.
         begun: Which clips the ledger has on this way and not at its end (SQL).
         cuts: After how many bytes the power goes, each time.
-        boots: Whether the guest comes up from the last one. That is worth its half a minute where
-            the guest's own kernel has to understand what was left.
+        boots: Whether the guest comes up from the last one as well. That is worth its half a
+            minute where its own kernel has to understand what was left.
     """
 
     begin: Callable[[Rack, Camera, int], None]
@@ -61,7 +66,6 @@ def _read_back(station: Rack, camera: Camera, at_bytes: int) -> None:
 
 
 def _upload(station: Rack, camera: Camera, _: int) -> None:
-    _limit_uplink(station)
     station.dock.dock(_SLOT, camera)
     station.until(
         lambda: any(
@@ -72,19 +76,8 @@ def _upload(station: Rack, camera: Camera, _: int) -> None:
 
 
 def _wipe(station: Rack, camera: Camera, at_bytes: int) -> None:
-    # Everything is verified before it is stored: in between the camera can be made slow.
-    _limit_uplink(station)
-    station.dock.dock(_SLOT, camera, limit_bytes_s=16 * MIB)
-    station.until(
-        lambda: verified(station, _SLOT) == len(camera.items), "every clip to be verified"
-    )
-    assert station.dock.moved(_SLOT)[1] == 0
-    station.dock.pace(_SLOT, limit_bytes_s=max(1024, at_bytes // 2))
-
-
-def _limit_uplink(station: Rack) -> None:
-    station.agent.write(CONFIG, station.agent.read(CONFIG).decode() + UPLINK)
-    station.agent.run("systemctl", "reload", SERVICE)
+    # All that is ever written to a camera is its deletions: they alone are slow.
+    station.dock.dock(_SLOT, camera, write_limit_bytes_s=max(1024, at_bytes // 2))
 
 
 STAGES: Final[Mapping[str, Stage]] = {
@@ -141,33 +134,32 @@ def test_the_power_goes_while_bytes_are_in_flight(
 ) -> None:
     """Wherever the bytes are, none is lost or doubled, and the next start goes on by itself.
 
-    Each time the disks are judged as they are, and a dockd ends on the host what was begun.
+    Each time the disks are judged as they are, and a dockd ends on the host what was begun, while
+    the guest is on its way to the next cut already. A cut with nothing in flight must keep the
+    promises too, but does not count: it is made again.
     """
-    stage, store = STAGES[name], store_of(spooled)
-    for cut, at_bytes in enumerate(stage.cuts):
-        folder = tmp_path / f"cut-{cut}"
-        folder.mkdir()
-        saved.go_back(spooled.machine)
-        station = replace(spooled, dock=Dock(spooled.machine))
-        camera = _camera(folder, cut=cut, at_bytes=at_bytes)
-        moved = _cut(station, camera, stage, at_bytes)
-        left = camera.copied_to(folder / "left.img")
-        spool = copy_sparsely(station.machine.folder / "spool.img", folder / "spool.img")
-        boots = stage.boots and cut == len(stage.cuts) - 1
-
-        def look(after: Aftermath, *, boots: bool = boots) -> int:
-            in_flight = after.total("size_bytes", stage.begun)
-            after.judge()
-            if not boots:
-                after.take_up()
-            return in_flight
-
-        in_flight = aftermath(look, folder, spool=spool, camera=left, store=store)
-        told = f"after {moved} bytes, with {in_flight} bytes of clips in flight ({camera.family})"
-        record_property(POWER_CUT, f"{name:<10}{told}")
-        assert in_flight > 0, f"cut {cut} came when nothing was in flight"
-        if boots:
-            goes_on(station, camera, _SLOT, folder=tmp_path / "booted")
+    stage, due, made = STAGES[name], list(range(len(STAGES[name].cuts))), count()
+    last: Camera | None = None
+    with ThreadPoolExecutor(1) as judge:
+        for _ in range(_ATTEMPTS):
+            judged: dict[int, Future[int]] = {}
+            for cut in due:
+                folder = tmp_path / f"cut-{next(made)}"
+                folder.mkdir()
+                saved.go_back(spooled.machine)
+                station = replace(spooled, dock=Dock(spooled.machine))
+                last = _camera(folder, cut=cut, at_bytes=stage.cuts[cut])
+                moved = _cut(station, last, stage, stage.cuts[cut])
+                told = f"{name:<10}{moved} bytes on, %d bytes of clips in flight ({last.family})"
+                look = _look_at(station, last, stage, folder=folder)
+                judged[cut] = judge.submit(_noted, look, told, record_property)
+            due = [cut for cut, found in judged.items() if found.result() == 0]
+            if not due:
+                break
+    assert not due, "nothing was in flight, again and again"
+    if stage.boots:
+        assert last is not None
+        goes_on(spooled, last, _SLOT, folder=tmp_path / "booted")
 
 
 def test_every_stage_is_cut_often_enough() -> None:
@@ -181,14 +173,41 @@ def _camera(folder: Path, *, cut: int, at_bytes: int) -> Camera:
     size_bytes = FOOTAGE_BYTES if at_bytes < FOOTAGE_BYTES else 20 * MIB
     count = 1 if size_bytes > FOOTAGE_BYTES else 64 if cut == 1 else 4
     items = (*clips(seed=cut, count=count, total_bytes=size_bytes), *SETTINGS)
-    return make_camera(folder, serial=f"BWC-00000{cut}", family=FAMILIES[cut % 2], items=items)
+    # Its folder's number: a camera of its own for each cut, also for one that is made again.
+    serial = f"BWC-{int(folder.name.rpartition('-')[2]):06}"
+    return make_camera(folder, serial=serial, family=FAMILIES[cut % 2], items=items)
 
 
 def _cut(station: Rack, camera: Camera, stage: Stage, at_bytes: int) -> int:
     """Bring a camera to a stage, cut the power after so many bytes, and return how many it was."""
     stage.begin(station, camera, at_bytes)
     before = stage.moved(station)
-    station.until(lambda: stage.moved(station) - before >= at_bytes, f"{at_bytes} bytes to go")
+    station.until(
+        lambda: stage.moved(station) - before >= at_bytes,
+        f"{at_bytes} bytes to go",
+        timeout_s=_GOES_S,
+    )
     moved = stage.moved(station) - before
     station.machine.cut()
     return moved
+
+
+def _look_at(station: Rack, camera: Camera, stage: Stage, *, folder: Path) -> Callable[[], int]:
+    """Take what a cut left; give a look at it that finds the bytes of the clips that it hit."""
+
+    def look(after: Aftermath) -> int:
+        in_flight = after.total("size_bytes", stage.begun)
+        after.judge()
+        after.take_up()
+        return in_flight
+
+    left = camera.copied_to(folder / "left.img")
+    spool = copy_sparsely(station.machine.folder / "spool.img", folder / "spool.img")
+    return partial(aftermath, look, folder, spool=spool, camera=left, store=store_of(station))
+
+
+def _noted(look: Callable[[], int], told: str, record: Callable[..., None]) -> int:
+    """Record a cut with what it hit."""
+    in_flight = look()
+    record(POWER_CUT, told % in_flight)
+    return in_flight
