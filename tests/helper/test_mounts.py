@@ -192,9 +192,8 @@ def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
     scene.dock(disk)
     with mounted(scene) as mount:
         scene.ask(WRITABLE, descriptor=mount)
-    held = scene.service._mounts.pop("A1")
-    scene.service._loans.clear()
-    held.close()
+    scene.service._writable.clear()
+    scene.service._mounts.clear()
     assert not disk.is_read_only()
     scene.start()
     assert disk.is_read_only()
@@ -318,12 +317,11 @@ def test_a_camera_exchanged_after_the_look_is_not_mounted(scene: Scene, disks: D
     """Who swaps it between check and use gets neither the old one nor the new one."""
     scene.dock(disks())
     second = disks()
-    with scene.look() as rack:
-        camera = rack.camera("A1")
-        scene.sysfs.yank("1-1.1")
-        scene.dock(second, serial="BWC-000002")
-        with pytest.raises(CameraGone):
-            Mount(camera, file_systems=ON_THIS_HOST)
+    camera = scene.look().camera("A1")
+    scene.sysfs.yank("1-1.1")
+    scene.dock(second, serial="BWC-000002")
+    with pytest.raises(CameraGone):
+        Mount(camera, file_systems=ON_THIS_HOST)
     assert not second.is_read_only()
 
 
