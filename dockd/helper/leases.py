@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
@@ -23,7 +24,7 @@ class Lease:
 
     until: float
     owner: object = None
-    ports: Sequence[str] = ()
+    ports: Sequence[Path] = ()
 
 
 class Leases(dict[str, Lease]):

@@ -7,8 +7,8 @@ Source: Documentation/ABI/testing/sysfs-bus-usb, <hub>/port<X>/disable (Linux 6.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -33,18 +33,10 @@ class Power:
         self._saving = Lock()
         self._next_s = 0.0
         self.cuts = Leases(now)
-        until = now() + _DAEMON_RETURNS_WITHIN_S
         with suppress(OSError, ValueError):
             for slot, (ports, is_safety) in json.loads(file.read_bytes()).items():
-                self.cuts[slot] = Lease(until=inf if is_safety else until, ports=ports)
-
-    @contextmanager
-    def kept_on(self, slot: str) -> Iterator[None]:
-        """Let the slot not be cut meanwhile; raises Refused where it is."""
-        with self.cuts.turn(slot):
-            if slot in self.cuts:
-                raise Refused(f"The port of slot {slot} is cut.")
-            yield
+                until = inf if is_safety else now() + _DAEMON_RETURNS_WITHIN_S
+                self.cuts[slot] = Lease(until=until, ports=[Path(port) for port in ports])
 
     def obey(self, order: Request, *, writable: Collection[str]) -> None:
         """Take the power from a slot's ports, renew the lease of a cut, or give the power back.
@@ -55,7 +47,7 @@ class Power:
         # A slot that has its name from its device has none while it is cut; and no lock is kept
         # for a name that somebody made up.
         cut = self.cuts.get(slot)
-        ports = self._look().ports(slot) if cut is None else cut.ports
+        ports = list(self._look().slot(slot).ports.values()) if cut is None else cut.ports
         with self.cuts.turn(slot):
             cut = self.cuts.get(slot)
             is_safety = cut is not None and cut.until == inf
@@ -94,7 +86,7 @@ class Power:
 
     def _save(self, cuts: Mapping[str, Lease]) -> None:
         beside = self._file.with_suffix(".new")
-        known = {slot: (list(cut.ports), cut.until == inf) for slot, cut in cuts.items()}
+        known = {slot: (list(map(str, cut.ports)), cut.until == inf) for slot, cut in cuts.items()}
         beside.write_text(json.dumps(known))
         beside.replace(self._file)
 
@@ -115,15 +107,15 @@ class Power:
                     self._give(slot)
 
 
-def _switch(ports: Sequence[str], *, cut: bool, slot: str) -> None:
+def _switch(ports: Sequence[Path], *, cut: bool, slot: str) -> None:
     why = "" if ports else "the kernel has no switch for it"
     for port in ports:
         if is_cut(port) is cut:
             continue
         with suppress(OSError):
-            write(Path(port) / "disable", "1" if cut else "0")
+            write(port / "disable", "1" if cut else "0")
         if is_cut(port) is not cut:
-            why = f"{Path(port).name} stayed {'on' if cut else 'off'}"
+            why = f"{port.name} stayed {'on' if cut else 'off'}"
     if why:
         reason = f"The port of slot {slot} did not follow: {why}."
         raise Refused(reason, slug="port-not-switchable")

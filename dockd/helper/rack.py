@@ -1,6 +1,6 @@
 """The rack at one moment: its slots, what is in each, and which of that is a camera."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +15,20 @@ _NOT_STORAGE, _TWIN = "camera-not-storage", "camera-duplicate-serial"
 
 @dataclass(slots=True)
 class Slot:
-    """One slot: the names of a device in it, the one that is there, and why that is no camera."""
+    """One slot: the device in it, why that is no camera, and its ports by the device's name there.
+
+    A device is on one half of a USB 3 port, and has another name on the other.
+    """
 
     name: str
     port: str
-    names: Sequence[str]
-    device: Device | None = None
-    refusal: Refusal | None = None
+    ports: Mapping[str, Path]
+    device: Device | None
+    refusal: Refusal | None
 
     @property
     def slug(self) -> str:
-        """Why it holds no camera, in a word; "" if it holds one, or nothing."""
+        """Why what is in it is no camera, in a word; "" if it is one."""
         return "" if self.refusal is None else self.refusal.slug
 
 
@@ -36,31 +39,27 @@ class Rack:
         """Look; raises Refused where two slots are one port."""
         self._now = now
         self._usb = Usb(sysfs)
-        self.slots: dict[str, Slot] = {}
-        taken = set[str]()
-        for name, port in now.slots.items():
-            slot = self._look_into(name, port=port, names=self._usb.at(port))
-            if not taken.isdisjoint(slot.names):
-                reason = "dockd-helper cannot use the configuration: two slots are the same port."
-                raise Refused(reason, slug="config-invalid")
-            self.slots[name] = slot
-            taken.update(slot.names)
+        self.slots = {name: self._slot(name, port) for name, port in now.slots.items()}
+        taken = [name for slot in self.slots.values() for name in slot.ports]
+        if len(set(taken)) < len(taken):
+            reason = "dockd-helper cannot use the configuration: two slots are the same port."
+            raise Refused(reason, slug="config-invalid")
         for name in self._usb.names() if now.auto_slots else ():
-            port = self._usb.stable(name)
-            slot = self._look_into(name, port=port, names=self._usb.at(name))
-            if slot.device and slot.refusal is None and taken.isdisjoint(slot.names):
+            slot = self._slot(name, name)
+            slot.port = self._usb.stable(name)
+            if slot.device and not slot.refusal and not slot.ports.keys() & taken:
                 self.slots.setdefault(name, slot)
-                taken.update(slot.names)
         self._refuse_twins()
 
-    def _look_into(self, name: str, *, port: str, names: Sequence[str]) -> Slot:
-        present = [device for each in names if (device := self._usb.device(each, slot=name))]
-        slot = Slot(name, port, names, *present[:1])
+    def _slot(self, name: str, port: str) -> Slot:
+        ports = self._usb.at(port)
+        present = [device for each in ports if (device := self._usb.device(each, slot=name))]
+        if not present:
+            return Slot(name, port, ports, None, None)
+        refusal = judge(present[0].identity, slot=name, rules=self._now.rules)
         if len(present) > 1:
-            slot.refusal = Refusal(_NOT_STORAGE, f"Slot {name} shows two devices.")
-        elif present:
-            slot.refusal = judge(present[0].identity, slot=name, rules=self._now.rules)
-        return slot
+            refusal = Refusal(_NOT_STORAGE, f"Slot {name} shows two devices.")
+        return Slot(name, port, ports, present[0], refusal)
 
     def _refuse_twins(self) -> None:
         there = [(slot, slot.device.identity.serial) for slot in self.slots.values() if slot.device]
@@ -82,10 +81,6 @@ class Rack:
             raise NotFound(f"There is no slot {name} with a port in the configuration.")
         return self.slots[name]
 
-    def ports(self, name: str) -> list[str]:
-        """Return the folders of a slot's port and of its peer; raises NotFound."""
-        return [str(self._usb.port(each)) for each in self.slot(name).names]
-
     def camera(self, name: str) -> Device:
         """Return the camera in a slot; raises NotFound, CameraGone or Refused."""
         slot = self.slot(name)
@@ -100,7 +95,7 @@ class Rack:
         return [self._row(slot) for slot in self.slots.values()]
 
     def _row(self, slot: Slot) -> dict[str, object]:
-        cuts = [is_cut(port) for port in self.ports(slot.name)]
+        cuts = [is_cut(port) for port in slot.ports.values()]
         guards = self._usb.guards(slot.port)
         return {
             "slot": slot.name,
@@ -108,7 +103,7 @@ class Rack:
             "device": slot.device and slot.device.name,
             "serial": (slot.device and slot.device.identity.serial) or None,
             "powered": None if not cuts or None in cuts else False in cuts,
-            "guarded": bool(slot.names) and all(read(guard) == "0" for guard in guards),
+            "guarded": bool(slot.ports) and all(read(guard) == "0" for guard in guards),
             "refused": slot.refusal and slot.refusal._asdict(),
         }
 
@@ -121,7 +116,7 @@ class Rack:
         """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot."""
         slots = [self.slots[name] for name in self._now.slots]
         hubs = {hub for slot in slots for hub in self._usb.hubs_towards(slot.port)}
-        within = {name for slot in slots for name in slot.names} - hubs
+        within = {name for slot in slots for name in slot.ports} - hubs
         # The station's keyboard must go on working after it was plugged out and in; what is in a
         # slot, or behind what is, is not that.
         places = tuple(f"{name}." for name in within)

@@ -52,26 +52,21 @@ class Service:
 
     def answer(self, request: Request) -> Answer:
         """Do what is asked."""
-        match request.verb:
-            case "slots":
-                self._look().guard()
-                return {"slots": self._look().rows()}, None
-            case "port-power":
-                self.power.obey(request, writable=self._writable)
-                return {"powered": request.on}, None
+        if request.verb == "slots":
+            self._look().guard()
+            return {"slots": self._look().rows()}, None
+        if request.verb == "port-power":
+            self.power.obey(request, writable=self._writable)
+            return {"powered": request.on}, None
+        verbs = {
+            "authorise": self._authorise,
+            "mount": self._mount,
+            "make-writable": self._make_writable,
+            "make-read-only": self._make_read_only,
+            "unmount": self._unmount,
+        }
         with self._turn(request.slot):
-            match request.verb:
-                case "authorise":
-                    return self._authorise(request.slot), None
-                case "mount":
-                    return self._mount(request.slot)
-                case "unmount":
-                    self._forget(request.slot)
-                    return {}, None
-                case "make-writable":
-                    return self._make_writable(request, self._handed_out(request)), None
-                case _:
-                    return self._make_read_only(request.slot, self._handed_out(request)), None
+            return verbs[request.verb](request)
 
     @contextmanager
     def _turn(self, slot: str) -> Iterator[None]:
@@ -84,15 +79,15 @@ class Service:
                 self._take_back(slot)
             yield
 
-    def _authorise(self, slot: str) -> dict[str, object]:
-        device = self._look().camera(slot)
+    def _authorise(self, request: Request) -> Answer:
+        device = self._look().camera(request.slot)
         device.authorise(allowed=True)
-        return {"device": device.name, "serial": device.identity.serial}
+        return {"device": device.name, "serial": device.identity.serial}, None
 
-    def _mount(self, slot: str) -> Answer:
-        self._forget(slot)
-        device = self._look().camera(slot)
-        mount = self._mounts[slot] = Mount(device, file_systems=self._file_systems)
+    def _mount(self, request: Request) -> Answer:
+        self._forget(request.slot)
+        device = self._look().camera(request.slot)
+        mount = self._mounts[request.slot] = Mount(device, file_systems=self._file_systems)
         return {
             "serial": device.identity.serial,
             "file_system": mount.volume.file_system,
@@ -110,21 +105,24 @@ class Service:
             raise Refused(reason)
         return mount
 
-    def _make_writable(self, order: Request, mount: Mount) -> dict[str, object]:
-        slot = order.slot
+    def _make_writable(self, request: Request) -> Answer:
+        slot, mount = request.slot, self._handed_out(request)
         mount.check()
-        with self.power.kept_on(slot):
-            until = self._now() + order.deadline_s
-            self._writable[slot] = Lease(until=until, owner=order.owner)
+        with self.power.cuts.turn(slot):
+            if slot in self.power.cuts:
+                raise Refused(f"The port of slot {slot} is cut.")
+            until = self._now() + request.deadline_s
+            self._writable[slot] = Lease(until=until, owner=request.owner)
         try:
             mount.set_read_only(read_only=False)
         except OSError as error:
             self._take_back(slot)
             reason = f"The medium in slot {slot} cannot be made writable ({error.strerror})."
             raise Refused(reason) from error
-        return {"deadline_s": order.deadline_s}
+        return {"deadline_s": request.deadline_s}, None
 
-    def _make_read_only(self, slot: str, mount: Mount) -> dict[str, object]:
+    def _make_read_only(self, request: Request) -> Answer:
+        slot, mount = request.slot, self._handed_out(request)
         try:
             mount.set_read_only(read_only=True)
             is_clean = not mount.is_dirty()
@@ -133,7 +131,11 @@ class Service:
             reason = f"What is in slot {slot} cannot go back to read-only ({error.strerror})"
             raise Refused(f"{reason}; is a file open for writing?") from error
         self._writable.pop(slot, None)
-        return {"clean": is_clean}
+        return {"clean": is_clean}, None
+
+    def _unmount(self, request: Request) -> Answer:
+        self._forget(request.slot)
+        return {}, None
 
     def _take_back(self, slot: str) -> None:
         self._mounts[slot].take_back()

@@ -7,19 +7,14 @@ Sources: Documentation/ABI/testing/sysfs-bus-usb, systemd's udev-builtin-path_id
 
 import errno
 import os
-import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 from weakref import finalize
 
 from dockd.errors import Refused
 from dockd.helper.rules import Identity
-
-_DEVICE: Final = re.compile(r"\d+-\d+(\.\d+)*")
-_UNIT: Final = re.compile(r"\d+:\d+:\d+:\d+")
 
 
 class Device:
@@ -59,8 +54,7 @@ class Device:
 
     def disk(self) -> Path:
         """Return the folder of its one disk; raises Refused where it has none yet, or several."""
-        found = self._folder.glob("*:*/host*/target*/*")
-        units = [unit for unit in found if _UNIT.fullmatch(unit.name)]
+        units = list(self._folder.glob("*:*/host*/target*/*:*:*:*"))
         if len(units) > 1:
             raise self.bad_medium(f"it has {len(units)} units (LUNs)")
         disks = [disk for unit in units for disk in unit.glob("block/*")]
@@ -79,8 +73,8 @@ class Device:
                 raise self._no_disk_yet() from error
             raise
         status = os.fstat(node)
-        device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
-        if not stat.S_ISBLK(status.st_mode) or number != device:
+        own = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+        if not stat.S_ISBLK(status.st_mode) or number != own:
             raise self.bad_medium("its device node is another's")
         return node
 
@@ -103,11 +97,12 @@ class Usb:
         # The slower first: a port is found on the bus for USB 2, and its peer from there.
         buses.sort(key=lambda bus: (float(read(bus / "speed")), bus.name))
         self._controllers = {bus.name.removeprefix("usb"): _path_id(bus.parent) for bus in buses}
+        # Each port's folder, by the name that a device in it has.
+        self._ports = {_name_in(port): port for port in self._devices.glob("*:*/*-port*")}
 
     def names(self) -> Sequence[str]:
         """Return the names of all devices that are in a port."""
-        found = sorted(each.name for each in self._devices.glob("*-*"))
-        return [name for name in found if _DEVICE.fullmatch(name)]
+        return sorted(each.name for each in self._devices.glob("*-*") if ":" not in each.name)
 
     def inputs(self) -> Sequence[str]:
         """Return the names of the devices in use as a keyboard, a mouse or the like."""
@@ -120,23 +115,13 @@ class Usb:
             return Device(self._devices / name, slot=slot)
         return None
 
-    def at(self, port: str) -> Sequence[str]:
-        """Return the names that a device in this port has; none where there is no such port."""
+    def at(self, port: str) -> Mapping[str, Path]:
+        """Return the names that a device in this port has, and of each the half of the port."""
         for name in self._candidates(port):
-            folder = self.port(name)
-            if folder.exists():
-                with suppress(OSError):
-                    owner, _, number = (folder / "peer").readlink().name.rpartition("-port")
-                    return name, f"{owner}.{number}" if "-" in owner else f"{owner[3:]}-{number}"
-                return (name,)
-        return ()
-
-    def port(self, name: str) -> Path:
-        """Return the folder of the port that a device `name` is in: `1-1:1.0/1-1-port2`."""
-        hub, _, number = name.rpartition("." if "." in name else "-")
-        # A hub has one configuration, which is the first; a bus is a hub of its own kind.
-        interface, owner = (hub, hub) if "-" in hub else (f"{hub}-0", f"usb{hub}")
-        return self._devices / f"{interface}:1.0" / f"{owner}-port{number}"
+            if folder := self._ports.get(name):
+                halves = (folder, (folder / "peer").resolve())
+                return {_name_in(half): half for half in halves if half.exists()}
+        return {}
 
     def hubs_towards(self, port: str) -> set[str]:
         """Return the names of the devices that have to be hubs for `port` to be there."""
@@ -164,6 +149,12 @@ class Usb:
         return [self._devices / f"usb{bus}" / "authorized_default" for bus in buses]
 
 
+def _name_in(port: Path) -> str:
+    """Return the name of a device in the port `1-1-port2` of a hub, or `usb1-port2` of a bus."""
+    owner, _, number = port.name.rpartition("-port")
+    return f"{owner}.{number}" if "-" in owner else f"{owner.removeprefix('usb')}-{number}"
+
+
 def _path_id(folder: Path) -> str:
     """Return what udev's path_id says of a controller: `pci-0000:00:14.0`."""
     parts: list[str] = []
@@ -177,9 +168,9 @@ def _path_id(folder: Path) -> str:
     return "-".join(parts)
 
 
-def is_cut(port: str) -> bool | None:
+def is_cut(port: Path) -> bool | None:
     """Return whether the folder of a port says that it has no power, None where that is unknown."""
-    with suppress(OSError), (Path(port) / "disable").open() as switch:
+    with suppress(OSError), (port / "disable").open() as switch:
         return {"0": False, "1": True}.get(switch.read(1))
     return None
 
