@@ -55,7 +55,7 @@ def probe(device: int) -> Volume:
             )
         except subprocess.TimeoutExpired:
             return Volume()
-        text = (said.read1(_ANSWER_BYTES) or b"").decode(errors="replace")
+        text = said.read1(_ANSWER_BYTES).decode(errors="replace")
     if blkid.returncode not in _ANSWERS:
         raise OSError(f"blkid cannot look at it: {text[:200]!r}")
     found = dict(line.partition("=")[::2] for line in text.splitlines())

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from weakref import finalize
 
 from dockd.errors import CameraGone, DockdError, Refused
 from dockd.helper import linux, media
@@ -29,8 +28,8 @@ def for_user(uid: int, gid: int) -> FileSystems:
 class Mount:
     """A mount that was handed out as `descriptor`, its `volume`, and its disk by `diskseq`.
 
-    It raises CameraGone where the device, or its disk, is not the one that was mounted. Forgotten,
-    it closes what it holds; what the client still holds goes on being the client's.
+    It raises CameraGone where the device, or its disk, is not the one that was mounted. It is
+    over when it is forgotten; what the client still holds of it goes on being the client's.
     """
 
     def __init__(self, device: Device, *, file_systems: FileSystems) -> None:
@@ -60,8 +59,8 @@ class Mount:
         self.was_dirty = self.is_dirty()
         kind = self.volume.file_system
         options = self._file_systems[kind]
-        self.descriptor = linux.mount_detached(self._node, file_system=kind, options=options)
-        finalize(self, os.close, self.descriptor)
+        mount = linux.mount_detached(self._node, file_system=kind, options=options)
+        self.descriptor = self._device.held(mount)
 
     def _footage(self, disk: Path) -> tuple[int, media.Volume]:
         """Return the one block device of `disk` that can be footage, open, and what is on it."""

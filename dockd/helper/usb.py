@@ -20,13 +20,13 @@ from dockd.helper.rules import Identity
 class Device:
     """One USB device, held by its own folder: when it leaves, this never becomes the next one.
 
-    Whatever is asked of one that left raises OSError. Forgotten, it closes what it holds.
+    Whatever is asked of one that left raises OSError.
     """
 
     def __init__(self, folder: Path, *, slot: str = "") -> None:
         """Hold it, and read what it says of itself, which it may before it is authorised."""
         self.name, self.slot = folder.name, slot
-        held = self._held(os.open(folder, os.O_PATH | os.O_DIRECTORY))
+        held = self.held(os.open(folder, os.O_PATH | os.O_DIRECTORY))
         # By way of the descriptor, for a path leads to whatever is there by then.
         self._folder = Path(f"/proc/self/fd/{held}")
         serial = read(self._folder / "serial") if (self._folder / "serial").exists() else ""
@@ -37,8 +37,10 @@ class Device:
             descriptors=(self._folder / "descriptors").read_bytes(),
         )
 
-    def _held(self, descriptor: int) -> int:
-        finalize(self, os.close, descriptor)
+    def held(self, descriptor: int) -> int:
+        """Return the descriptor, which is closed when nobody knows of this device any more."""
+        # At its end a process closes all there is by itself, and no thread is surprised.
+        finalize(self, os.close, descriptor).atexit = False
         return descriptor
 
     @property
@@ -65,7 +67,7 @@ class Device:
     def node(self, folder: Path) -> int:
         """Return the node of its disk's or a partition's folder, open as long as this is held."""
         try:
-            node = self._held(os.open(Path("/dev") / folder.name, os.O_RDONLY | os.O_NOFOLLOW))
+            node = self.held(os.open(Path("/dev") / folder.name, os.O_RDONLY | os.O_NOFOLLOW))
             number = read(folder / "dev")
         except OSError as error:
             # Linux shows a disk a moment before it can be opened, and its node goes first.

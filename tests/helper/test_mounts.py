@@ -4,11 +4,12 @@ What vfat and exfat themselves do is shown in the rack; this host has neither.
 """
 
 import errno
+import gc
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -426,6 +427,22 @@ def test_nothing_is_left_open(docked: Scene) -> None:
             docked.mount()
         docked.ask('{"verb": "authorise", "slot": "A1"}')
     assert held() == before
+
+
+def test_a_refused_medium_is_closed_at_once(scene: Scene, disks: Disks) -> None:
+    """What was opened of it is closed with its refusal, not when memory is tidied up some day."""
+
+    def held() -> int:
+        with suppress(Refused):
+            scene.mount()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    scene.dock(disks(partitions=2))
+    gc.disable()
+    try:
+        assert {held() for _ in range(5)} == {held()}
+    finally:
+        gc.enable()
 
 
 def test_the_helper_starts_fast_and_alone() -> None:
