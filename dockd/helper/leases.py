@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Final
 
 from dockd.errors import Refused
-
-_PATIENCE_S: Final = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,9 +34,9 @@ class Leases(dict[str, Lease]):
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     @contextmanager
-    def turn(self, slot: str) -> Iterator[None]:
+    def turn(self, slot: str, *, patience_s: float = 2.0) -> Iterator[None]:
         """Have a slot to oneself; ask only for one that there is, for its lock is kept."""
-        if not self._locks[slot].acquire(timeout=_PATIENCE_S):
+        if not self._locks[slot].acquire(timeout=patience_s):
             raise Refused(f"Slot {slot} is busy with another request.", slug="slot-busy")
         try:
             yield

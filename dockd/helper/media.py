@@ -45,11 +45,8 @@ def probe(device: int) -> Volume:
             blkid = subprocess.run(  # noqa: S603 - a constant command; only a descriptor's number varies
                 [*_LIMITED, "/usr/sbin/blkid", "-p", "-o", "export", f"/dev/fd/{copy.fileno()}"],
                 pass_fds=[copy.fileno()],
-                stdin=subprocess.DEVNULL,
                 stdout=mouth,
                 stderr=mouth,
-                env={"LC_ALL": "C"},
-                cwd="/",
                 timeout=_PATIENCE_S,
                 check=False,
             )

@@ -69,12 +69,12 @@ class Service:
             return verbs[request.verb](request)
 
     @contextmanager
-    def _turn(self, slot: str) -> Iterator[None]:
+    def _turn(self, slot: str, *, patience_s: float = 2.0) -> Iterator[None]:
         """Have a slot to oneself; what is overdue there goes back before anything else."""
         if slot not in self._mounts:
             # No lock is kept for a name that somebody made up.
             self._look().slot(slot)
-        with self._writable.turn(slot):
+        with self._writable.turn(slot, patience_s=patience_s):
             if slot in self._writable.overdue():
                 self._take_back(slot)
             yield
@@ -157,7 +157,8 @@ class Service:
 
     def take_back(self, slot: str) -> None:
         """Take a writable mount back if it is still overdue, however long the device takes."""
-        with suppress(DockdError), self._turn(slot):
+        # Nobody queues behind a device that hangs; what is still overdue is tried again.
+        with suppress(DockdError), self._turn(slot, patience_s=0.0):
             # Whoever has the turn has done it.
             pass
 
