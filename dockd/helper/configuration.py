@@ -75,18 +75,16 @@ def _understood(document: Mapping[str, Any]) -> Configuration:
             raise ValueError(f"the slot {name!r} has no right name or no right port")
     if len(set(dict(named).values())) != len(named):
         raise ValueError("two slots have one name or one port")
+    rules = [
+        Rule(rule["family"], rule.get("vendor_id"), rule.get("product_id"), rule.get("serial", "*"))
+        for rule in cameras.get("accept", [])
+    ]
+    if not all(isinstance(text, str | None) for rule in rules for text in rule):
+        raise TypeError("a [[cameras.accept]] holds something else than text")
     return Configuration(
         slots=dict(named),
-        rules=[_rule(table) for table in cameras.get("accept", [])],
+        rules=rules,
         auto_slots=cameras.get("auto_slots", False) is True,
         budget_w=float(power.get("budget_w", 90)),
         camera_w=float(power.get("camera_w", 7.5)),
     )
-
-
-def _rule(table: Mapping[str, Any]) -> Rule:
-    ids = table.get("vendor_id"), table.get("product_id")
-    rule = Rule(table["family"], *ids, table.get("serial", "*"))
-    if not all(isinstance(text, str | None) for text in rule):
-        raise TypeError("a [[cameras.accept]] holds something else than text")
-    return rule
