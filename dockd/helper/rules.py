@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from dockd.core.permitting import rule_to_add
 
-_CONFIGURATION, _INTERFACE = 2, 4
-_DEVICE_HEAD: Final = bytes((18, 1))
+_DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
+_DEVICE_HEAD: Final = bytes((18, _DEVICE))
 _BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
@@ -110,8 +110,8 @@ def _interfaces_of(configuration: bytes, *, size: int) -> Sequence[Interface]:
         # Each begins with its length and its type.
         if not 2 <= len(one) == configuration[at] == _BYTES.get(one[1], len(one)):  # noqa: PLR2004 - those two
             raise ValueError("a descriptor's length is wrong")
-        if (one[1] == _CONFIGURATION) != (at == 0):
-            raise ValueError("a configuration does not begin where it should")
+        if one[1] == _DEVICE or (one[1] == _CONFIGURATION) != (at == 0):
+            raise ValueError("a device or a configuration does not begin where it should")
         if one[1] == _INTERFACE:
             found.append((one[2], tuple(one[5:8])))
         at += len(one)
