@@ -13,11 +13,11 @@ from typing import Final
 from dockd.helper import linux
 from dockd.helper.configuration import Watched
 from dockd.helper.mounts import for_user
-from dockd.helper.power import Power
 from dockd.helper.rack import Rack
 from dockd.helper.server import Server
 from dockd.helper.service import Service
 
+# Source: sd_listen_fds(3).
 _FIRST_PASSED: Final = 3
 
 
@@ -31,22 +31,20 @@ def main() -> int:
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         print("dockd-helper: systemd starts this with its socket", file=sys.stderr)  # noqa: T201 - for a person
         return 2
+    # The socket itself is systemd's and goes on listening for the next helper.
     listener = socket.socket(fileno=_FIRST_PASSED)
-    os.set_inheritable(_FIRST_PASSED, False)  # noqa: FBT003 - its only argument
+    listener.set_inheritable(False)
     linux.leave_children_nothing()
     user = pwd.getpwnam(arguments.user)
     configuration = Watched(arguments.config)
-
-    def look() -> Rack:
-        return Rack(configuration.now())
-
-    power = Power(look=look, file=arguments.state / "cuts.json", now=time.monotonic)
-    file_systems = for_user(user.pw_uid, user.pw_gid)
-    service = Service(look=look, file_systems=file_systems, power=power, now=time.monotonic)
-    service.take_over()
-    # The socket itself is systemd's and goes on listening for the next helper.
+    service = Service(
+        look=lambda: Rack(configuration.now()),
+        file_systems=for_user(user.pw_uid, user.pw_gid),
+        cuts=arguments.state / "cuts.json",
+        now=time.monotonic,
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    Server(service=service, uids={0, user.pw_uid}).serve(listener)
+    Server(service, uids={0, user.pw_uid}).serve(listener)
     return 0
 
 

@@ -8,25 +8,23 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dockd.core.fragments import merge
-from dockd.helper.refusals import refusal
+from dockd.errors import Refused
 from dockd.helper.requests import SLOT_NAME
 from dockd.helper.rules import Rule
 
 _PORT: Final = re.compile(r"[a-z]+-\S+-usb-\d+:\d+(\.\d+)*|\d+-\d+(\.\d+)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What the helper goes by: `slots` is port by name, powers are in watts."""
 
     slots: Mapping[str, str]
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     auto_slots: bool
     budget_w: float
     camera_w: float
@@ -51,7 +49,8 @@ class Watched:
             # As in the daemon a slip of the pen leaves the last one in force; a stranger's pen not.
             if self._last is None or isinstance(error, PermissionError):
                 self._last = None
-                raise refusal("unusable-configuration", why=error) from error
+                reason = f"dockd-helper cannot use the configuration: {error}."
+                raise Refused(reason, slug="config-invalid") from error
         return self._last
 
 
@@ -76,18 +75,16 @@ def _understood(document: Mapping[str, Any]) -> Configuration:
             raise ValueError(f"the slot {name!r} has no right name or no right port")
     if len(set(dict(named).values())) != len(named):
         raise ValueError("two slots have one name or one port")
+    rules = [
+        Rule(rule["family"], rule.get("vendor_id"), rule.get("product_id"), rule.get("serial", "*"))
+        for rule in cameras.get("accept", [])
+    ]
+    if not all(isinstance(text, str | None) for rule in rules for text in rule):
+        raise TypeError("a [[cameras.accept]] holds something else than text")
     return Configuration(
         slots=dict(named),
-        rules=tuple(_rule(table) for table in cameras.get("accept", [])),
+        rules=rules,
         auto_slots=cameras.get("auto_slots", False) is True,
         budget_w=float(power.get("budget_w", 90)),
         camera_w=float(power.get("camera_w", 7.5)),
     )
-
-
-def _rule(table: Mapping[str, Any]) -> Rule:
-    ids = table.get("vendor_id"), table.get("product_id")
-    rule = Rule(table["family"], *ids, table.get("serial", "*"))
-    if not all(isinstance(text, str | None) for text in rule):
-        raise TypeError("a [[cameras.accept]] holds something else than text")
-    return rule

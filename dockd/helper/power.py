@@ -7,162 +7,115 @@ Source: Documentation/ABI/testing/sysfs-bus-usb, <hub>/port<X>/disable (Linux 6.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from dockd.errors import DockdError
+from dockd.errors import DockdError, Refused
+from dockd.helper.leases import Lease, Leases
 from dockd.helper.rack import Rack
-from dockd.helper.refusals import refusal
 from dockd.helper.requests import Request
-from dockd.helper.turns import Turns
-from dockd.helper.usb import port_state, write
+from dockd.helper.usb import is_cut, write
 
 _GIVE_BACK_EVERY_S: Final = 2.0
 _DAEMON_RETURNS_WITHIN_S: Final = 30.0
 
 
-@dataclass(slots=True, kw_only=True)
-class Cut:
-    """Ports without power, until when (monotonic seconds; a safety cut: inf), and whose cut."""
-
-    ports: Sequence[str]
-    until: float
-    owner: object = None
-
-
-@dataclass(kw_only=True)
 class Power:
     """The slots that are cut, remembered in `file` for as long as the machine runs."""
 
-    look: Callable[[], Rack]
-    file: Path
-    now: Callable[[], float]
-    _cuts: dict[str, Cut] = field(default_factory=dict)
-    _turns: Turns = field(default_factory=Turns)
-    _saving: Lock = field(default_factory=Lock)
-    _next_s: float = 0.0
-
-    def __post_init__(self) -> None:
+    def __init__(self, *, look: Callable[[], Rack], file: Path, now: Callable[[], float]) -> None:
         """Take over what an earlier helper cut: the daemon has a moment to renew it."""
-        lease = self.now() + _DAEMON_RETURNS_WITHIN_S
+        self._look, self._file, self._now = look, file, now
+        self._saving = Lock()
+        self._next_s = 0.0
+        self.cuts = Leases(now)
         with suppress(OSError, ValueError):
-            for slot, (ports, is_safety) in json.loads(self.file.read_bytes()).items():
-                self._cuts[slot] = Cut(ports=ports, until=inf if is_safety else lease)
+            for slot, (ports, is_safety) in json.loads(file.read_bytes()).items():
+                until = inf if is_safety else now() + _DAEMON_RETURNS_WITHIN_S
+                self.cuts[slot] = Lease(until=until, ports=[Path(port) for port in ports])
 
-    @contextmanager
-    def kept_on(self, slot: str) -> Iterator[None]:
-        """Let the slot not be cut meanwhile; raises Refused where it is."""
-        with self._turns.of(slot):
-            if slot in self._cuts:
-                raise refusal("is-cut", slot)
-            yield
-
-    def obey(self, order: Request, *, is_lent: Callable[[], bool]) -> None:
+    def obey(self, order: Request, *, writable: Collection[str]) -> None:
         """Take the power from a slot's ports, renew the lease of a cut, or give the power back.
 
         Raises Refused where it may not be, or a port does not follow; none stays cut by that.
         """
         slot = order.slot
-        # No lock is kept for a name that somebody made up.
-        self._ports(slot)
-        with self._turns.of(slot):
-            ports = self._ports(slot)
-            if order.on:
-                self._restore(order, ports)
-            elif is_lent():
-                raise refusal("is-writable", slot)
-            else:
-                self._cut(order, ports)
+        # A slot that has its name from its device has none while it is cut; and no lock is kept
+        # for a name that somebody made up.
+        cut = self.cuts.get(slot)
+        ports = list(self._look().slot(slot).ports.values()) if cut is None else cut.ports
+        with self.cuts.turn(slot):
+            cut = self.cuts.get(slot)
+            is_safety = cut is not None and cut.until == inf
+            if order.on and is_safety and order.kind != "safety":
+                raise Refused(f"The port of slot {slot} is cut for safety.")
+            if order.on and cut is not None:
+                self._give(slot)
+            elif order.on:
+                _switch(ports, cut=False, slot=slot)
+            elif slot in writable:
+                raise Refused(f"The camera in slot {slot} is writable: its port is not cut.")
+            elif not is_safety:
+                until = inf if order.kind == "safety" else self._now() + order.lease_s
+                self._cut(slot, Lease(until=until, owner=order.owner, ports=ports))
 
-    def _ports(self, slot: str) -> Sequence[str]:
-        cut = self._cuts.get(slot)
-        if cut is not None:
-            # A slot that has its name from its device has none meanwhile.
-            return cut.ports
-        with self.look() as rack:
-            return rack.ports(slot)
-
-    def _cut(self, order: Request, ports: Sequence[str]) -> None:
-        slot = order.slot
-        if slot in self._cuts and self._cuts[slot].until == inf:
-            return
-        until = inf if order.kind == "safety" else self.now() + order.lease_s
-        cut = Cut(ports=ports, until=until, owner=order.owner)
+    def _cut(self, slot: str, cut: Lease) -> None:
         with self._saving:
             # Before the port is switched: whoever kills the helper leaves none off for ever.
-            self._save(self._cuts | {slot: cut})
-            self._cuts[slot] = cut
+            self._save(self.cuts | {slot: cut})
+            self.cuts[slot] = cut
         try:
-            _switch(ports, on=False, slot=slot)
+            _switch(cut.ports, cut=True, slot=slot)
         except DockdError:
             self._give(slot)
             raise
 
-    def _restore(self, order: Request, ports: Sequence[str]) -> None:
-        cut = self._cuts.get(order.slot)
-        if cut is None:
-            _switch(ports, on=True, slot=order.slot)
-        elif cut.until == inf and order.kind != "safety":
-            raise refusal("cut-for-safety", order.slot)
-        else:
-            self._give(order.slot)
-
     def _give(self, slot: str) -> None:
         # Not what is there no more, nor what has no switch.
-        off = [port for port in self._cuts[slot].ports if port_state(port) == "1"]
+        off = [port for port in self.cuts[slot].ports if is_cut(port)]
         if off:
-            _switch(off, on=True, slot=slot)
+            _switch(off, cut=False, slot=slot)
         with self._saving, suppress(OSError):
             # Should /run be full, as a client may see to, the next helper gives back once more.
-            del self._cuts[slot]
-            self._save(self._cuts)
+            del self.cuts[slot]
+            self._save(self.cuts)
 
-    def _save(self, cuts: Mapping[str, Cut]) -> None:
-        beside = self.file.with_suffix(".new")
-        known = {slot: (list(cut.ports), cut.until == inf) for slot, cut in cuts.items()}
+    def _save(self, cuts: Mapping[str, Lease]) -> None:
+        beside = self._file.with_suffix(".new")
+        known = {slot: (list(map(str, cut.ports)), cut.until == inf) for slot, cut in cuts.items()}
         beside.write_text(json.dumps(known))
-        beside.replace(self.file)
-
-    def connection_ended(self, owner: object) -> None:
-        """End the leases of a connection; a cut for safety is none."""
-        for cut in list(self._cuts.values()):
-            if cut.owner == owner and cut.until < inf:
-                cut.until = self.now()
+        beside.replace(self._file)
 
     def keep(self) -> None:
         """Cut again what has power, and give one ended cut back: every 2 s, within the budget."""
-        for slot in list(self._cuts):
-            with suppress(DockdError), self._turns.of(slot):
-                if slot in self._cuts:
-                    _switch(self._cuts[slot].ports, on=False, slot=slot)
-        standing = [(cut.until, slot) for slot, cut in list(self._cuts.items())]
-        until, slot = min(standing, default=(inf, ""))
-        if max(until, self._next_s) <= self.now():
-            self._next_s = self.now() + _GIVE_BACK_EVERY_S
+        for slot in list(self.cuts):
+            with suppress(DockdError), self.cuts.turn(slot):
+                if slot in self.cuts:
+                    _switch(self.cuts[slot].ports, cut=True, slot=slot)
+        for slot in self.cuts.overdue()[:1] if self._next_s <= self._now() else ():
+            self._next_s = self._now() + _GIVE_BACK_EVERY_S
             # Where nobody can say what the budget is: a camera that charges late beats a fuse.
-            with suppress(DockdError, OSError), self.look() as rack, self._turns.of(slot):
-                cut = self._cuts.get(slot)
+            with suppress(DockdError, OSError), self.cuts.turn(slot):
                 # It may have been renewed, or become one for safety, before its turn came.
-                if rack.has_room() and cut is not None and cut.until <= self.now():
+                if slot in self.cuts.overdue() and self._look().has_room():
                     # Behind the others from now on, should it not follow.
-                    cut.until = self.now()
+                    self.cuts[slot].until = self._now()
                     self._give(slot)
 
 
-def _switch(ports: Sequence[str], *, on: bool, slot: str) -> None:
-    wanted = "0" if on else "1"
+def _switch(ports: Sequence[Path], *, cut: bool, slot: str) -> None:
     why = "" if ports else "the kernel has no switch for it"
     for port in ports:
-        if port_state(port) == wanted:
+        if is_cut(port) is cut:
             continue
         with suppress(OSError):
-            write(Path(port) / "disable", wanted)
-        if port_state(port) != wanted:
-            why = f"{Path(port).name} stayed {'off' if on else 'on'}"
+            write(port / "disable", "1" if cut else "0")
+        if is_cut(port) is not cut:
+            why = f"{port.name} stayed {'on' if cut else 'off'}"
     if why:
-        raise refusal("port-stayed", slot, why=why)
+        reason = f"The port of slot {slot} did not follow: {why}."
+        raise Refused(reason, slug="port-not-switchable")

@@ -3,42 +3,40 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, NamedTuple
 
 from dockd.errors import RequestInvalid
 
-Verb = Literal[
-    "slots", "authorise", "mount", "make-writable", "make-read-only", "unmount", "port-power"
-]
+Checks = Mapping[str, Callable[[Any], object]]
 
 REQUEST_BYTES: Final = 4096
 SLOT_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-_KINDS: Final = ["budget", "hold", "safety"]
 
-# What each verb takes: all of it, and nothing else.
-_TAKES: Final[Mapping[str, set[str]]] = {
-    "slots": set(),
-    "authorise": {"slot"},
-    "mount": {"slot"},
-    "make-writable": {"slot", "deadline_s"},
-    "make-read-only": {"slot"},
-    "unmount": {"slot"},
-    "port-power": {"slot", "on", "kind", "lease_s"},
+
+def _seconds(least: int, most: int) -> Callable[[Any], bool]:
+    # A bool is an int to Python, but no number of seconds.
+    return lambda value: type(value) is int and least <= value <= most
+
+
+_SLOT: Final[Checks] = {"slot": lambda value: type(value) is str and SLOT_NAME.fullmatch(value)}
+# What each verb takes, all of it and nothing else, and what the values have to be.
+TAKES: Final[Mapping[str, Checks]] = {
+    "slots": {},
+    "authorise": _SLOT,
+    "mount": _SLOT,
+    "make-writable": {**_SLOT, "deadline_s": _seconds(1, 300)},
+    "make-read-only": _SLOT,
+    "unmount": _SLOT,
+    "port-power": {
+        **_SLOT,
+        "on": lambda value: type(value) is bool,
+        "kind": lambda value: value in ["budget", "hold", "safety"],
+        "lease_s": _seconds(0, 3600),
+    },
 }
 
-# What the value of each key has to be. A bool is an int to Python, but no number of seconds.
-_RIGHT: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "slot": lambda value: isinstance(value, str) and SLOT_NAME.fullmatch(value) is not None,
-    "deadline_s": lambda value: type(value) is int and 1 <= value <= 300,  # noqa: PLR2004 - a table
-    "on": lambda value: isinstance(value, bool),
-    "kind": lambda value: value in _KINDS,
-    "lease_s": lambda value: type(value) is int and 0 <= value <= 3600,  # noqa: PLR2004 - a table
-}
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One order of the daemon: a verb and a slot, never a path or a device.
 
     `deadline_s` is after how many seconds a writable mount goes back by itself, `lease_s` how long
@@ -46,7 +44,7 @@ class Request:
     connection is its `owner`, and `descriptor` what came beside it.
     """
 
-    verb: Verb
+    verb: str
     slot: str = ""
     deadline_s: int = 0
     on: bool = True
@@ -63,14 +61,14 @@ def parse(packet: bytes) -> Request:
     except (ValueError, RecursionError) as error:
         raise RequestInvalid("the packet is not one JSON object in UTF-8") from error
     verb = keys.pop("verb", None) if isinstance(keys, dict) else None
-    if not isinstance(verb, str) or verb not in _TAKES:
+    if not isinstance(verb, str) or verb not in TAKES:
         raise RequestInvalid("there is no such verb")
-    if keys.keys() != _TAKES[verb]:
-        raise RequestInvalid(f"{verb} takes {sorted(_TAKES[verb])}, all of it and nothing else")
-    for key, value in keys.items():
-        if not _RIGHT[key](value):
+    if keys.keys() != TAKES[verb].keys():
+        raise RequestInvalid(f"{verb} takes {sorted(TAKES[verb])}, all of it and nothing else")
+    for key, is_right in TAKES[verb].items():
+        if not is_right(keys[key]):
             raise RequestInvalid(f"{key} is not what it has to be")
-    return Request(verb=verb, **keys)  # type: ignore[arg-type] # _TAKES holds just the verbs
+    return Request(verb, **keys)
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -4,25 +4,21 @@ Sources: USB 2.0 section 9.6 (descriptors); Mass Storage Class Specification Ove
 (class 8, subclass 6 SCSI, protocols 0x50 bulk-only and 0x62 UAS).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from dockd.core.permitting import rule_to_add
-from dockd.errors import DockdError
-from dockd.helper.refusals import refusal
 
 _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
-_BYTES: Final = {_DEVICE: 18, _CONFIGURATION: 9, _INTERFACE: 9}
+_DEVICE_HEAD: Final = bytes((18, _DEVICE))
+_BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 
 
-class Interface(NamedTuple):
-    """One alternate setting of one interface; `kind` is its class, subclass and protocol."""
-
-    number: int
-    kind: tuple[int, ...]
+# One alternate setting of one interface: its number, and its class, subclass and protocol.
+Interface = tuple[int, tuple[int, ...]]
 
 
 class Rule(NamedTuple):
@@ -43,26 +39,28 @@ class Identity(NamedTuple):
     descriptors: bytes
 
 
-def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> DockdError | None:
+class Refusal(NamedTuple):
+    """Why a device is no camera: the slug, and the sentence that an admin reads."""
+
+    slug: str
+    reason: str
+
+
+def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> Refusal | None:
     """Return why the device in `slot` is no camera, or None if it is one by any of `rules`."""
-    if why := _why_not_storage(identity.descriptors):
-        return refusal("not-storage", slot, why=why)
-    if not identity.serial:
-        return refusal("no-serial", slot)
-    if any(_accepts(rule, identity) for rule in rules):
-        return None
-    vendor_id, product_id, serial, _ = identity
-    rule = rule_to_add(vendor_id=vendor_id, product_id=product_id, serial=serial)
-    return refusal("no-rule", slot, rule=rule)
-
-
-def _accepts(rule: Rule, identity: Identity) -> bool:
-    return (
-        rule.family == "mass-storage"
-        and rule.vendor_id in {None, identity.vendor_id}
-        and rule.product_id in {None, identity.product_id}
-        and fnmatchcase(identity.serial, rule.serial)
-    )
+    device = f"The device in slot {slot}"
+    vendor_id, product_id, serial, descriptors = identity
+    if why := _why_not_storage(descriptors):
+        reason = f"{device} is not a storage device and nothing else: {why}."
+        return Refusal("camera-not-storage", reason)
+    if not serial:
+        return Refusal("camera-without-serial", f"{device} has no serial number.")
+    for rule in rules:
+        fits = rule.vendor_id in {None, vendor_id} and rule.product_id in {None, product_id}
+        if fits and rule.family == "mass-storage" and fnmatchcase(serial, rule.serial):
+            return None
+    to_add = rule_to_add(vendor_id=vendor_id, product_id=product_id, serial=serial)
+    return Refusal("camera-not-allowed", f"{device} matches no rule; to accept it add, {to_add}")
 
 
 def _why_not_storage(descriptors: bytes) -> str:
@@ -71,17 +69,16 @@ def _why_not_storage(descriptors: bytes) -> str:
         found = interfaces(descriptors)
     except ValueError as error:
         return f"its descriptors cannot be believed ({error})"
-    if others := {interface.kind for interface in found} - _STORAGE:
+    if others := {kind for _, kind in found} - _STORAGE:
         kinds = sorted("{:02x}:{:02x}:{:02x}".format(*kind) for kind in others)
         return f"it has interfaces {', '.join(kinds)}"
-    is_one = len({interface.number for interface in found}) == 1
-    return "" if is_one else "it has several storage interfaces"
+    return "" if len(dict(found)) == 1 else "it has several storage interfaces"
 
 
 def is_hub(descriptors: bytes) -> bool:
     """Return whether the device is a hub and nothing else."""
     try:
-        return all(interface.kind[0] == _HUB_CLASS for interface in interfaces(descriptors))
+        return all(kind[0] == _HUB_CLASS for _, kind in interfaces(descriptors))
     except ValueError:
         return False
 
@@ -92,36 +89,33 @@ def interfaces(descriptors: bytes) -> Sequence[Interface]:
     Raises ValueError where anything does not add up: the kernel would read on or stop in its own
     way, and what it then binds might be what is not seen here.
     """
-    device, *others = _split(descriptors)
-    configurations: list[list[bytes]] = []
-    for one in others:
-        if one[1] == _CONFIGURATION:
-            configurations.append([])
-        elif not configurations:
-            raise ValueError("something stands before the first configuration")
-        configurations[-1].append(one)
-    found = [each for configuration in configurations for each in _interfaces_of(configuration)]
-    if device[1] != _DEVICE or len(configurations) != device[17] or not found:
-        raise ValueError("the device, configurations or interfaces are missing")
+    device, rest = descriptors[:18], descriptors[18:]
+    if device[:2] != _DEVICE_HEAD or not rest:
+        raise ValueError("the device or its configurations are missing")
+    found: list[Interface] = []
+    for _ in range(device[17]):
+        size = int.from_bytes(rest[2:4], "little")
+        found += _interfaces_of(rest[:size], size=size)
+        rest = rest[size:]
+    if rest or not found:
+        raise ValueError("configurations or interfaces are missing, or are too many")
     return found
 
 
-def _split(descriptors: bytes) -> Iterator[bytes]:
+def _interfaces_of(configuration: bytes, *, size: int) -> Sequence[Interface]:
+    found: list[Interface] = []
     at = 0
-    while at < len(descriptors):
-        one = descriptors[at : at + descriptors[at]]
+    while at < len(configuration):
+        one = configuration[at : at + configuration[at]]
         # Each begins with its length and its type.
-        if not 2 <= len(one) == descriptors[at] == _BYTES.get(one[1], len(one)):  # noqa: PLR2004 - those two
+        if not 2 <= len(one) == configuration[at] == _BYTES.get(one[1], len(one)):  # noqa: PLR2004 - those two
             raise ValueError("a descriptor's length is wrong")
-        yield one
+        if one[1] == _DEVICE or (one[1] == _CONFIGURATION) != (at == 0):
+            raise ValueError("a device or a configuration does not begin where it should")
+        if one[1] == _INTERFACE:
+            found.append((one[2], tuple(one[5:8])))
         at += len(one)
-
-
-def _interfaces_of(configuration: Sequence[bytes]) -> Sequence[Interface]:
-    head = configuration[0]
-    found = [Interface(one[2], tuple(one[5:8])) for one in configuration if one[1] == _INTERFACE]
-    if sum(map(len, configuration)) != int.from_bytes(head[2:4], "little"):
-        raise ValueError("a configuration's length is wrong")
-    if len({interface.number for interface in found}) != head[4]:
-        raise ValueError("a configuration's number of interfaces is wrong")
+    # An interface counts once, however many settings it has.
+    if len(configuration) != size or configuration[4:5] != bytes([len(dict(found))]):
+        raise ValueError("a configuration's length or number of interfaces is wrong")
     return found

@@ -1,6 +1,6 @@
 """The helper's socket: one thread per connection, few connections, and whom they belong to.
 
-Source: unix(7) for SO_PEERCRED and SCM_RIGHTS, sd_listen_fds(3) for the socket's hand-over.
+Source: unix(7) for SO_PEERCRED and SCM_RIGHTS.
 """
 
 import json
@@ -9,58 +9,54 @@ import socket
 import struct
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from threading import Semaphore, Thread
 from typing import Final
 
-from dockd.errors import DockdError
-from dockd.helper.refusals import refusal
+from dockd.errors import DockdError, Refused
 from dockd.helper.requests import REQUEST_BYTES, parse
 from dockd.helper.service import Answer, Service
 
 MOST_CONNECTIONS: Final = 8
-_SEND_PATIENCE: Final = struct.pack("=qq", 5, 0)
 _CREDENTIALS: Final = struct.Struct("=3i")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Server:
     """Serves `service` to the users of `uids`."""
 
-    service: Service
-    uids: Collection[int]
-    _places: Semaphore = field(default_factory=lambda: Semaphore(MOST_CONNECTIONS))
+    def __init__(self, service: Service, *, uids: Collection[int]) -> None:
+        self._service, self._uids = service, uids
+        self._places = Semaphore(MOST_CONNECTIONS)
 
     def serve(self, listener: socket.socket) -> None:
         """Serve until interrupted, and do what falls due without anybody asking."""
-        _in_thread(partial(_every_second, self._end_loans))
+        _start(_every_second, self._end_leases)
         # A thread of its own: whatever a hub does, what is writable has its deadline.
-        _in_thread(partial(_every_second, self.service.power.keep))
+        _start(_every_second, self._service.power.keep)
         try:
             while True:
                 connection, _ = listener.accept()
                 self._admit(connection)
         finally:
-            self.service.close()
+            self._service.close()
 
-    def _end_loans(self) -> None:
-        for slot in self.service.overdue():
-            _in_thread(partial(self.service.take_back, slot))
+    def _end_leases(self) -> None:
+        for slot in self._service.overdue():
+            _start(self._service.take_back, slot)
 
     def _admit(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_PATIENCE)
-        size = _CREDENTIALS.size
-        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(peer)
-        if uid not in self.uids:
-            _turn_away(connection, refusal("stranger"))
+        if uid not in self._uids:
+            no = Refused("This is for dockd only.")
         elif not self._places.acquire(blocking=False):
-            _turn_away(connection, refusal("crowd", most=MOST_CONNECTIONS))
+            no = Refused(f"There are {MOST_CONNECTIONS} connections already.")
         else:
-            _in_thread(partial(self._converse, connection))
+            _start(self._converse, connection)
+            return
+        with connection, suppress(OSError):
+            connection.send(_packed(_no(no)))
 
     def _converse(self, connection: socket.socket) -> None:
         try:
@@ -68,42 +64,50 @@ class Server:
                 while self._exchange(connection):
                     pass
         finally:
-            self.service.connection_ended(connection)
+            self._service.connection_ended(connection)
             self._places.release()
 
     def _exchange(self, connection: socket.socket) -> bool:
         """Answer one packet; return False at the end of the connection."""
-        packet, descriptors, flags, _ = socket.recv_fds(
+        packet, received, flags, _ = socket.recv_fds(
             connection, REQUEST_BYTES, 1, socket.MSG_CMSG_CLOEXEC
         )
-        with ExitStack() as held:
-            for descriptor in descriptors:
-                held.callback(_let_go, descriptor)
-            if not packet and not descriptors:
-                return False
+        try:
             if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 # What was cut off is no request, whatever is left of it.
                 packet = b""
-            beside = next(iter(descriptors), None)
-            answer, mount = self._answer(packet, descriptor=beside, owner=connection)
-            if mount is not None:
-                held.callback(os.close, mount)
-            socket.send_fds(connection, [_packed(answer)], [] if mount is None else [mount])
+            elif not packet and not received:
+                return False
+            answer, mount = self._answer(packet, received, connection)
+            beside = [] if mount is None else [mount.descriptor]
+            socket.send_fds(connection, [_packed(answer)], beside)
+        finally:
+            for descriptor in received:
+                _let_go(descriptor)
         return True
 
-    def _answer(self, packet: bytes, *, descriptor: int | None, owner: object) -> Answer:
+    def _answer(self, packet: bytes, received: list[int], connection: socket.socket) -> Answer:
         try:
-            request = replace(parse(packet), descriptor=descriptor, owner=owner)
-            answer, mount = self.service.answer(request)
+            beside = next(iter(received), None)
+            request = parse(packet)._replace(owner=connection, descriptor=beside)
+            fields, mount = self._service.answer(request)
         except DockdError as error:
             return _no(error), None
         except OSError as error:
             # sysfs changes while it is read: whoever asks again sees it as it is then.
-            return _no(refusal("moving", why=error)), None
+            return _no(Refused(f"Something moved meanwhile: {error}.", slug="slot-busy")), None
         except Exception as error:  # noqa: BLE001 - whatever it was, the other slots go on
             traceback.print_exc()
-            return _no(refusal("failure", why=error)), None
-        return {"ok": True, **answer}, mount
+            return _no(DockdError(f"The helper failed: {error}.")), None
+        return {"ok": True, **fields}, mount
+
+
+def _no(error: DockdError) -> dict[str, object]:
+    return {"ok": False, "slug": error.slug, "reason": error.reason}
+
+
+def _packed(answer: dict[str, object]) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode(errors="replace")
 
 
 def _let_go(descriptor: int) -> None:
@@ -115,22 +119,9 @@ def _let_go(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _no(error: DockdError) -> Mapping[str, object]:
-    return {"ok": False, "slug": error.slug, "reason": error.reason}
-
-
-def _packed(answer: Mapping[str, object]) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode(errors="replace")
-
-
-def _turn_away(connection: socket.socket, error: DockdError) -> None:
-    with connection, suppress(OSError):
-        connection.send(_packed(_no(error)))
-
-
-def _in_thread(work: Callable[[], object]) -> None:
+def _start(work: Callable[..., object], *arguments: object) -> None:
     # Daemonic: a thread that is stuck in the kernel must not keep the helper from ending.
-    Thread(target=work, daemon=True).start()
+    Thread(target=work, args=arguments, daemon=True).start()
 
 
 def _every_second(work: Callable[[], object]) -> None:

@@ -5,19 +5,16 @@ A slot's port is written as udev's ID_PATH begins (`pci-0000:00:14.0-usb-0:1.2`)
 Sources: Documentation/ABI/testing/sysfs-bus-usb, systemd's udev-builtin-path_id.c.
 """
 
+import errno
 import os
-import re
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from weakref import finalize
 
-from dockd.helper.refusals import refusal
+from dockd.errors import Refused
 from dockd.helper.rules import Identity
-
-_DEVICE: Final = re.compile(r"\d+-\d+(\.\d+)*")
-_UNIT: Final = re.compile(r"\d+:\d+:\d+:\d+")
 
 
 class Device:
@@ -26,52 +23,71 @@ class Device:
     Whatever is asked of one that left raises OSError.
     """
 
-    def __init__(self, folder: Path, *, name: str, slot: str) -> None:
-        self.name, self.slot = name, slot
-        self._held = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    def __init__(self, folder: Path, *, slot: str = "") -> None:
+        """Hold it, and read what it says of itself, which it may before it is authorised."""
+        self.name, self.slot = folder.name, slot
+        held = self.held(os.open(folder, os.O_PATH | os.O_DIRECTORY))
         # By way of the descriptor, for a path leads to whatever is there by then.
-        self._folder = Path(f"/proc/self/fd/{self._held}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._held)
-
-    def copy(self) -> "Device":
-        """Return the same device, held by itself."""
-        return Device(self._folder, name=self.name, slot=self.slot)
-
-    @cached_property
-    def identity(self) -> Identity:
-        """What it says of itself, which it may before it is authorised."""
-        serial = _text(self._folder / "serial") if (self._folder / "serial").exists() else ""
-        return Identity(
-            vendor_id=_text(self._folder / "idVendor"),
-            product_id=_text(self._folder / "idProduct"),
+        self._folder = Path(f"/proc/self/fd/{held}")
+        serial = read(self._folder / "serial") if (self._folder / "serial").exists() else ""
+        self.identity = Identity(
+            vendor_id=read(self._folder / "idVendor"),
+            product_id=read(self._folder / "idProduct"),
             serial=serial if serial.isprintable() else "",
             descriptors=(self._folder / "descriptors").read_bytes(),
         )
 
+    def held(self, descriptor: int) -> int:
+        """Return the descriptor, which is closed when nobody knows of this device any more."""
+        # At its end a process closes all there is by itself, and no thread is surprised.
+        finalize(self, os.close, descriptor).atexit = False
+        return descriptor
+
     @property
     def is_authorised(self) -> bool:
         """Whether the kernel may bind drivers to it."""
-        return _text(self._folder / "authorized") == "1"
+        return read(self._folder / "authorized") == "1"
 
     def authorise(self, *, allowed: bool) -> None:
         """Let the kernel bind its drivers to this very device, or take them away."""
-        write(self._folder / "authorized", "1" if allowed else "0")
+        # Asking first, for a write waits as long as the kernel is busy with the device.
+        if self.is_authorised is not allowed:
+            write(self._folder / "authorized", "1" if allowed else "0")
 
     def disk(self) -> Path:
         """Return the folder of its one disk; raises Refused where it has none yet, or several."""
-        found = self._folder.glob("*:*/host*/target*/*")
-        units = [unit for unit in found if _UNIT.fullmatch(unit.name)]
+        units = list(self._folder.glob("*:*/host*/target*/*:*:*:*"))
         if len(units) > 1:
-            raise refusal("bad-medium", self.slot, why=f"it has {len(units)} units (LUNs)")
+            raise self.bad_medium(f"it has {len(units)} units (LUNs)")
         disks = [disk for unit in units for disk in unit.glob("block/*")]
         if len(disks) != 1:
-            raise refusal("no-disk-yet", self.slot)
+            raise self._no_disk_yet()
         return disks[0]
+
+    def node(self, folder: Path) -> int:
+        """Return the node of its disk's or a partition's folder, open as long as this is held."""
+        try:
+            node = self.held(os.open(Path("/dev") / folder.name, os.O_RDONLY | os.O_NOFOLLOW))
+            number = read(folder / "dev")
+        except OSError as error:
+            # Linux shows a disk a moment before it can be opened, and its node goes first.
+            if error.errno in {errno.ENOENT, errno.ENXIO, errno.ENODEV}:
+                raise self._no_disk_yet() from error
+            raise
+        status = os.fstat(node)
+        own = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+        if not stat.S_ISBLK(status.st_mode) or number != own:
+            raise self.bad_medium("its device node is another's")
+        return node
+
+    def bad_medium(self, why: str) -> Refused:
+        """Return the refusal of what is on it."""
+        reason = f"The camera in slot {self.slot} cannot be used: {why}."
+        return Refused(reason, slug="camera-media-refused")
+
+    def _no_disk_yet(self) -> Refused:
+        reason = f"The disk of the camera in slot {self.slot} has not appeared yet."
+        return Refused(reason, slug="slot-settling")
 
 
 class Usb:
@@ -81,45 +97,38 @@ class Usb:
         self._devices = root / "bus/usb/devices"
         buses = [bus.resolve() for bus in self._devices.glob("usb*")]
         # The slower first: a port is found on the bus for USB 2, and its peer from there.
-        buses.sort(key=lambda bus: (_text(bus / "speed").rjust(8), bus.name))
+        buses.sort(key=lambda bus: (float(read(bus / "speed")), bus.name))
         self._controllers = {bus.name.removeprefix("usb"): _path_id(bus.parent) for bus in buses}
+        # Each port's folder, by the name that a device in it has.
+        self._ports = {_name_in(port): port for port in self._devices.glob("*:*/*-port*")}
 
     def names(self) -> Sequence[str]:
         """Return the names of all devices that are in a port."""
-        found = sorted(each.name for each in self._devices.glob("*-*"))
-        return [name for name in found if _DEVICE.fullmatch(name)]
+        return sorted(each.name for each in self._devices.glob("*-*") if ":" not in each.name)
 
-    def has(self, name: str) -> bool:
-        """Return whether there is a device of that name."""
-        return (self._devices / name).exists()
+    def inputs(self) -> Sequence[str]:
+        """Return the names of the devices in use as a keyboard, a mouse or the like."""
+        kinds = self._devices.glob("*-*:*/bInterfaceClass")
+        return [kind.parent.name.partition(":")[0] for kind in kinds if read(kind) == "03"]
 
-    def open(self, name: str, *, slot: str = "") -> Device:
-        """Return the device `name`; raises OSError."""
-        return Device(self._devices / name, name=name, slot=slot)
+    def device(self, name: str, *, slot: str = "") -> Device | None:
+        """Return the device `name`, or None: it may leave at any moment."""
+        with suppress(OSError):
+            return Device(self._devices / name, slot=slot)
+        return None
 
-    def at(self, port: str) -> tuple[str, ...]:
-        """Return the names that a device in this port has; none where there is no such port."""
+    def at(self, port: str) -> Mapping[str, Path]:
+        """Return the names that a device in this port has, and of each the half of the port."""
         for name in self._candidates(port):
-            folder = self.port(name)
-            if folder.exists():
-                with suppress(OSError):
-                    owner, _, number = (folder / "peer").readlink().name.rpartition("-port")
-                    return name, f"{owner}.{number}" if "-" in owner else f"{owner[3:]}-{number}"
-                return (name,)
-        return ()
+            if folder := self._ports.get(name):
+                halves = (folder, (folder / "peer").resolve())
+                return {_name_in(half): half for half in halves if half.exists()}
+        return {}
 
-    def port(self, name: str) -> Path:
-        """Return the folder of the port that a device `name` is in: `1-1:1.0/1-1-port2`."""
-        hub, _, number = name.rpartition("." if "." in name else "-")
-        # A hub has one configuration, which is the first; a bus is a hub of its own kind.
-        interface, owner = (hub, hub) if "-" in hub else (f"{hub}-0", f"usb{hub}")
-        return self._devices / f"{interface}:1.0" / f"{owner}-port{number}"
-
-    def hubs_towards(self, port: str) -> Iterator[str]:
-        """Yield the names of the devices that have to be hubs for `port` to be there."""
-        for name in self._candidates(port):
-            steps = name.split(".")
-            yield from (".".join(steps[:upto]) for upto in range(1, len(steps)))
+    def hubs_towards(self, port: str) -> set[str]:
+        """Return the names of the devices that have to be hubs for `port` to be there."""
+        chains = [name.split(".") for name in self._candidates(port)]
+        return {".".join(steps[:upto]) for steps in chains for upto in range(1, len(steps))}
 
     def _candidates(self, port: str) -> Sequence[str]:
         controller, is_stable, chain = port.partition("-usb-0:")
@@ -141,10 +150,11 @@ class Usb:
         buses = [bus for bus, controller in self._controllers.items() if controller in own]
         return [self._devices / f"usb{bus}" / "authorized_default" for bus in buses]
 
-    def inputs(self) -> Sequence[str]:
-        """Return the names of the devices in use as a keyboard, a mouse or the like."""
-        kinds = self._devices.glob("*-*:*/bInterfaceClass")
-        return [kind.parent.name.partition(":")[0] for kind in kinds if _text(kind) == "03"]
+
+def _name_in(port: Path) -> str:
+    """Return the name of a device in the port `1-1-port2` of a hub, or `usb1-port2` of a bus."""
+    owner, _, number = port.name.rpartition("-port")
+    return f"{owner}.{number}" if "-" in owner else f"{owner.removeprefix('usb')}-{number}"
 
 
 def _path_id(folder: Path) -> str:
@@ -160,18 +170,19 @@ def _path_id(folder: Path) -> str:
     return "-".join(parts)
 
 
-def port_state(port: str) -> str:
-    """Return what the folder of a port says of it: "1" cut, "0" not, "" where that is unknown."""
-    with suppress(OSError), (Path(port) / "disable").open() as switch:
-        return switch.read(1)
-    return ""
+def is_cut(port: Path) -> bool | None:
+    """Return whether the folder of a port says that it has no power, None where that is unknown."""
+    with suppress(OSError), (port / "disable").open() as switch:
+        return {"0": False, "1": True}.get(switch.read(1))
+    return None
+
+
+def read(attribute: Path) -> str:
+    """Return what an attribute says; raises OSError."""
+    return attribute.read_text(errors="replace").strip()
 
 
 def write(attribute: Path, value: str) -> None:
     """Set an attribute that is there; raises OSError."""
     with attribute.open("r+") as opened:
         opened.write(value)
-
-
-def _text(attribute: Path) -> str:
-    return attribute.read_text(errors="replace").strip()

@@ -1,13 +1,12 @@
 """A helper over a fake sysfs: its clock stands still, its disks are real loop devices."""
 
+import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from dockd.helper.configuration import Watched
 from dockd.helper.mounts import FileSystems
-from dockd.helper.power import Power
 from dockd.helper.rack import Rack
 from dockd.helper.requests import parse
 from dockd.helper.service import Service
@@ -106,10 +105,12 @@ class Scene:
             return Rack(watched.now(), sysfs=self.folder / "sys")
 
         self.look = look
-        now = self.clock.monotonic_s
-        power = Power(look=look, file=self.folder / "cuts.json", now=now)
-        self.service = Service(look=look, file_systems=ON_THIS_HOST, power=power, now=now)
-        self.service.take_over()
+        self.service = Service(
+            look=look,
+            file_systems=ON_THIS_HOST,
+            cuts=self.folder / "cuts.json",
+            now=self.clock.monotonic_s,
+        )
 
     def dock(self, disk: LoopDisk, *, name: str = "1-1.1", serial: str = "BWC-000001") -> None:
         self.sysfs.plug(name, serial=serial, authorised=True)
@@ -124,7 +125,7 @@ class Scene:
     def ask(
         self, packet: str, *, descriptor: int | None = None, owner: int = 1
     ) -> Mapping[str, object]:
-        request = replace(parse(packet.encode()), descriptor=descriptor, owner=owner)
+        request = parse(packet.encode())._replace(descriptor=descriptor, owner=owner)
         answer, mount = self.service.answer(request)
         assert mount is None
         return answer
@@ -133,7 +134,8 @@ class Scene:
         request = parse(f'{{"verb": "mount", "slot": "{slot}"}}'.encode())
         answer, mount = self.service.answer(request)
         assert mount is not None
-        return answer, mount
+        # What a client gets is its own.
+        return answer, os.dup(mount.descriptor)
 
     def disable(self, number: int) -> str:
         return (self.sysfs.port("1-1", number) / "disable").read_text().strip()

@@ -420,7 +420,7 @@ def test_names_that_somebody_made_up_leave_nothing_behind(scene: Scene) -> None:
         for verb in ("authorise", "mount", "make-read-only", "unmount"):
             with pytest.raises(NotFound):
                 scene.ask(json.dumps({"verb": verb, "slot": f"made-up-{number}"}))
-    assert len(scene.service._turns._locks) == 0
+    assert len(scene.service._writable._locks) == 0
 
 
 def test_a_helper_that_cannot_keep_its_deadlines_ends(scene: Scene) -> None:

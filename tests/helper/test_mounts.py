@@ -4,11 +4,12 @@ What vfat and exfat themselves do is shown in the rack; this host has neither.
 """
 
 import errno
+import gc
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -192,9 +193,8 @@ def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
     scene.dock(disk)
     with mounted(scene) as mount:
         scene.ask(WRITABLE, descriptor=mount)
-    held = scene.service._mounts.pop("A1")
-    scene.service._loans.clear()
-    held.close()
+    scene.service._writable.clear()
+    scene.service._mounts.clear()
     assert not disk.is_read_only()
     scene.start()
     assert disk.is_read_only()
@@ -318,12 +318,11 @@ def test_a_camera_exchanged_after_the_look_is_not_mounted(scene: Scene, disks: D
     """Who swaps it between check and use gets neither the old one nor the new one."""
     scene.dock(disks())
     second = disks()
-    with scene.look() as rack:
-        camera = rack.camera("A1")
-        scene.sysfs.yank("1-1.1")
-        scene.dock(second, serial="BWC-000002")
-        with pytest.raises(CameraGone):
-            Mount(camera, file_systems=ON_THIS_HOST)
+    camera = scene.look().camera("A1")
+    scene.sysfs.yank("1-1.1")
+    scene.dock(second, serial="BWC-000002")
+    with pytest.raises(CameraGone):
+        Mount(camera, file_systems=ON_THIS_HOST)
     assert not second.is_read_only()
 
 
@@ -428,6 +427,22 @@ def test_nothing_is_left_open(docked: Scene) -> None:
             docked.mount()
         docked.ask('{"verb": "authorise", "slot": "A1"}')
     assert held() == before
+
+
+def test_a_refused_medium_is_closed_at_once(scene: Scene, disks: Disks) -> None:
+    """What was opened of it is closed with its refusal, not when memory is tidied up some day."""
+
+    def held() -> int:
+        with suppress(Refused):
+            scene.mount()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    scene.dock(disks(partitions=2))
+    gc.disable()
+    try:
+        assert {held() for _ in range(5)} == {held()}
+    finally:
+        gc.enable()
 
 
 def test_the_helper_starts_fast_and_alone() -> None:

@@ -87,12 +87,11 @@ def test_a_serial_number_that_is_there_twice_is_believed_of_neither(scene: Scene
 def test_a_device_exchanged_after_the_look_is_not_authorised(scene: Scene) -> None:
     """Who swaps the camera for a keyboard between check and use gets nothing bound."""
     scene.sysfs.plug("1-1.1", serial="BWC-1")
-    with scene.look() as rack:
-        device = rack.camera("A1")
-        scene.sysfs.yank("1-1.1")
-        scene.sysfs.plug("1-1.1", interfaces=KEYBOARD)
-        with pytest.raises(FileNotFoundError):
-            device.authorise(allowed=True)
+    device = scene.look().camera("A1")
+    scene.sysfs.yank("1-1.1")
+    scene.sysfs.plug("1-1.1", interfaces=KEYBOARD)
+    with pytest.raises(FileNotFoundError):
+        device.authorise(allowed=True)
     assert not is_authorised(scene, "1-1.1")
 
 

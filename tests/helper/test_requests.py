@@ -7,11 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dockd.errors import RequestInvalid
-from dockd.helper import requests
-from dockd.helper.requests import Request, parse
+from dockd.helper.requests import TAKES, Request, parse
 
-VERBS = sorted(requests._TAKES)
-KEYS = [*requests._RIGHT, "verb", "path", "device"]
+VERBS = sorted(TAKES)
+KEYS = sorted({"verb", "path", "device"}.union(*TAKES.values()))
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -65,7 +64,7 @@ def test_no_object_means_more_than_it_may(document: dict[str, object], verb: str
     request = parsed(json.dumps({**document, "verb": verb}).encode())
     assert request is None or is_sound(request)
     if request is not None:
-        assert document.keys() - {"verb"} == requests._TAKES[verb]
+        assert document.keys() - {"verb"} == TAKES[verb].keys()
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,9 @@ SOUND = descriptors(STORAGE)
         # An interface that says it is longer or shorter than one, as a kernel might read on.
         (SOUND.replace(bytes((9, 4, 0)), bytes((8, 4, 0))), "camera-not-storage"),
         (SOUND.replace(bytes((7, 5)), bytes((0, 5))), "camera-not-storage"),
+        # What has no place within a configuration.
+        (SOUND.replace(bytes((7, 5)), bytes((7, 1))), "camera-not-storage"),
+        (SOUND.replace(bytes((7, 5)), bytes((7, 2))), "camera-not-storage"),
     ],
 )
 def test_only_storage_and_nothing_else_is_a_camera(raw: bytes, slug: str | None) -> None:
