@@ -426,7 +426,8 @@ def test_nothing_is_left_open(docked: Scene) -> None:
         with pytest.raises(DockdError):
             docked.mount()
         docked.ask('{"verb": "authorise", "slot": "A1"}')
-    assert held() == before
+    # Not the same: what an earlier test held may be closed meanwhile.
+    assert held() <= before
 
 
 def test_a_refused_medium_is_closed_at_once(scene: Scene, disks: Disks) -> None:
