@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import StoreRefusedCredentials
-from dockd.stores.s3.credentials import CredentialsFile
+from dockd.stores.s3.credentials import credentials_file
 
 
 def test_new_keys_are_taken_up_when_the_file_is_replaced(tmp_path: Path) -> None:
     """Whoever rotates the keys replaces the file, and the next request carries the new ones."""
     path = tmp_path / "credentials"
     path.write_text("[default]\naws_access_key_id = old\naws_secret_access_key = a%b\n")
-    credentials = CredentialsFile(path)
+    credentials = credentials_file(path)
     assert credentials.current().access_key == "old"
     assert credentials.current().secret_key == "a%b"
     assert credentials.current().session_token is None
@@ -45,6 +45,6 @@ def test_credentials_that_cannot_be_used_are_refused_without_being_quoted(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StoreRefusedCredentials) as caught:
-        CredentialsFile(path).current()
+        credentials_file(path).current()
     assert str(path) in caught.value.reason
     assert "s3cret" not in caught.value.reason

@@ -22,7 +22,8 @@ from dockd.errors import (
     UploadVanished,
 )
 from dockd.ports.store import Outgoing
-from dockd.stores.s3 import Patience, S3Options, S3Store
+from dockd.stores.http.endpoint import Patience
+from dockd.stores.s3 import S3Options, S3Store
 from tests.fakes.broken_s3 import (
     Answer,
     BrokenS3,

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from dockd.errors import StoreUnreachable
-from dockd.stores.s3 import Patience, S3Options, S3Store
-from dockd.stores.s3.connections import Connections
+from dockd.stores.http.connections import Connections
+from dockd.stores.http.endpoint import Patience
+from dockd.stores.s3 import S3Options, S3Store
 from tests.fakes.broken_s3 import Answer, Heard, broken_s3, error
 from tests.fakes.clip_content import PART_BYTES, content_of, sending
 from tests.fakes.still_clock import StillClock
@@ -105,9 +106,9 @@ async def test_parts_in_turn_share_a_connection(tmp_path: Path) -> None:
         store = store_at(server.endpoint, tmp_path)
         with sending(CONTENT) as outgoing:
             await store.send_part(outgoing, upload_id="u1", index=0)
-            (first,) = store._client._sender._connections._kept
+            (first,) = store._client._http._sender._connections._kept
             await store.send_part(outgoing, upload_id="u1", index=1)
-            (second,) = store._client._sender._connections._kept
+            (second,) = store._client._http._sender._connections._kept
         await store.close()
     assert first.connection is second.connection
 
@@ -118,7 +119,7 @@ async def test_a_connection_that_the_store_has_closed_is_not_used_again(tmp_path
         store = store_at(server.endpoint, tmp_path)
         with sending(CONTENT) as outgoing:
             await store.send_part(outgoing, upload_id="u1", index=0)
-            (kept,) = store._client._sender._connections._kept
+            (kept,) = store._client._http._sender._connections._kept
             kept.connection.sock.shutdown(socket.SHUT_RDWR)
             assert await store.send_part(outgoing, upload_id="u1", index=1) == '"e"'
         await store.close()
@@ -131,7 +132,7 @@ async def test_a_reply_that_is_too_long_ends_its_connection(tmp_path: Path) -> N
         store = store_at(server.endpoint, tmp_path)
         with sending(CONTENT) as outgoing:
             await store.send_part(outgoing, upload_id="u1", index=0)
-            assert store._client._sender._connections._kept == []
+            assert store._client._http._sender._connections._kept == []
         await store.close()
 
 
@@ -145,7 +146,7 @@ async def test_a_reply_that_breaks_off_says_nothing(tmp_path: Path) -> None:
         store = store_at(server.endpoint, tmp_path)
         with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
             await store.send_part(outgoing, upload_id="u1", index=0)
-        assert store._client._sender._connections._kept == []
+        assert store._client._http._sender._connections._kept == []
         await store.close()
 
 
@@ -155,7 +156,7 @@ async def test_a_word_before_the_reply_ends_its_connection(tmp_path: Path) -> No
         store = store_at(server.endpoint, tmp_path)
         with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
             await store.send_part(outgoing, upload_id="u1", index=0)
-        assert store._client._sender._connections._kept == []
+        assert store._client._http._sender._connections._kept == []
         await store.close()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dockd.config import S3StoreConfig
 from dockd.ports.clock import Clock
-from dockd.stores.s3.options import Patience, S3Options
+from dockd.stores.s3.options import S3Options
 from dockd.stores.s3.store import S3Store
 
 
@@ -29,4 +29,4 @@ def family(config: S3StoreConfig, *, station: str, spool_path: Path, clock: Cloc
     )
 
 
-__all__ = ["Patience", "S3Options", "S3Store", "family"]
+__all__ = ["S3Options", "S3Store", "family"]

@@ -1,32 +1,19 @@
-"""One signed request to an S3 endpoint and its reply, read safely."""
+"""One signed request to an S3 endpoint and its reply."""
 
 import hashlib
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from ipaddress import ip_address
-from typing import Any, Final
+from datetime import datetime, timedelta
 
-import httpx2
-
-from dockd.errors import StoreUnreachable
 from dockd.ports.clock import Clock
-from dockd.stores.s3.body import SpoolRange
-from dockd.stores.s3.connections import Connections
-from dockd.stores.s3.credentials import CredentialsFile
+from dockd.stores.http.body import SpoolRange
+from dockd.stores.http.client import HttpClient
+from dockd.stores.http.sending import Request
+from dockd.stores.s3.credentials import credentials_file
 from dockd.stores.s3.options import S3Options
-from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply, error_of, skewed
-from dockd.stores.s3.sending import TCP_NOTSENT_LOWAT, UNSENT_BYTES, Request, Sender
+from dockd.stores.s3.replies import S3Reply, error_of, skewed
 from dockd.stores.s3.sigv4 import Unsigned, encoded_path, encoded_query, signed_headers
-
-REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
-# TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
-_TROUBLE: Final = (httpx2.TransportError, OSError)
-_LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,48 +38,37 @@ class Ask:
 
 
 class S3Client:
-    """Signs, sends and reads; knows the store's clock and what software it says it runs.
-
-    Attributes:
-        clock_offset_s: How far the store's clock is ahead of ours by its last reply, or None.
-        server: The last reply's ``Server`` header.
-    """
+    """Signs what the shared client sends, and corrects a clock that the store refuses."""
 
     def __init__(self, options: S3Options, *, clock: Clock) -> None:
         self.options = options
-        self.clock_offset_s: float | None = None
-        self.server: str | None = None
         self._clock = clock
-        self._credentials = CredentialsFile(options.credentials)
+        self._credentials = credentials_file(options.credentials)
         self._signing_offset_s = 0.0
-        self._endpoint = httpx2.URL(options.endpoint)
-        tls = _tls(options)
-        self._connections = Connections(
-            options.endpoint,
-            tls=tls,
-            connect_s=options.patience.connect_s,
-            monotonic_s=clock.monotonic_s,
-        )
-        self._sender = Sender(self._connections, progress_s=options.patience.progress_s)
-        self._http = _http(tls, proxy_url=self._connections.proxy_url)
+        self._http = HttpClient(options.way, clock=clock)
 
     @property
     def authentic(self) -> bool:
-        """Whether a reply is the store's at all: it came over TLS, or never left this machine."""
-        if self._endpoint.scheme == "https" or self._endpoint.host == "localhost":
-            return True
-        try:
-            return ip_address(self._endpoint.host).is_loopback
-        except ValueError:
-            return False
+        """Whether a reply is the store's at all."""
+        return self._http.authentic
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far the store's clock is ahead of ours by its last reply, or None."""
+        return self._http.clock_offset_s
+
+    @property
+    def server(self) -> str | None:
+        """The last reply's ``Server`` header."""
+        return self._http.server
 
     def now(self) -> datetime:
         """Return the store's time in UTC as far as it is known, else the station's."""
-        return self._clock.now() + timedelta(seconds=self.clock_offset_s or 0.0)
+        return self._http.now()
 
     async def ask(
         self, ask: Ask, *, body: SpoolRange | None = None, body_sha256: str = ""
-    ) -> Reply:
+    ) -> S3Reply:
         """Send a request and return the reply, whatever it says.
 
         A refused clock is corrected from the refusal and the request sent once more.
@@ -107,7 +83,7 @@ class S3Client:
             reply = await self._once(ask, body=body, body_sha256=body_sha256)
         return reply
 
-    def checked(self, reply: Reply, request: str) -> Reply:
+    def checked(self, reply: S3Reply, request: str) -> S3Reply:
         """Return a good reply as it is; ``request`` says what was asked.
 
         Raises:
@@ -118,77 +94,45 @@ class S3Client:
         return reply
 
     @asynccontextmanager
-    async def stream(self, ask: Ask) -> AsyncIterator[tuple[Reply, httpx2.Response]]:
+    async def stream(self, ask: Ask) -> AsyncIterator[tuple[S3Reply, AsyncIterator[bytes]]]:
         """Send a request and give its reply with the body still to come.
 
         Raises:
             StoreUnreachable: no reply came.
         """
-        response = await self._send(ask)
-        try:
-            error = not response.is_success
-            body, cut = await _read_some(response, ERROR_BODY_BYTES) if error else (b"", False)
-            yield self._noted(_reply(response, body=body, cut=cut)), response
-        finally:
-            await response.aclose()
+        async with self._http.stream(self._with_payload(ask)) as (reply, content):
+            yield S3Reply.of(reply), content
 
     async def close(self) -> None:
         """Close every connection."""
-        self._sender.close()
-        await self._http.aclose()
+        await self._http.close()
 
-    async def _once(self, ask: Ask, *, body: SpoolRange | None, body_sha256: str) -> Reply:
-        if body is not None:
-            return self._noted(
-                await self._sender.send(self._with_body(ask, body, body_sha256), body)
-            )
-        response = await self._send(ask)
-        try:
-            limit = REPLY_BODY_BYTES if response.is_success else ERROR_BODY_BYTES
-            content, cut = await _read_some(response, limit)
-        except _TROUBLE as error:
-            raise _unreachable(ask, error) from error
-        finally:
-            await response.aclose()
-        return self._noted(_reply(response, body=content, cut=cut))
+    async def _once(self, ask: Ask, *, body: SpoolRange | None, body_sha256: str) -> S3Reply:
+        if body is None:
+            return S3Reply.of(await self._http.ask(self._with_payload(ask)))
+        length = {"content-length": str(body.size_bytes)}
+        request = self._signed(ask, payload_sha256=body_sha256, more=length)
+        return S3Reply.of(await self._http.send(request, body))
 
-    async def _send(self, ask: Ask) -> httpx2.Response:
-        path, headers = self._signed(ask, payload_sha256=hashlib.sha256(ask.payload).hexdigest())
-        if ask.method in {"PUT", "POST"}:
-            headers["content-length"] = str(len(ask.payload))
-        # Made here and not by the client, which would add headers and cookies of its own.
-        request = httpx2.Request(
-            ask.method,
-            self._endpoint.copy_with(raw_path=path.encode()),
-            headers=headers,
-            stream=httpx2.ByteStream(ask.payload),
-            extensions={"timeout": self._timeout(ask).as_dict(), "trace": _tuned},
-        )
-        try:
-            return await self._http.send(request, stream=True)
-        except _TROUBLE as error:
-            raise _unreachable(ask, error) from error
+    def _with_payload(self, ask: Ask) -> Request:
+        has_body = ask.method in {"PUT", "POST"}
+        length = {"content-length": str(len(ask.payload))} if has_body else {}
+        sha256 = hashlib.sha256(ask.payload).hexdigest()
+        return self._signed(ask, payload_sha256=sha256, more=length)
 
-    def _with_body(self, ask: Ask, body: SpoolRange, body_sha256: str) -> Request:
-        path, headers = self._signed(ask, payload_sha256=body_sha256)
-        headers["content-length"] = str(body.size_bytes)
-        return Request(method=ask.method, path=path, headers=headers, what=str(ask))
-
-    def _signed(self, ask: Ask, *, payload_sha256: str) -> tuple[str, dict[str, str]]:
-        """Return the path with its query, and all headers but the body's length.
+    def _signed(self, ask: Ask, *, payload_sha256: str, more: Mapping[str, str]) -> Request:
+        """Return the request as it goes out; ``more`` headers are not signed.
 
         Raises:
-            StoreUnreachable: there is no way to the store that we could take.
             StoreRefusedCredentials: the credentials file cannot be used.
         """
-        self._connections.check_proxy()
         path = encoded_path(f"/{self.options.bucket}" + (f"/{ask.key}" if ask.key else ""))
         headers = signed_headers(
             Unsigned(
                 method=ask.method,
                 path=path,
                 query=ask.query,
-                headers={"host": self._endpoint.netloc.decode(), **ask.headers},
+                headers={"host": self._http.host, **ask.headers},
                 payload_sha256=payload_sha256,
             ),
             credentials=self._credentials.current(),
@@ -196,74 +140,14 @@ class S3Client:
             when=self._signing_time(),
         )
         query = encoded_query(ask.query)
-        more = {"user-agent": "dockd", "accept-encoding": "identity"}
-        return path + (f"?{query}" if query else ""), {**headers, **more}
-
-    def _timeout(self, ask: Ask) -> httpx2.Timeout:
-        patience = self.options.patience
-        return httpx2.Timeout(
-            patience.progress_s,
-            connect=patience.connect_s,
-            read=ask.read_timeout_s or patience.progress_s,
-            # Waiting for one of our own connections is no sign of trouble.
-            pool=None,
+        return Request(
+            method=ask.method,
+            path=path + (f"?{query}" if query else ""),
+            headers={**headers, "user-agent": "dockd", "accept-encoding": "identity", **more},
+            what=str(ask),
+            payload=ask.payload,
+            read_timeout_s=ask.read_timeout_s,
         )
 
     def _signing_time(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._signing_offset_s)
-
-    def _noted(self, reply: Reply) -> Reply:
-        if reply.date is not None:
-            self.clock_offset_s = (reply.date - self._clock.now().astimezone(UTC)).total_seconds()
-        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            # A 502 comes from whatever stands before the store and says nothing about it.
-            self.server = reply.headers.get("server", "")
-        return reply
-
-
-def _reply(response: httpx2.Response, *, body: bytes, cut: bool) -> Reply:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(status=response.status_code, headers=headers, body=body, cut=cut)
-
-
-async def _read_some(response: httpx2.Response, limit_bytes: int) -> tuple[bytes, bool]:
-    """Return the body up to a limit, and whether there was more."""
-    content = bytearray()
-    async for chunk in response.aiter_raw():
-        content += chunk
-        if len(content) > limit_bytes:
-            return bytes(content[:limit_bytes]), True
-    return bytes(content), False
-
-
-def _http(tls: ssl.SSLContext, *, proxy_url: str | None) -> httpx2.AsyncClient:
-    """Return the client for questions; it goes the way that bodies go, and looks for no other."""
-    # One that cannot be used is refused before anything is sent.
-    proxy = httpx2.Proxy(proxy_url) if proxy_url and proxy_url.startswith("http://") else None
-    return httpx2.AsyncClient(
-        verify=tls, limits=_LIMITS, follow_redirects=False, proxy=proxy, trust_env=False
-    )
-
-
-def _tls(options: S3Options) -> ssl.SSLContext:
-    # The system's certificates, which an administrator can add to, unless a file is named.
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if options.client_cert is not None:
-        context.load_cert_chain(options.client_cert, options.client_key)
-    return context
-
-
-async def _tuned(event: str, info: Mapping[str, Any]) -> None:
-    """Tune a new connection's socket, through a proxy or not (httpcore2's "trace" extension)."""
-    if event == "connection.connect_tcp.complete":
-        sock = info["return_value"].get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-
-
-def _unreachable(ask: Ask, error: Exception) -> StoreUnreachable:
-    kind = type(error).__name__
-    return StoreUnreachable(
-        f"{ask}: {str(error) or kind}",
-        error=kind,
-        connected=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout),
-    )

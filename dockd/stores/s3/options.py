@@ -1,27 +1,13 @@
 """What an S3 store is told: where it is, who we are there, and how far it is believed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from dockd.stores.http.endpoint import Endpoint, Patience
+
 ReadBack = Literal["never", "when-unproven"]
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Deadlines of single steps; none bounds a whole transfer, which may take hours.
-
-    Attributes:
-        connect_s: Until a connection stands, TLS included.
-        progress_s: Until a chunk is taken, or the next bytes of a reply arrive.
-        complete_s: Until the first byte of the reply to CompleteMultipartUpload, which a large
-            object can keep busy for minutes.
-    """
-
-    connect_s: float = 20.0
-    progress_s: float = 60.0
-    complete_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +38,15 @@ class S3Options:
     object_lock_days: int = 0
     object_lock_mode: LockMode = "GOVERNANCE"
     read_back: ReadBack = "never"
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def way(self) -> Endpoint:
+        """Where the store is and how it is reached."""
+        return Endpoint(
+            url=self.endpoint,
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            patience=self.patience,
+        )

@@ -13,8 +13,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, Literal
 
-import httpx2
-
 from dockd.core.receipt import Trust, composite_sha256, judge, whole_sha256
 from dockd.errors import (
     StoreChecksumMismatch,
@@ -24,12 +22,12 @@ from dockd.errors import (
 )
 from dockd.ports.clock import Clock
 from dockd.ports.store import Outgoing, Probe, Proven
+from dockd.stores.http.body import SpoolRange
 from dockd.stores.s3 import listing, objects
-from dockd.stores.s3.body import SpoolRange
 from dockd.stores.s3.client import Ask, S3Client
 from dockd.stores.s3.options import S3Options
 from dockd.stores.s3.probe import Prober
-from dockd.stores.s3.replies import Reply
+from dockd.stores.s3.replies import S3Reply
 from dockd.stores.s3.xml import render
 
 _UNLESS_THERE: Final = {"if-none-match": "*"}
@@ -227,13 +225,10 @@ class S3Store:
             StoreLostObject
         """
         ask = Ask(method="GET", key=key, query=objects.of_version(version))
-        async with self._client.stream(ask) as (reply, response):
+        async with self._client.stream(ask) as (reply, content):
             self._checked(reply, str(ask))
-            try:
-                async for chunk in response.aiter_raw():
-                    yield chunk
-            except (httpx2.TransportError, OSError) as error:
-                raise StoreUnreachable(f"{ask}: {type(error).__name__} {error}") from error
+            async for chunk in content:
+                yield chunk
 
     async def write_record(self, key: str, content: bytes) -> None:
         """Write a small object, replacing what is there."""
@@ -260,7 +255,7 @@ class S3Store:
         """Let go of connections."""
         await self._client.close()
 
-    async def _sent(self, ask: Ask, *, body: SpoolRange, sha256: str, why: Ask) -> Reply:
+    async def _sent(self, ask: Ask, *, body: SpoolRange, sha256: str, why: Ask) -> S3Reply:
         """Send a body and return the reply: a good one, or a 412."""
         try:
             reply = await self._client.ask(ask, body=body, body_sha256=sha256)
@@ -308,7 +303,7 @@ class S3Store:
             "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
         }
 
-    async def _check_lock(self, reply: Reply) -> None:
+    async def _check_lock(self, reply: S3Reply) -> None:
         """Tell a bucket that cannot lock from a clip that is refused: the code is the same."""
         if self._options.object_lock_days and reply.code == "InvalidRequest":
             await objects.require_bucket(self._client)
@@ -318,7 +313,7 @@ class S3Store:
                 next_step="Turn Object Lock on for the bucket, or set object_lock_days to 0.",
             )
 
-    def _checked(self, reply: Reply, request: str) -> Reply:
+    def _checked(self, reply: S3Reply, request: str) -> S3Reply:
         return self._client.checked(reply, request)
 
 
@@ -337,7 +332,7 @@ def _manifest(outgoing: Outgoing, *, etags: Mapping[int, str]) -> bytes:
     return render("CompleteMultipartUpload", items=parts)
 
 
-def _is_there(reply: Reply) -> bool:
+def _is_there(reply: S3Reply) -> bool:
     return reply.status == HTTPStatus.PRECONDITION_FAILED or reply.code == "PreconditionFailed"
 
 

@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteR
 from typing import Final
 
 from dockd.errors import StoreUnreachable
-from dockd.stores.s3.body import SpoolRange
-from dockd.stores.s3.connections import Connections
-from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply
+from dockd.stores.http.body import SpoolRange
+from dockd.stores.http.connections import Connections
+from dockd.stores.http.replies import ERROR_BODY_BYTES, Reply
 
 # Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
 # in the kernel and a slow link looks like a dead one (FACTS.md 4).
@@ -25,12 +25,19 @@ _MOST_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A signed request: ``path`` with its query, as it was signed; ``what`` is for a person."""
+    """A request as it goes out: ``path`` with its query, encoded; ``what`` is for a person.
+
+    ``payload`` is the body, unless it is a range of the spool, which is handed in beside this.
+    ``read_timeout_s`` replaces the usual deadline for the reply's next bytes where nothing is sent
+    from the spool.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     what: str
+    payload: bytes = b""
+    read_timeout_s: float | None = None
 
 
 class Sender:
@@ -41,7 +48,7 @@ class Sender:
         self._connections: Final = connections
         self._progress_s: Final = progress_s
         self._threads: Final[Executor] = ThreadPoolExecutor(
-            _MOST_AT_ONCE, thread_name_prefix="s3 body"
+            _MOST_AT_ONCE, thread_name_prefix="store body"
         )
 
     async def send(self, request: Request, body: SpoolRange) -> Reply:

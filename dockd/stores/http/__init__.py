@@ -1,0 +1,1 @@
+"""What every family that speaks HTTP shares: connections, bodies, replies, credentials in files."""
