@@ -20,7 +20,7 @@ help: ## this list
 demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
 	@$(BIN)/dockd demo
 
-test: lint deb ## lint, types, contracts and all tests but the rack's (make test-rack); a skip or an expected failure fails it
+test: lint deb build/tus-server/installed ## lint, types, contracts and all tests but the rack's (make test-rack); a skip or an expected failure fails it
 	@packaging/setup-system test package
 	@$(BIN)/pytest --whole --ignore=tests/rack --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
@@ -79,6 +79,14 @@ $(UV): packaging/bootstrap.txt packaging/setup-system
 	@[ -x $(BIN)/python ] || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r packaging/requirements-build.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --no-build-isolation $(LOCKS)
+	@touch $@
+
+# A real tus server for the tests: npm checks each package's hash; no package's own script runs.
+build/tus-server/installed: .venv/synced $(wildcard tests/fakes/tus_server/*)
+	@rm -rf $(@D)
+	@mkdir -p $(@D)
+	@cp $(filter tests/fakes/tus_server/%,$^) $(@D)
+	@cd $(@D) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --omit=optional --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 .venv/installed: .venv/synced pyproject.toml

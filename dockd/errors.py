@@ -195,6 +195,17 @@ class UploadVanished(TransientError):
     )
 
 
+class ReceiptPending(TransientError):
+    """A store has what was sent and does not yet tell its content; it is asked again."""
+
+    slug = "store-receipt-pending"
+    owner: Owner = "store"
+    next_step = (
+        "Nothing unless it lasts: dockd asks again; then find out why the store's receipt_url does "
+        "not know what it holds."
+    )
+
+
 class StoreRejected(PermanentError):
     """The store will never take this clip as it is, for instance because it is too large."""
 

@@ -237,7 +237,7 @@ async def _trial(store: Store, *, station: str) -> Finding:
     content = secrets.token_bytes(64)
     key = f".dockd-doctor/{naming.component(station.encode())}-{secrets.token_hex(4)}"
     await store.write_record(key, content)
-    same = await store.read_record(key) == content
+    same = not store.readable or await store.read_record(key) == content
     deleted = True
     try:
         await store.delete_record(key)
@@ -246,8 +246,12 @@ async def _trial(store: Store, *, station: str) -> Finding:
     return _finding(
         "store",
         same,
-        f"store {store.name}: a trial object was written and "
-        + ("read back" if same else "came back as something else")
+        f"store {store.name}: a trial object was written"
+        + (
+            f" and {'read back' if same else 'came back as something else'}"
+            if store.readable
+            else ""
+        )
         + ("" if deleted else "; its deletion was denied, as a locked bucket should"),
         "Check what stands between the station and the store, and the store itself.",
     )
@@ -259,8 +263,8 @@ async def _strength(store: Store) -> Finding:
         "store",
         probe.strength == "digest",
         f"store {store.name}: receipts are of strength {probe.strength} ({probe.detail})",
-        'Use a store that verifies part checksums, or set read_back = "when-unproven": '
-        "no camera is cleared until then.",
+        "Use a store that verifies part checksums, or let it be asked: "
+        'read_back = "when-unproven" (s3), receipt_url (tus); no camera is cleared until then.',
     )
 
 

@@ -89,6 +89,27 @@ def _address(url: str) -> Place:
     return (parts.hostname, port or default, parts.path.rstrip("/"))
 
 
+def _receipts_are_the_stores_own(document: Document) -> Iterator[Located]:
+    """The word of anybody else would turn a key that only the store may turn."""
+    for index, store in _tables(document.get("store")):
+        url, receipts = store.get("url"), store.get("receipt_url")
+        if not isinstance(url, str) or not isinstance(receipts, str) or not receipts:
+            continue
+        if _origin(url) != _origin(receipts):
+            yield Located(
+                location=("store", index, "receipt_url"),
+                reason="leads to another origin than url does",
+                would_be_right="write an address of url's scheme, host and port, over https",
+            )
+
+
+def _origin(url: str) -> Place:
+    try:
+        return (urlsplit(url).scheme, *_address(url)[:2])
+    except ValueError:
+        return (url,)
+
+
 def _enough_stores(document: Document) -> Iterator[Located]:
     required, stores = _table(document, "stores").get("required"), document.get("store")
     if not isinstance(required, int) or not isinstance(stores, list) or not stores:
@@ -218,6 +239,7 @@ _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _rules_mean_something,
     _stores_are_distinct,
     _stores_are_apart,
+    _receipts_are_the_stores_own,
     _enough_stores,
     _windows_are_distinct,
     _http_is_guarded,

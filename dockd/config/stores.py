@@ -33,11 +33,6 @@ class RemoteStore(Table):
     client_key: values.OptionalFile = Field(
         default=None, description='the key of client_cert, a file; "": none'
     )
-    read_back: ReadBack = Field(
-        default="never",
-        description='"never" or "when-unproven": whether a clip is read back over the link '
-        "where the store cannot prove it",
-    )
 
 
 class S3StoreConfig(RemoteStore):
@@ -56,6 +51,11 @@ class S3StoreConfig(RemoteStore):
     object_lock_days: int = Field(
         default=0, ge=0, description="how long the store locks each object, in days; 0: not at all"
     )
+    read_back: ReadBack = Field(
+        default="never",
+        description='"never" or "when-unproven": whether a clip is read back over the link '
+        "where the store cannot prove it",
+    )
 
 
 class TusStoreConfig(RemoteStore):
@@ -63,7 +63,13 @@ class TusStoreConfig(RemoteStore):
 
     kind: Literal["tus"] = Field(description="s3, tus or directory")
     url: values.HttpUrl = Field(
-        description='the address uploads are created at, as "https://dems.example/files/"'
+        description='the address uploads are created at, as "https://dems.example/files/"; '
+        "{key} in it stands for the clip's key"
+    )
+    receipt_url: values.ReceiptUrl = Field(
+        default=None,
+        description="where the store tells the SHA-256 of what it holds, as "
+        '"https://dems.example/receipts/{key}" or with {upload}; "": it does not',
     )
     credentials: values.OptionalFile = Field(
         default=None, description='the file of the bearer token, or a systemd credential; "": none'

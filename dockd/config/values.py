@@ -131,6 +131,15 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return check
 
 
+def _receipt_template(value: str | None) -> str | None:
+    if value is None:
+        return None
+    fields = urlsplit(_url("https")(value))
+    if not any(field in f"{fields.path}?{fields.query}" for field in ("{key}", "{upload}")):
+        raise ValueError("does not say which clip it asks for")
+    return value
+
+
 def _broker(value: str) -> str:
     return _url("mqtt", "mqtts")(value) if value else value
 
@@ -152,6 +161,9 @@ CredentialFile = Annotated[AbsolutePath, BeforeValidator(credential)]
 OptionalFile = Annotated[CredentialFile | None, BeforeValidator(_none_if_empty)]
 TimeZoneName = Annotated[str, AfterValidator(_timezone)]
 HttpUrl = Annotated[str, AfterValidator(_url("http", "https"))]
+ReceiptUrl = Annotated[
+    str | None, BeforeValidator(_none_if_empty), AfterValidator(_receipt_template)
+]
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 Pattern = Annotated[str, AfterValidator(_relative_pattern)]
 UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]

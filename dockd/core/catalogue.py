@@ -121,6 +121,12 @@ _STORES: Final = (
         "A store forgot an upload that was begun there.",
         "The upload of {key} is no longer known to the store.",
     ),
+    _raised(
+        errors.ReceiptPending,
+        "warn",
+        "A store holds a clip and has no receipt for it yet.",
+        "The store does not tell what it holds at {key}.",
+    ),
     _found(
         "store-not-configured",
         "warn",

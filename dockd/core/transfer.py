@@ -73,7 +73,10 @@ class Transfer:
 
     @property
     def whole(self) -> bool:
-        """Whether the clip is sent and finalized in one request, having a single part at most."""
+        """Whether the clip can be sent and finalized in one request: it has one part at most.
+
+        A store may ask for an upload all the same, which is found again after it broke off.
+        """
         return self.parts <= 1
 
     def indices(self, state: PartState | None) -> tuple[int, ...]:
@@ -125,9 +128,9 @@ GUARDS: Final[Guards] = {
         facts.PartUnsent,
         lambda transfer, fact: fact.index in transfer.indices(PartState.IN_FLIGHT),
     ),
-    "an upload of several parts is opened": (
+    "an upload is opened for something to send": (
         facts.UploadCreating,
-        lambda transfer, _: not transfer.whole,
+        lambda transfer, _: transfer.parts > 0,
     ),
     "every part arrived before the object is made": (
         facts.ObjectFinalizing,

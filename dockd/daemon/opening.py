@@ -149,6 +149,9 @@ async def write_checkpoints(
     checkpoint = await ledger.write_checkpoint(folder)
     written = ["spool"]
     for name, store in stores.items():
+        if not store.readable:
+            # What cannot be read again could never tell of a restored ledger.
+            continue
         try:
             await store.write_record(checkpoint_key(station), custody.encode_checkpoint(checkpoint))
         except DockdError:

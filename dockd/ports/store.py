@@ -78,14 +78,28 @@ class Store(Protocol):
     def kind(self) -> Literal["s3", "tus", "directory", "memory"]:
         """Its family."""
 
+    @property
+    def in_order(self) -> bool:
+        """Whether an upload grows at its end only: its parts are sent one after another."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether a record can be read again; not every store gives anything back."""
+
     async def probe(self) -> Probe:
         """Try the store with a deliberately wrong part checksum; leave nothing behind."""
 
     async def find_object(self, outgoing: Outgoing) -> str | None:
         """Return the version of the object at the clip's key ("" where there are none), or None."""
 
+    async def takes_whole(self, outgoing: Outgoing) -> bool:
+        """Return whether a clip of one part is put whole, and not in an upload of its own.
+
+        One request is all or nothing; an upload is found again after it broke off.
+        """
+
     async def create_upload(self, outgoing: Outgoing) -> str:
-        """Open an upload of several parts and return its id."""
+        """Open an upload for the clip's parts and return its id."""
 
     async def find_upload(self, outgoing: Outgoing) -> str | None:
         """Return an upload for this key that has no parts yet: one that a crash left, or None."""

@@ -25,6 +25,7 @@ REACHING: Final = (
     "store-busy",
     "store-refused-credentials",
     "store-bucket-missing",
+    "store-receipt-pending",
 )
 """The problems of a store that any answer to a question about a clip disproves."""
 

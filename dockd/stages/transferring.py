@@ -157,7 +157,7 @@ class _Carriage:
         self._looked_in_vain = True
         if current.state is not State.QUEUED:
             return
-        if current.whole:
+        if current.whole and await self._store.takes_whole(self._sent):
             await self._record(facts.ObjectFinalizing)
         else:
             await self._record(facts.UploadCreating)
@@ -189,7 +189,11 @@ class _Carriage:
         await self._owner.record(*settled)
 
     async def _send(self, current: Transfer) -> None:
-        """Send every pending part, as many at a time as the window lets through."""
+        """Send every pending part, as many at a time as the window and the store let through."""
+        if self._store.in_order:
+            for index in current.indices(None):
+                await self._send_part(current, index)
+            return
         async with task_group() as group:
             for index in current.indices(None):
                 group.start(self._send_part(current, index))

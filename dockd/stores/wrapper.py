@@ -24,6 +24,16 @@ class StoreWrapper:
         """The wrapped store's family."""
         return self.inner.kind
 
+    @property
+    def in_order(self) -> bool:
+        """See `Store.in_order`."""
+        return self.inner.in_order
+
+    @property
+    def readable(self) -> bool:
+        """See `Store.readable`."""
+        return self.inner.readable
+
     async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """Make one call; ``operation`` is the method's name."""
         del operation
@@ -40,6 +50,10 @@ class StoreWrapper:
     async def find_object(self, outgoing: Outgoing) -> str | None:
         """See `Store.find_object`."""
         return await self._call("find_object", lambda: self.inner.find_object(outgoing))
+
+    async def takes_whole(self, outgoing: Outgoing) -> bool:
+        """See `Store.takes_whole`."""
+        return await self._call("takes_whole", lambda: self.inner.takes_whole(outgoing))
 
     async def create_upload(self, outgoing: Outgoing) -> str:
         """See `Store.create_upload`."""

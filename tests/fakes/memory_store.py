@@ -48,6 +48,8 @@ class MemoryStore:
     """A client of a `MemoryBucket`."""
 
     kind: Literal["memory"] = "memory"
+    in_order = False
+    readable = True
 
     def __init__(self, bucket: MemoryBucket | None = None, *, name: str = "memory") -> None:
         self.bucket = bucket or MemoryBucket()
@@ -59,6 +61,9 @@ class MemoryStore:
     async def find_object(self, outgoing: Outgoing) -> str | None:
         there = self.bucket.objects.get(outgoing.expected.key)
         return there[-1].version if there else None
+
+    async def takes_whole(self, outgoing: Outgoing) -> bool:
+        return True
 
     async def create_upload(self, outgoing: Outgoing) -> str:
         upload_id = f"upload-{next(self.bucket.numbers)}"

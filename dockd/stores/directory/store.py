@@ -40,6 +40,8 @@ class DirectoryStore:
     """A share or disk; its receipts are read back past the page cache."""
 
     kind: Literal["directory"] = "directory"
+    in_order = False
+    readable = True
 
     def __init__(self, options: DirectoryOptions, *, clock: Clock) -> None:
         self._options = options
@@ -59,6 +61,11 @@ class DirectoryStore:
         """Return "" when there is a file at the clip's key, or None."""
         there = await self._work(lambda _: os.path.lexists(self._path(outgoing.expected.key)))
         return "" if there else None
+
+    async def takes_whole(self, outgoing: Outgoing) -> bool:
+        """Return True: a clip of one part is put in one piece."""
+        del outgoing
+        return True
 
     async def create_upload(self, outgoing: Outgoing) -> str:
         """Make the place in which the file is put together and return its id."""

@@ -5,70 +5,44 @@ them with the right one. Both ways in are tried, because clips of one part take 
 Some stores store whatever comes and repeat the checksum that they were told (FACTS.md 2).
 """
 
-import asyncio
 import hashlib
 from typing import Final
 
 from dockd.core.naming import component
-from dockd.core.receipt import Trust, whole_sha256
+from dockd.core.receipt import whole_sha256
 from dockd.errors import StoreChecksumMismatch
 from dockd.ports.clock import Clock
 from dockd.ports.store import Probe
+from dockd.stores.http.probing import FOLDER, Prober
 from dockd.stores.s3.client import Ask, S3Client
 from dockd.stores.s3.replies import error_of
 
-FOLDER: Final = ".dockd-probe"
-EVERY_S: Final = 24 * 3600
 _CONTENT: Final = b"dockd probes whether this store verifies checksums\n"
 _RIGHT: Final = whole_sha256(hashlib.sha256(_CONTENT).hexdigest())
 _WRONG: Final = whole_sha256(hashlib.sha256(b"something else").hexdigest())
 
 
-class Prober:
-    """Probes one endpoint and remembers what came of it, when, and which server it was."""
+def prober(client: S3Client, *, clock: Clock) -> Prober:
+    """Return what probes this endpoint when it is due."""
+    return Prober(client, clock=clock, attempt=_Attempt(client, clock=clock).run)
+
+
+class _Attempt:
+    """Deliberately wrong checksums, and right ones."""
 
     def __init__(self, client: S3Client, *, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._result: Probe | None = None
-        self._probed_s = 0.0
-        self._server: str | None = None
-        # One probe at a time; whoever needs its result waits for it.
-        self._probing = asyncio.Lock()
 
-    @property
-    def due(self) -> bool:
-        """Whether the last probe is a day old, of another server, or never was."""
-        if self._result is None or self._client.server != self._server:
-            return True
-        return self._clock.monotonic_s() - self._probed_s >= EVERY_S
-
-    async def trust(self) -> Trust:
-        """Return how far the checksums are believed now; whoever asks first has it probed."""
-        async with self._probing:
-            result = await self._probe() if self.due or self._result is None else self._result
-        return Trust(
-            refuses_wrong_checksums=result.strength == "digest", authentic=self._client.authentic
-        )
-
-    async def probe(self) -> Probe:
+    async def run(self) -> Probe:
         """Try the endpoint with wrong checksums and right ones; leave nothing behind."""
-        async with self._probing:
-            return await self._probe()
-
-    async def _probe(self) -> Probe:
         station = component(self._client.options.station.encode())
         key = f"{FOLDER}/{station}-{self._clock.random_bytes(8).hex()}"
-        # If this attempt fails, the old answer does not count any more.
-        self._result = None
         detail = await self._part_fault(key) or await self._object_fault(key)
-        self._result = Probe(
+        return Probe(
             strength="size" if detail else "digest",
             detail=detail or "it refused wrong checksums and took right ones",
         )
-        self._probed_s = self._clock.monotonic_s()
-        self._server = self._client.server
-        return self._result
 
     async def _part_fault(self, key: str) -> str | None:
         """Return what is wrong with how parts are checked, or None."""

@@ -26,7 +26,7 @@ from dockd.stores.http.body import SpoolRange
 from dockd.stores.s3 import listing, objects
 from dockd.stores.s3.client import Ask, S3Client
 from dockd.stores.s3.options import S3Options
-from dockd.stores.s3.probe import Prober
+from dockd.stores.s3.probe import prober
 from dockd.stores.s3.replies import S3Reply
 from dockd.stores.s3.xml import render
 
@@ -37,11 +37,13 @@ class S3Store:
     """A bucket on an S3 endpoint, addressed by path."""
 
     kind: Literal["s3"] = "s3"
+    in_order = False
+    readable = True
 
     def __init__(self, options: S3Options, *, clock: Clock) -> None:
         self._options = options
         self._client = S3Client(options, clock=clock)
-        self._prober = Prober(self._client, clock=clock)
+        self._prober = prober(self._client, clock=clock)
 
     @property
     def name(self) -> str:
@@ -72,8 +74,13 @@ class S3Store:
             return None
         return self._checked(reply, "looking for the object").version
 
+    async def takes_whole(self, outgoing: Outgoing) -> bool:
+        """Return True: a clip of one part is put in one piece."""
+        del outgoing
+        return True
+
     async def create_upload(self, outgoing: Outgoing) -> str:
-        """Open an upload of several parts and return its id."""
+        """Open an upload for the clip's parts and return its id."""
         headers = {
             **self._object_headers(outgoing),
             **await self._lock_headers(),

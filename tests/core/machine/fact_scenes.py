@@ -278,7 +278,7 @@ TRANSFER_GUARDS: Mapping[str, tuple[Scene, str]] = {
     "only a pending part is sent": (_sent_twice, "a part that arrived is sent again"),
     "only a part in flight arrives": (_never_sent, "a part that was never sent has arrived"),
     "only a part in flight fails": (_arrived_and_failed, "a part that arrived is called unsent"),
-    "an upload of several parts is opened": (_opened_for_nothing, "an upload for an empty file"),
+    "an upload is opened for something to send": (_opened_for_nothing, "an upload for no part"),
     "every part arrived before the object is made": (_completed_too_soon, "one of two parts"),
     "a receipt is for this content": (_receipt_for_other_content, "a receipt for other content"),
 }
