@@ -6,7 +6,7 @@ A far side outlives its clients: `connect` gives a new client each time, as a re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import boto3
 from botocore.config import Config
@@ -24,20 +24,47 @@ from tests.fakes.memory_store import MemoryBucket, MemoryStore
 from tests.fakes.servers import S3Server
 
 
+@dataclass(frozen=True)
+class Manners:
+    """In what a far side differs from a store that is asked by key and takes parts in any order.
+
+    Attributes:
+        in_order: Whether parts go one after another.
+        finds: What is found of an object by its key: its version, that it is there, or nothing.
+        one_per_key: Whether a second upload makes no second object.
+        keeps: Whether what is complete can be asked for.
+        reads: Whether content is given back.
+        confirms: Whether a part that was sent twice is no longer known to be right.
+    """
+
+    in_order: bool = False
+    finds: Literal["version", "key", "nothing"] = "version"
+    one_per_key: bool = True
+    keeps: bool = True
+    reads: bool = True
+    confirms: bool = False
+
+
 class FarSide(Protocol):
     """What a store is a client of.
 
     Attributes:
+        manners: In what it is different.
+        probed: What its probe says; the strength of its receipts unless clips are read back.
         strength: How strong its receipts come out.
         refuses_wrong_bytes: Whether it notices that bytes are not those that were announced.
         replaces: Whether it ignores ``If-None-Match`` and replaces what is there.
         longest_name_bytes: The longest component that its keys may have.
     """
 
+    manners: Manners
     strength: Strength
     refuses_wrong_bytes: bool
     replaces: bool
     longest_name_bytes: int
+
+    @property
+    def probed(self) -> Strength: ...
 
     def connect(self) -> Store: ...
 
@@ -49,6 +76,8 @@ class FarSide(Protocol):
 
 
 class MemoryFarSide:
+    manners = Manners()
+    probed: Strength = "digest"
     strength: Strength = "digest"
     refuses_wrong_bytes = True
     replaces = False
@@ -71,6 +100,8 @@ class MemoryFarSide:
 
 
 class DirectoryFarSide:
+    manners = Manners()
+    probed: Strength = "digest"
     strength: Strength = "digest"
     refuses_wrong_bytes = True
     replaces = False
@@ -113,6 +144,11 @@ class S3FarSide:
     longest_name_bytes: int = 255
     read_back: ReadBack = "never"
     lock_days: int = 0
+    manners = Manners()
+
+    @property
+    def probed(self) -> Strength:
+        return "digest" if self.refuses_wrong_bytes else "size"
 
     def connect(self) -> Store:
         return S3Store(self.options(), clock=SystemClock())
@@ -159,6 +195,8 @@ class WrappedFarSide:
 
     def __init__(self, inner: FarSide) -> None:
         self._inner = inner
+        self.manners = inner.manners
+        self.probed = inner.probed
         self.strength = inner.strength
         self.refuses_wrong_bytes = inner.refuses_wrong_bytes
         self.replaces = inner.replaces

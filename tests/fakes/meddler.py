@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,12 +53,18 @@ class Meddler:
 
 
 @contextmanager
-def meddler(upstream: str) -> Iterator[Meddler]:
-    """Run a proxy before the server at ``upstream`` (host and port)."""
+def meddler(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Meddler]:
+    """Run a proxy before the server at ``upstream`` (host and port), over TLS where it is given."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.block_on_close = False
-    state = Meddler(f"http://127.0.0.1:{server.server_address[1]}")
+    if tls is not None:
+        # The handshake is made by whoever reads first, in a thread of its own.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if tls is None else "https"
+    state = Meddler(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     server.meddler = state  # type: ignore[attr-defined]  # what its handlers are to know
     server.upstream = upstream  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -104,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(change(self._ask_upstream()))
 
     # What http.server looks for.
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length", "0")))

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 _START_S = 60.0
 _STOP_S = 10.0
 
@@ -25,6 +26,7 @@ class S3Server:
     access_key: str
     secret_key: str
     process: "subprocess.Popen[bytes]"
+    filer: str = ""
 
     def credentials_file(self, folder: Path) -> Path:
         """Write the keys as a shared-credentials file and return its path."""
@@ -78,6 +80,7 @@ def seaweedfs(folder: Path, *, front: Front | None = None) -> Iterator[S3Server]
         f"-s3.config={config}",
         f"-s3.port={s3}",
         f"-filer.port={filer}",
+        "-filer.tusMaxSizeMB=16384",
         f"-master.port={master}",
         f"-volume.port={volume}",
     ]
@@ -85,7 +88,8 @@ def seaweedfs(folder: Path, *, front: Front | None = None) -> Iterator[S3Server]
         command += [f"-s3.port.https={front.port}", f"-s3.cert.file={front.certificate}"]
         command += [f"-s3.key.file={front.key}"]
     with _running(command, folder=folder, port=s3) as process:
-        yield S3Server(f"http://127.0.0.1:{s3}", access_key, secret_key, process)
+        endpoint, files = f"http://127.0.0.1:{s3}", f"http://127.0.0.1:{filer}"
+        yield S3Server(endpoint, access_key, secret_key, process, filer=files)
 
 
 @contextmanager
@@ -108,6 +112,45 @@ def rclone_s3(folder: Path) -> Iterator[S3Server]:
     ]
     with _running(command, folder=folder, port=port) as process:
         yield S3Server(f"http://127.0.0.1:{port}", access_key, secret_key, process)
+
+
+@dataclass(frozen=True)
+class TusServer:
+    """A running tus server: where uploads are created, and the folder that it keeps them in."""
+
+    url: str
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def node_tus(
+    folder: Path, *, port: int | None = None, relative: bool = False, max_size_bytes: int = 0
+) -> Iterator[TusServer]:
+    """Run the tus project's own server; run again in the same folder it has what it had."""
+    home = ROOT / "build/tus-server"
+    if not (home / "installed").exists():
+        raise RuntimeError("the tus server is not installed: make build/tus-server/installed")
+    data = folder / "tus"
+    data.mkdir(exist_ok=True)
+    port = port or free_ports(1)[0]
+    location = "RELATIVE" if relative else "ABSOLUTE"
+    command = [_script("node"), str(home / "server.mjs"), str(data), str(port), location]
+    with _running([*command, str(max_size_bytes)], folder=folder, port=port) as process:
+        yield TusServer(f"http://127.0.0.1:{port}/files", data, process)
+
+
+@contextmanager
+def resumable_upload(folder: Path, *, port: int | None = None) -> Iterator[TusServer]:
+    """Run PyPI's tus server, the one that compares SHA-256 checksums."""
+    data = folder / "resumable"
+    data.mkdir(exist_ok=True)
+    port = port or free_ports(1)[0]
+    command = [_script("resumable-upload"), "serve", "--host=127.0.0.1", f"--port={port}"]
+    command += [f"--upload-dir={data}", f"--db-path={data / 'uploads.db'}"]
+    command += ["--checksum-algorithms=sha1,sha256", "--enable-downloads", "--log-level=ERROR"]
+    with _running(command, folder=folder, port=port) as process:
+        yield TusServer(f"http://127.0.0.1:{port}/files", data, process)
 
 
 @contextmanager
