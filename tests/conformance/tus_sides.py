@@ -191,7 +191,9 @@ def with_receipts(server: TusServer, folder: Path, *, field: str, how: str) -> I
             url=f"{front.endpoint}/files",
             folder=server.folder,
             uploads=of_node,
-            manners=Manners(in_order=True, finds="key" if by_key else "nothing", one_per_key=False),
+            manners=Manners(
+                in_order=True, finds="key" if by_key else "nothing", one_per_key=False, reads=False
+            ),
             strength="digest",
             replaces=not by_key,
             ca_file=certificate,
