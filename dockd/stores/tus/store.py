@@ -257,8 +257,15 @@ class TusStore:
             key = outgoing.expected.key
             raise UploadVanished(f"no checksum confirmed what the store has of {key}", key=key)
         # Nothing too is sent once: some servers make no file of what nothing was sent to.
-        if arrived < end or not end:
+        if arrived >= end > 0:
+            return
+        try:
             await self._uploads.extend(outgoing, upload, offset=arrived, end=end, sha256=sha256)
+        except UploadVanished:
+            # Its last reply was lost, and it was forgotten when it was whole: a receipt knows it.
+            known = self._receipts is not None
+            if not known or await self._offset(outgoing.expected, upload) < end:
+                raise
 
     async def _offset(self, expected: Expected, upload: str) -> int:
         """Return how far an upload is; one that was forgotten is whole if a receipt knows it."""
