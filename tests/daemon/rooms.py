@@ -1,6 +1,7 @@
 """Where a station sends its footage in these tests, as somebody who is not dockd sees it."""
 
 import hashlib
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 
 from dockd.stores.directory import MARKER
 from tests.conformance.far_sides import judge_of
+from tests.conformance.tus_sides import TusFarSide
 from tests.fakes.servers import S3Server
 
 NAME = "central"
@@ -65,6 +67,35 @@ class Share:
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+class Uploads:
+    """A tus server that keeps its uploads in files."""
+
+    def __init__(self, side: TusFarSide) -> None:
+        self.side = side
+
+    def toml(self) -> str:
+        lines = [f'name = "{NAME}"', 'kind = "tus"', f'url = "{self.side.url}"']
+        if self.side.receipt_url is not None:
+            lines += [
+                f'receipt_url = "{self.side.receipt_url}"',
+                f'ca_file = "{self.side.ca_file}"',
+            ]
+        return "\n".join(("[[store]]", *lines, ""))
+
+    def contents(self, camera: str) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for key, upload in self.side.uploads(self.side.folder):
+            if key.startswith(f"{camera}/") and not key.startswith(f"{camera}/{_MANIFESTS}/"):
+                content = (self.side.folder / upload).read_bytes()
+                found[key, hashlib.sha256(content).hexdigest()] += 1
+        return found
+
+    def begun(self, key: str) -> int:
+        """Return how many uploads were ever begun for a key, whole or not."""
+        told = [json.loads(path.read_text()) for path in self.side.folder.glob("*.json")]
+        return sum(upload["metadata"]["key"] == key for upload in told)
 
 
 class Bucket:

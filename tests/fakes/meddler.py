@@ -34,7 +34,12 @@ class Pass:
     change: Callable[[Reply], Reply] = lambda reply: reply
 
 
-Meddling = Callable[[Heard], Answer | Reset | Silence | Pass]
+@dataclass(frozen=True)
+class Lose:
+    """Let the real server act, and hang up without its reply."""
+
+
+Meddling = Callable[[Heard], Answer | Reset | Silence | Pass | Lose]
 
 
 def honest(_: Heard) -> Pass:
@@ -107,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Answer() as answer:
                 self._body()
                 self._say(Reply(answer.status, answer.headers, answer.body))
+            case Lose():
+                self._ask_upstream()
+                self._reset()
             case Pass(change=change):
                 self._say(change(self._ask_upstream()))
 

@@ -223,6 +223,26 @@ async def test_a_503_that_interrupts_a_body_still_says_when_to_come_back(
     assert caught.value.retry_after_s == 30.0
 
 
+async def test_a_503_that_interrupts_a_creation_says_when_to_come_back(
+    tmp_path: Path, tls: bool
+) -> None:
+    """What goes along with its creation is asked about as well, when the answer was lost."""
+    busy = {"Retry-After": "30"}
+    script = TusScript()
+
+    def interrupting(heard: Heard) -> Said | None:
+        if heard.method == "POST":
+            return Answer(503, headers=busy, after_body_bytes=1000)
+        asked = heard.method == "OPTIONS" and "POST" in scene.methods()
+        return Answer(503, headers=busy) if asked else None
+
+    script.meddle = interrupting
+    async with tus(script, tmp_path, tls=tls) as scene:
+        with sending(content_of(250_000)) as outgoing, pytest.raises(StoreBusy) as caught:
+            await scene.store.put_whole(outgoing)
+    assert caught.value.retry_after_s == 30.0
+
+
 @pytest.mark.parametrize("status", [403, 404, 409, 410])
 async def test_a_refused_part_that_is_there_already_is_there(
     tmp_path: Path, tls: bool, status: int

@@ -197,7 +197,7 @@ async def test_what_was_forgotten_when_whole_is_known_by_its_receipt(tmp_path: P
         return Reset(after_body_bytes=int(heard.headers["content-length"]))
 
     tell, script.meddle = script.meddle, swallow
-    async with tus(script, tmp_path, tls=True, receipts="/receipts/{upload}") as scene:
+    async with tus(script, tmp_path, tls=True, receipts="/receipts/{key}?{upload}") as scene:
         with sending(CONTENT, expected=EXPECTED) as outgoing:
             etag = await scene.store.send_part(outgoing, upload_id=UPLOAD, index=1)
             version = await scene.store.complete(

@@ -4,7 +4,6 @@ The server's offset is always the truth, from a reply as from a question: what i
 there, be it further than was thought or less. A lock is waited out (tus 1.0, "Core Protocol").
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +24,12 @@ from dockd.stores.http.body import SpoolRange
 from dockd.stores.http.replies import Reply, retry_after_s
 from dockd.stores.tus import addresses
 from dockd.stores.tus.client import VERSION, Ask, TusClient
+from dockd.stores.tus.headers import (
+    Capabilities,
+    capabilities_of,
+    checksum_header,
+    metadata_header,
+)
 
 # How long a lock is waited out before the clip goes back into its queue: half a minute, longer than
 # servers keep one for a connection that is half open (FACTS.md 3).
@@ -35,28 +40,6 @@ _NO_CREATION: Final = GONE | {HTTPStatus.METHOD_NOT_ALLOWED}
 # Each of them can mean that what was sent is there already.
 _LOOK_AGAIN: Final = GONE | {HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.LOCKED}
 _CONTENT: Final = {"content-type": "application/offset+octet-stream"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a server says that it can do (tus 1.0, "OPTIONS").
-
-    Attributes:
-        max_size_bytes: The largest upload that it takes; None: it names no limit.
-    """
-
-    extensions: frozenset[str]
-    checksums: frozenset[str]
-    max_size_bytes: int | None
-
-    @property
-    def checks_sha256(self) -> bool:
-        """Whether it says that it compares SHA-256 checksums."""
-        return "checksum" in self.extensions and "sha256" in self.checksums
-
-    def takes(self, size_bytes: int) -> bool:
-        """Return whether an upload of this size is within the server's limit."""
-        return self.max_size_bytes is None or size_bytes <= self.max_size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +69,7 @@ class Uploads:
             target = addresses.question_target(url)
             ask = Ask(method="OPTIONS", target=target, about="the server")
             reply = await self._client.ask(ask)
-            found = _capabilities(reply)
+            found = capabilities_of(reply)
             if found is None:
                 if not reply.good:
                     raise self._client.trouble(reply, ask)
@@ -115,14 +98,25 @@ class Uploads:
         """
         await self._check_size(size_bytes)
         target = addresses.creation_target(self._client.options.url, key=key)
-        headers = {"upload-length": str(size_bytes), **_metadata({"key": key, **metadata})}
+        headers = {"upload-length": str(size_bytes), **metadata_header({"key": key, **metadata})}
         if body is not None:
             headers |= _CONTENT
         ask = Ask(method="POST", target=target, about=f"an upload of {key}", headers=headers)
-        reply = await self._client.ask(ask, body=body)
+        try:
+            reply = await self._client.ask(ask, body=body)
+        except StoreUnreachable:
+            if body is not None and body.taken_bytes:
+                # The answer may have been lost with the body: a question without one brings it.
+                await self.capabilities(fresh=True)
+            raise
+        if reply.status in _NO_CREATION:
+            raise StoreBucketMissing(
+                f"{ask}: the store answered {reply.status}: no uploads are created there",
+                next_step="Correct the store's url in the configuration and reload.",
+                status=reply.status,
+            )
         if not reply.good:
-            missing = reply.status in _NO_CREATION
-            raise self._client.error(reply, ask, kind=StoreBucketMissing if missing else None)
+            raise self._client.error(reply, ask)
         asked = urljoin(self._client.options.url, target)
         upload = addresses.upload_target(reply.headers.get("location", ""), asked=asked)
         if body is None:
@@ -205,7 +199,7 @@ class Uploads:
             method="PATCH",
             target=upload,
             about=key,
-            headers=_CONTENT | {"upload-offset": "0"} | _checksum(sha256),
+            headers=_CONTENT | {"upload-offset": "0"} | checksum_header(sha256),
             payload=content,
         )
         reply = await self._client.ask(ask)
@@ -259,7 +253,7 @@ class Uploads:
             method="PATCH",
             target=upload,
             about=expected.key,
-            headers=_CONTENT | {"upload-offset": str(offset)} | _checksum(sha256),
+            headers=_CONTENT | {"upload-offset": str(offset)} | checksum_header(sha256),
         )
         body = SpoolRange(outgoing, offset=offset, size_bytes=end - offset)
         try:
@@ -305,35 +299,3 @@ def _reached(reply: Reply, ask: Ask, *, end: int) -> int:
             f"{ask}: the store says it has {reached} bytes of {end} that were sent"
         )
     return reached
-
-
-def _capabilities(reply: Reply) -> Capabilities | None:
-    extensions = _words(reply, "tus-extension")
-    if not reply.good or VERSION not in _words(reply, "tus-version"):
-        return None
-    if "creation" not in extensions:
-        return None
-    return Capabilities(
-        extensions=extensions,
-        checksums=_words(reply, "tus-checksum-algorithm"),
-        max_size_bytes=reply.number("tus-max-size") or None,
-    )
-
-
-def _words(reply: Reply, header: str) -> frozenset[str]:
-    return frozenset(word.strip() for word in reply.headers.get(header, "").split(","))
-
-
-def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return the header of metadata; without any there is none, for an empty one is refused."""
-    pairs = [
-        f"{name} {base64.b64encode(value.encode()).decode()}".rstrip()
-        for name, value in metadata.items()
-    ]
-    return {"upload-metadata": ",".join(pairs)} if pairs else {}
-
-
-def _checksum(sha256: str | None) -> dict[str, str]:
-    if sha256 is None:
-        return {}
-    return {"upload-checksum": f"sha256 {base64.b64encode(bytes.fromhex(sha256)).decode()}"}
