@@ -396,6 +396,39 @@ async def test_bytes_that_no_checksum_confirmed_are_begun_again(
                 await scene.store.send_part(outgoing, upload_id=upload, index=0)
 
 
+async def test_a_checked_part_that_was_taken_in_pieces_is_begun_again(
+    tmp_path: Path, tls: bool
+) -> None:
+    """A checksum is of the whole part: a server that says yes to less of it compared nothing."""
+    script = checking(wrong=Answer(460))
+    async with tus(script, tmp_path, tls=tls) as scene:
+        await scene.store.probe()
+        script.meddle = lambda heard: (
+            script.taken(heard.path, PART_BYTES // 5) if heard.method == "PATCH" else None
+        )
+        with sending(CONTENT, expected=EXPECTED) as outgoing:
+            upload = await scene.store.create_upload(outgoing)
+            with pytest.raises(UploadVanished):
+                await scene.store.send_part(outgoing, upload_id=upload, index=0)
+
+
+async def test_what_was_checked_and_cannot_be_asked_for_is_of_the_size(
+    tmp_path: Path, tls: bool
+) -> None:
+    """A receipt is repeated before a wipe: what a server forgets when whole clears nothing."""
+    script = checking(wrong=Answer(460))
+    script.uploads[UPLOAD] = [SIZE, PART_BYTES]
+    async with tus(script, tmp_path, tls=tls) as scene:
+        await scene.store.probe()
+        script.meddle = on("HEAD", None, Answer(404))
+        with sending(CONTENT, expected=EXPECTED) as outgoing:
+            etag = await scene.store.send_part(outgoing, upload_id=UPLOAD, index=1)
+            version = await scene.store.complete(
+                outgoing, upload_id=UPLOAD, etags={0: "checked", 1: etag}
+            )
+        assert await proved(scene, version=version) == ("receipt", "size")
+
+
 async def test_a_part_that_was_only_told_is_not_completed_where_checksums_count(
     tmp_path: Path, tls: bool
 ) -> None:
