@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.tus_sides import node_far_side, with_receipts
+from tests.conformance.tus_sides import node_far_side, of_node, with_receipts
 from tests.daemon.harness import Settings, StationProcess, station
 from tests.daemon.rooms import Uploads
 from tests.daemon.scenarios import cleared
@@ -58,6 +58,7 @@ def test_without_receipts_nothing_is_cleared_and_the_reason_says_so(
     world.dock(serial, "A1")
     dockd.happened("receipt-accepted", count=3, strength="size")
     dockd.happened("docking-offloaded")
+    dockd.happened("checkpointed", where="spool")
     status = dockd.get("/v1/status")
     (store,) = status["stores"]
     assert store["receipt_strength"] == "size"
@@ -70,6 +71,9 @@ def test_without_receipts_nothing_is_cleared_and_the_reason_says_so(
     assert not dockd.count("wipe-intended")
     assert all(world.file(serial, original.path).exists() for original in world.originals)
     world.check()
+    # No checkpoint that nobody could read again is left there, nor a probe that shows nothing.
+    keys = {key for key, _ in of_node(server.folder)}
+    assert not any(key.startswith(".dockd") for key in keys)
 
 
 @pytest.mark.parametrize(("field", "how"), [("{key}", "json"), ("{upload}", "repr-digest")])
