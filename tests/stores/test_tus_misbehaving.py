@@ -19,6 +19,7 @@ from dockd.errors import (
 )
 from dockd.stores.http.endpoint import Patience
 from dockd.stores.retrying import RetryingStore
+from dockd.stores.tus import TusOptions, TusStore
 from tests.fakes.broken_s3 import Answer, Heard, Reset, Silence, broken_s3
 from tests.fakes.clip_content import PART_BYTES, content_of, expected_of, sending
 from tests.fakes.still_clock import StillClock
@@ -454,6 +455,34 @@ async def test_a_bomb_in_an_errors_body_does_not_go_off(
             with pytest.raises(StoreBusy) as caught:
                 await doing(scene)
             assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("status", [400, 405, 451])
+async def test_a_question_that_is_refused_holds_no_clip(
+    tmp_path: Path, tls: bool, status: int
+) -> None:
+    """What stands before a server and knows no HEAD is the store's trouble, and not a clip's."""
+    async with tus(begun(meddle=on("HEAD", Answer(status))), tmp_path, tls=tls) as scene:
+        with pytest.raises(StoreUnreachable):
+            await send(scene)
+
+
+async def test_everything_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy a tus store is reached with questions and with footage alike."""
+    script = TusScript()
+    async with broken_s3(script, clock=StillClock()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        options = TusOptions(name="t", url="http://store.invalid/files/", station="test-01")
+        store = TusStore(options, clock=StillClock())
+        with sending(CONTENT, expected=EXPECTED) as outgoing:
+            upload = await store.create_upload(outgoing)
+            await store.send_part(outgoing, upload_id=upload, index=0)
+        await store.close()
+    methods = [heard.method for heard in proxy.heard]
+    assert {heard.headers["host"] for heard in proxy.heard} == {"store.invalid"}
+    assert {"OPTIONS", "POST", "HEAD", "PATCH"} == set(methods)
 
 
 # --- elsewhere -------------------------------------------------------------------------------

@@ -255,6 +255,9 @@ async def test_receipts_that_repeat_what_they_were_told_prove_nothing(tmp_path: 
     async with tus(script, tmp_path, tls=True, receipts="/receipts/{key}") as scene:
         probe = await scene.store.probe()
         assert await proved(scene) == ("receipt", "size")
+        with sending(CONTENT, expected=EXPECTED) as outgoing:
+            # Nor is a clip taken for one that is there already.
+            assert await scene.store.find_object(outgoing) is None
     assert (probe.strength, "repeat" in probe.detail) == ("size", True)
 
 

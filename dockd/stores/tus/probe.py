@@ -9,13 +9,12 @@ import hashlib
 from typing import Final
 
 from dockd.core.naming import component
-from dockd.core.receipt import Expected
 from dockd.errors import DockdError, StoreChecksumMismatch
 from dockd.ports.clock import Clock
 from dockd.ports.store import Probe
 from dockd.stores.http.probing import FOLDER, Prober
 from dockd.stores.tus.client import TusClient
-from dockd.stores.tus.receipts import Receipts
+from dockd.stores.tus.receipts import PROBE_WAITS_S, Receipts
 from dockd.stores.tus.uploads import Uploads
 
 _CONTENT: Final = b"dockd probes whether this store knows what it holds\n"
@@ -65,15 +64,8 @@ class _Attempt:
         """Return what is wrong with the store's receipts, or None."""
         metadata = {"sha256": _WRONG, "size": str(len(_CONTENT))}
         upload = await self._uploads.write(key, _CONTENT, metadata=metadata)
-        expected = Expected(
-            key=key,
-            size_bytes=len(_CONTENT),
-            sha256=_RIGHT,
-            part_size_bytes=len(_CONTENT),
-            part_sha256=(_RIGHT,),
-        )
         try:
-            told = await receipts.soon(expected, upload=upload)
+            told = await receipts.soon(key, upload=upload, waits_s=PROBE_WAITS_S)
         finally:
             await self._remove(upload, key=key)
         if told is None:

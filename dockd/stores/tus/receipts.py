@@ -8,11 +8,11 @@ clip.
 import base64
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from dockd.core.receipt import Expected
 from dockd.errors import StoreUnreachable
 from dockd.ports.clock import Clock
 from dockd.stores.http.replies import Reply
@@ -20,8 +20,10 @@ from dockd.stores.tus import addresses
 from dockd.stores.tus.client import Ask, TusClient
 
 MOST_BYTES: Final = 64 * 1024
-# A store that hashes what arrived takes a moment before it can tell.
-_WAITS_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+# A store that hashes what arrived takes a moment before it can tell. A clip is asked for again
+# later; what the probe learns stands for a day.
+WAITS_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+PROBE_WAITS_S: Final = (*WAITS_S, 8.0, 15.0, 30.0)
 _NONE: Final = frozenset({HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST: Final = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|;|$)")
@@ -71,14 +73,16 @@ class Receipts:
             )
         return told
 
-    async def soon(self, expected: Expected, *, upload: str) -> Told | None:
+    async def soon(
+        self, key: str, *, upload: str, waits_s: Sequence[float] = WAITS_S
+    ) -> Told | None:
         """Return what the store says of a clip that has just arrived; wait for it a little."""
-        for wait_s in _WAITS_S:
-            told = await self.of(expected.key, upload=upload)
+        for wait_s in waits_s:
+            told = await self.of(key, upload=upload)
             if told is not None:
                 return told
             await self._clock.sleep(wait_s)
-        return await self.of(expected.key, upload=upload)
+        return await self.of(key, upload=upload)
 
 
 def _told(reply: Reply) -> Told | None:

@@ -45,7 +45,7 @@ class TusStore:
         self._receipts = None if template is None else Receipts(template, self._client, clock=clock)
         self._prober = prober(self._client, self._uploads, receipts=self._receipts, clock=clock)
         self._begun: dict[str, str] = {}
-        self._records: dict[str, str] = {}
+        self._record: tuple[str, str] | None = None
 
     @property
     def name(self) -> str:
@@ -58,7 +58,7 @@ class TusStore:
 
     async def find_object(self, outgoing: Outgoing) -> str | None:
         """Return "" where the store has a receipt for the clip's key, or None: nobody can tell."""
-        if self._receipts is None or not self._receipts.by_key:
+        if self._receipts is None or not self._receipts.by_key or not await self._is_believed():
             return None
         told = await self._receipts.of(outgoing.expected.key, upload="")
         return None if told is None else str(Version(upload=""))
@@ -82,10 +82,14 @@ class TusStore:
     async def arrived_parts(self, outgoing: Outgoing, *, upload_id: str) -> Mapping[int, str]:
         """Return every part that lies wholly before the server's offset, by index.
 
+        Where checksums count there are none: nothing says that what was not confirmed is right.
+
         Raises:
             UploadVanished
         """
         arrived = await self._offset(outgoing.expected, upload_id)
+        if await self._checks():
+            return {}
         ends = [sum(outgoing.extent(i)) for i in range(len(outgoing.expected.part_sha256))]
         return {index: TOLD for index, end in enumerate(ends) if end <= arrived}
 
@@ -189,7 +193,7 @@ class TusStore:
 
     async def write_record(self, key: str, content: bytes) -> None:
         """Upload a small object; a former one is the store's to replace, by its key."""
-        self._records[key] = await self._uploads.write(key, content, metadata={})
+        self._record = (key, await self._uploads.write(key, content, metadata={}))
 
     async def read_record(self, key: str) -> bytes | None:
         """Return None: nothing is read back."""
@@ -197,10 +201,10 @@ class TusStore:
         return None
 
     async def delete_record(self, key: str) -> None:
-        """Delete a small object that this process uploaded, where the server offers that."""
-        upload = self._records.pop(key, None)
-        if upload is not None:
-            await self._uploads.terminate(upload, key=key)
+        """Delete the small object that was written last, where the server offers that."""
+        if self._record is not None and self._record[0] == key:
+            await self._uploads.terminate(self._record[1], key=key)
+            self._record = None
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -208,8 +212,10 @@ class TusStore:
 
     async def _checks(self) -> bool:
         """Return whether parts are sent with checksums: only where nothing better proves them."""
-        if self._receipts is not None:
-            return False
+        return self._receipts is None and await self._is_believed()
+
+    async def _is_believed(self) -> bool:
+        """Return whether the server noticed when it was lied to."""
         return (await self._prober.trust()).refuses_wrong_checksums
 
     async def _creates_with_content(self) -> bool:
@@ -313,7 +319,7 @@ class TusStore:
             StoreLostObject
             ReceiptPending
         """
-        told = await receipts.soon(expected, upload=given.upload)
+        told = await receipts.soon(expected.key, upload=given.upload)
         if told is None:
             if not given.upload:
                 raise StoreLostObject("the store has no receipt any more", key=expected.key)

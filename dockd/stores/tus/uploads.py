@@ -241,7 +241,7 @@ class Uploads:
             await self._clock.sleep(max(least_s, min(asked_s, LOCK_WAITS_S[-1])))
             reply = await self._client.ask(ask)
         if not reply.good and reply.status not in GONE:
-            raise self._client.error(reply, ask)
+            raise self._client.trouble(reply, ask)
         return reply
 
     async def _patch(
