@@ -256,8 +256,10 @@ async def test_receipts_that_repeat_what_they_were_told_prove_nothing(tmp_path: 
         probe = await scene.store.probe()
         assert await proved(scene) == ("receipt", "size")
         with sending(CONTENT, expected=EXPECTED) as outgoing:
-            # Nor is a clip taken for one that is there already.
+            # Nor is a clip taken for one that is there already, or an expired upload for whole.
             assert await scene.store.find_object(outgoing) is None
+            with pytest.raises(UploadVanished):
+                await scene.store.arrived_parts(outgoing, upload_id="/files/u99")
     assert (probe.strength, "repeat" in probe.detail) == ("size", True)
 
 

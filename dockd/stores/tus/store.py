@@ -269,8 +269,7 @@ class TusStore:
             await self._uploads.extend(outgoing, upload, offset=arrived, end=end, sha256=sha256)
         except UploadVanished:
             # Its last reply was lost, and it was forgotten when it was whole: a receipt knows it.
-            known = self._receipts is not None
-            if not known or await self._offset(outgoing.expected, upload) < end:
+            if self._receipts is None or await self._offset(outgoing.expected, upload) < end:
                 raise
 
     async def _offset(self, expected: Expected, upload: str) -> int:
@@ -280,10 +279,9 @@ class TusStore:
                 upload, key=expected.key, size_bytes=expected.size_bytes
             )
         except UploadVanished:
-            if (
-                self._receipts is None
-                or await self._receipts.of(expected.key, upload=upload) is None
-            ):
+            if self._receipts is None or not await self._is_believed():
+                raise
+            if await self._receipts.of(expected.key, upload=upload) is None:
                 raise
             return expected.size_bytes
 
