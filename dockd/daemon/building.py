@@ -3,16 +3,16 @@
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
-from dockd.core import schedule
+from dockd.core.schedule import RateWindow
 from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.store import Store
+from dockd.stages.throttle import ThrottlePolicy
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
@@ -90,21 +90,20 @@ def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, Came
     return sources
 
 
-def rate_now(config: Config, *, now: datetime) -> float | None:
-    """Return the uplink's limit at this time of day in bytes per second, None for no limit."""
-    windows = [
-        schedule.RateWindow(
-            start=window.begins, end=window.ends, rate_bytes_s=_bytes_s(window.rate_limit_mbit_s)
-        )
-        for window in config.uplink.windows
-    ]
-    rate_bytes_s = schedule.rate_at(
-        windows,
+def throttle_policy(config: Config) -> ThrottlePolicy:
+    """Return the uplink's limits by the time of day, in bytes per second."""
+    return ThrottlePolicy(
+        windows=[
+            RateWindow(
+                start=window.begins,
+                end=window.ends,
+                rate_bytes_s=_bytes_s(window.rate_limit_mbit_s),
+            )
+            for window in config.uplink.windows
+        ],
         default_bytes_s=_bytes_s(config.uplink.rate_limit_mbit_s),
-        when=now,
         timezone=config.station.zone,
     )
-    return rate_bytes_s or None
 
 
 def _bytes_s(mbit_s: float) -> float:

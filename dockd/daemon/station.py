@@ -29,6 +29,7 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
+from dockd.stages.throttle import Throttle
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -42,8 +43,6 @@ from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
-# Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
-_RATE_LOOK_S: Final = 5.0
 _STATUS_LOOK_S: Final = 10.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -72,6 +71,9 @@ class Station:
         self._footage = asyncio.Event()
         self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
+        self.throttle = Throttle(
+            self.rate.change, clock=clock, policy=building.throttle_policy(config)
+        )
         self.lanes = building.stores(config, rate=self.rate, clock=clock)
         self.stores = {name: lane.store for name, lane in self.lanes.items()}
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
@@ -251,7 +253,7 @@ class Station:
                 f"upload to {name}": upload.run
                 for name, upload in zip(self.stores, self.uploads, strict=True)
             },
-            "rate windows": self._follow_windows,
+            "rate windows": self.throttle.run,
             "status line": self._tell_status,
             "house": self._keep_house,
         }
@@ -295,10 +297,6 @@ class Station:
         )
         return Dock(source, stay=docking.stay, problems=self.problems, clock=self._clock)
 
-    def set_rate(self) -> None:
-        """Put the rate limit of this time of day in force."""
-        self.rate.change(building.rate_now(self.config, now=self._clock.now()))
-
     async def _tell_status(self) -> None:
         """Keep the line that ``systemctl status`` shows true."""
         while True:
@@ -309,11 +307,6 @@ class Station:
                 f"{docked} cameras docked, {queue.clips} clips to send, {problems} problems"
             )
             await self._clock.sleep(_STATUS_LOOK_S)
-
-    async def _follow_windows(self) -> None:
-        while True:
-            self.set_rate()
-            await self._clock.sleep(_RATE_LOOK_S)
 
     async def close(self) -> None:
         """Say what is left to say, and let go of the stores; the ledger stays open."""
