@@ -16,6 +16,7 @@ from dockd.stages.throttle import ThrottlePolicy
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
+from dockd.stores.windowed import WindowedStore
 
 _CAMERAS: Final = "dockd.cameras"
 _BITS_PER_BYTE: Final = 8
@@ -55,8 +56,9 @@ def family(group: str, name: str) -> Callable[..., Any]:
 def stores(config: Config, *, rate: SharedRate, clock: Clock) -> Mapping[str, StoreLane]:
     """Return every configured store by its name, wrapped from the inside out.
 
-    The rate is innermost, for it concerns bytes; then the retries, each of which is paced; then
-    the breaker, which sees a call as failed only when its retries are used up.
+    The rate is innermost, for it concerns bytes; then the window of parts in flight, which learns
+    from each try; then the retries; then the breaker, which sees a call as failed only when its
+    retries are used up.
     """
     return {entry.name: _lane(entry, config, rate=rate, clock=clock) for entry in config.store}
 
@@ -67,7 +69,7 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
         entry, station=config.station.name, spool_path=config.spool.path, clock=clock
     )
     limited = RateLimitedStore(plain, rate=rate)
-    guard = GuardedStore(RetryingStore(limited, clock=clock), clock=clock)
+    guard = GuardedStore(RetryingStore(WindowedStore(limited), clock=clock), clock=clock)
     return StoreLane(
         store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
     )

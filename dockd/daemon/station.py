@@ -32,7 +32,6 @@ from dockd.stages.renew import Renew
 from dockd.stages.throttle import Throttle
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
-from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
@@ -143,7 +142,6 @@ class Station:
         transferring = Transferring(
             ledger=self.ledger,
             spool=self.spool,
-            window=PartsWindow(),
             station=self.config.station.name,
         )
         return Upload(

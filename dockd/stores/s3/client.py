@@ -1,9 +1,8 @@
 """One signed request to an S3 endpoint and its reply, read safely."""
 
 import hashlib
-import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from dockd.stores.s3.body import SpoolRange
 from dockd.stores.s3.connections import Connections
 from dockd.stores.s3.credentials import CredentialsFile
 from dockd.stores.s3.options import S3Options
+from dockd.stores.s3.patient import tune
 from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply, error_of, skewed
-from dockd.stores.s3.sending import TCP_NOTSENT_LOWAT, UNSENT_BYTES, Request, Sender
+from dockd.stores.s3.sending import Request, Sender
 from dockd.stores.s3.sigv4 import Unsigned, encoded_path, encoded_query, signed_headers
 
 REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -74,6 +74,7 @@ class S3Client:
             monotonic_s=clock.monotonic_s,
         )
         self._sender = Sender(self._connections, progress_s=options.patience.progress_s)
+        self._tuned = _tuning(silence_s=options.patience.progress_s)
         self._http = _http(tls, proxy_url=self._connections.proxy_url)
 
     @property
@@ -162,7 +163,7 @@ class S3Client:
             self._endpoint.copy_with(raw_path=path.encode()),
             headers=headers,
             stream=httpx2.ByteStream(ask.payload),
-            extensions={"timeout": self._timeout(ask).as_dict(), "trace": _tuned},
+            extensions={"timeout": self._timeout(ask).as_dict(), "trace": self._tuned},
         )
         try:
             return await self._http.send(request, stream=True)
@@ -253,17 +254,22 @@ def _tls(options: S3Options) -> ssl.SSLContext:
     return context
 
 
-async def _tuned(event: str, info: Mapping[str, Any]) -> None:
-    """Tune a new connection's socket, through a proxy or not (httpcore2's "trace" extension)."""
-    if event == "connection.connect_tcp.complete":
-        sock = info["return_value"].get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+def _tuning(*, silence_s: float) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Return what tunes a new connection, through a proxy or not (httpcore2's "trace")."""
+
+    async def tuned(event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            tune(info["return_value"].get_extra_info("socket"), silence_s=silence_s)
+
+    return tuned
 
 
 def _unreachable(ask: Ask, error: Exception) -> StoreUnreachable:
     kind = type(error).__name__
+    silent = isinstance(error, httpx2.ReadTimeout | httpx2.WriteTimeout)
     return StoreUnreachable(
         f"{ask}: {str(error) or kind}",
         error=kind,
+        silent=silent,
         connected=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout),
     )
