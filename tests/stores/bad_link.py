@@ -26,7 +26,8 @@ from tests.fakes.broken_s3 import Answer, BrokenS3, Heard, Reset, Silence, broke
 from tests.fakes.clip_content import content_of, sending
 from tests.fakes.still_clock import StillClock
 
-SLOW: Final = "tbf rate 200kbit burst 3000 limit 50000"
+# Room for all of it: what is lost is sent again only after a silence that grows.
+SLOW: Final = "tbf rate 200kbit burst 3000 limit 500000"
 STREAMS: Final = 8
 _HURRIED: Final = Patience(connect_s=3.0, progress_s=4.0, why_s=1.0)
 _KEPT: Final = Answer(200, b"", {"ETag": '"e"'})
