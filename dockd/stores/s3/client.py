@@ -22,6 +22,7 @@ from dockd.stores.s3.patient import tune
 from dockd.stores.s3.replies import ERROR_BODY_BYTES, Reply, error_of, skewed
 from dockd.stores.s3.sending import Request, Sender
 from dockd.stores.s3.sigv4 import Unsigned, encoded_path, encoded_query, signed_headers
+from dockd.stores.s3.tls import TlsFiles
 
 REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
 # TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
@@ -66,16 +67,18 @@ class S3Client:
         self._credentials = CredentialsFile(options.credentials)
         self._signing_offset_s = 0.0
         self._endpoint = httpx2.URL(options.endpoint)
-        tls = _tls(options)
+        self._tls = TlsFiles(
+            ca_file=options.ca_file, cert=options.client_cert, key=options.client_key
+        )
         self._connections = Connections(
             options.endpoint,
-            tls=tls,
+            tls=self._tls.context,
             connect_s=options.patience.connect_s,
             monotonic_s=clock.monotonic_s,
         )
         self._sender = Sender(self._connections, progress_s=options.patience.progress_s)
         self._tuned = _tuning(silence_s=options.patience.progress_s)
-        self._http = _http(tls, proxy_url=self._connections.proxy_url)
+        self._http = _http(self._tls.context, proxy_url=self._connections.proxy_url)
 
     @property
     def authentic(self) -> bool:
@@ -183,6 +186,7 @@ class S3Client:
             StoreRefusedCredentials: the credentials file cannot be used.
         """
         self._connections.check_proxy()
+        self._tls.refresh()
         path = encoded_path(f"/{self.options.bucket}" + (f"/{ask.key}" if ask.key else ""))
         headers = signed_headers(
             Unsigned(
@@ -244,14 +248,6 @@ def _http(tls: ssl.SSLContext, *, proxy_url: str | None) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         verify=tls, limits=_LIMITS, follow_redirects=False, proxy=proxy, trust_env=False
     )
-
-
-def _tls(options: S3Options) -> ssl.SSLContext:
-    # The system's certificates, which an administrator can add to, unless a file is named.
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if options.client_cert is not None:
-        context.load_cert_chain(options.client_cert, options.client_key)
-    return context
 
 
 def _tuning(*, silence_s: float) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
