@@ -11,7 +11,7 @@ from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
-from dockd.ports.store import Store
+from dockd.ports.store import Store, TellsTime
 from dockd.stages.throttle import ThrottlePolicy
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
@@ -30,6 +30,7 @@ class StoreLane:
     store: Store
     breaker: Callable[[], str]
     sent_bytes: Callable[[], int]
+    clock_offset_s: Callable[[], float | None]
 
 
 def family(group: str, name: str) -> Callable[..., Any]:
@@ -71,7 +72,10 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
     limited = RateLimitedStore(plain, rate=rate)
     guard = GuardedStore(RetryingStore(WindowedStore(limited), clock=clock), clock=clock)
     return StoreLane(
-        store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
+        store=guard,
+        breaker=lambda: guard.breaker,
+        sent_bytes=lambda: limited.sent_bytes,
+        clock_offset_s=lambda: plain.clock_offset_s if isinstance(plain, TellsTime) else None,
     )
 
 

@@ -30,6 +30,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
 from dockd.stages.throttle import Throttle
+from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.wipe import Wipe, WipePolicy
@@ -76,6 +77,11 @@ class Station:
         self.lanes = building.stores(config, rate=self.rate, clock=clock)
         self.stores = {name: lane.store for name, lane in self.lanes.items()}
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
+        self.timekeeping = Timekeeping(
+            {name: lane.clock_offset_s for name, lane in self.lanes.items()},
+            problems=self.problems,
+            clock=clock,
+        )
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
         self.confirming = Confirming(
@@ -252,6 +258,7 @@ class Station:
                 for name, upload in zip(self.stores, self.uploads, strict=True)
             },
             "rate windows": self.throttle.run,
+            "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "house": self._keep_house,
         }

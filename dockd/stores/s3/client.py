@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, Final
@@ -55,13 +55,12 @@ class S3Client:
     """Signs, sends and reads; knows the store's clock and what software it says it runs.
 
     Attributes:
-        clock_offset_s: How far the store's clock is ahead of ours by its last reply, or None.
         server: The last reply's ``Server`` header.
     """
 
     def __init__(self, options: S3Options, *, clock: Clock) -> None:
         self.options = options
-        self.clock_offset_s: float | None = None
+        self._store_time_less_ours_s: float | None = None
         self.server: str | None = None
         self._clock = clock
         self._credentials = CredentialsFile(options.credentials)
@@ -79,6 +78,17 @@ class S3Client:
         self._sender = Sender(self._connections, progress_s=options.patience.progress_s)
         self._tuned = _tuning(silence_s=options.patience.progress_s)
         self._http = _http(self._tls.context, proxy_url=self._connections.proxy_url)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far the store's clock is ahead of ours by its last reply, or None before one.
+
+        Its clock is followed by the monotonic one: when ours is set the offset is another at once.
+        """
+        if self._store_time_less_ours_s is None:
+            return None
+        store_s = self._store_time_less_ours_s + self._clock.monotonic_s()
+        return store_s - self._clock.now().timestamp()
 
     @property
     def authentic(self) -> bool:
@@ -219,7 +229,7 @@ class S3Client:
 
     def _noted(self, reply: Reply) -> Reply:
         if reply.date is not None:
-            self.clock_offset_s = (reply.date - self._clock.now().astimezone(UTC)).total_seconds()
+            self._store_time_less_ours_s = reply.date.timestamp() - self._clock.monotonic_s()
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # A 502 comes from whatever stands before the store and says nothing about it.
             self.server = reply.headers.get("server", "")
