@@ -32,6 +32,7 @@ from dockd.stages.renew import Renew
 from dockd.stages.throttle import Throttle
 from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
+from dockd.stages.turns import Turns
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
@@ -104,6 +105,17 @@ class Station:
         equipment = Equipment(usb=UdevBus(journal=journal), helper=HelperClient())
         self._cameras = building.camera_sources(config, equipment=equipment)
         self.uploads = [self._upload(name) for name in self.stores]
+        self.turns = [
+            Turns(
+                name,
+                ledger=self.ledger,
+                clock=clock,
+                under_way=upload.under_way,
+                in_order=upload.in_order,
+                sent_bytes=lane.sent_bytes,
+            )
+            for (name, lane), upload in zip(self.lanes.items(), self.uploads, strict=True)
+        ]
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
             spool=self.spool,
@@ -256,6 +268,10 @@ class Station:
             **{
                 f"upload to {name}": upload.run
                 for name, upload in zip(self.stores, self.uploads, strict=True)
+            },
+            **{
+                f"line to {name}": turns.run
+                for name, turns in zip(self.stores, self.turns, strict=True)
             },
             "rate windows": self.throttle.run,
             "clock": self.timekeeping.run,

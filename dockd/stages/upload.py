@@ -4,13 +4,11 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, naming, schedule
+from dockd.core import backoff, facts, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip
 from dockd.errors import DockdError, IllegalFact, PermanentError, StoreUnreachable, TransientError
@@ -18,14 +16,12 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
 from dockd.stages.confirming import REACHING, Confirming
+from dockd.stages.line import Line, as_waiting
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 from dockd.stages.waits import Waits
 
 _CANDIDATES: Final = 256
-# How long a line that was drawn up is kept to: to ask who waits costs more than to send a small
-# clip, and who comes meanwhile, flagged or not, waits no longer than this.
-_LINE_GOOD_S: Final = 1.0
 _SMALL_BYTES: Final = 256 * 1024
 _SMALL_IN_A_LANE: Final = 8
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
@@ -76,7 +72,7 @@ class Upload:
         self.policy = policy
         self._wake = asyncio.Event()
         self._under_way: dict[int, int] = {}
-        self._line = _Line((), drawn_up_s=0.0)
+        self._line = Line((), drawn_up_s=0.0)
         self._ledger_troubles: set[str] = set()
         self._waits = Waits(clock=clock, policy=lambda: self.policy.retry)
         self._probed_at_s: float | None = None
@@ -127,7 +123,7 @@ class Upload:
             for size_bytes in self._under_way.values()
         )
 
-    async def _draw_up_line(self) -> "_Line":
+    async def _draw_up_line(self) -> Line:
         """Ask the ledger who waits, and put them in their order."""
         # Those that have to wait must not hide those behind them.
         limit = _CANDIDATES + len(self._waits.running_s())
@@ -136,11 +132,18 @@ class Upload:
             for clip in await self._ledger.awaiting(self._store.name, limit=limit)
             if clip.number not in self._under_way and self._waits.is_due(clip.number)
         }
+        return Line(self.in_order(waiting.values()), drawn_up_s=self._clock.monotonic_s())
+
+    def in_order(self, clips: Iterable[Clip]) -> Sequence[Clip]:
+        """Return clips in the order of their turns, next one first."""
         now = self._clock.now()
+        waiting = {str(clip.number): clip for clip in clips}
         ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
-        return _Line(
-            [waiting[int(one.clip_id)] for one in ordered], drawn_up_s=self._clock.monotonic_s()
-        )
+        return [waiting[one.clip_id] for one in ordered]
+
+    def under_way(self) -> Collection[int]:
+        """Return the numbers of the clips that are being sent now."""
+        return self._under_way.keys()
 
     async def _rest(self) -> None:
         """Wait for something to change, or for the first clip whose time has come."""
@@ -269,26 +272,6 @@ class Upload:
         return f"store {self._store.name}"
 
 
-class _Line:
-    """Who waits, in the order of their turns, as it was at one moment of the monotonic clock."""
-
-    def __init__(self, clips: Sequence[Clip], *, drawn_up_s: float) -> None:
-        self._clips = deque(clips)
-        self._drawn_up_s = drawn_up_s
-
-    def is_good(self, now_s: float) -> bool:
-        """Return whether it has anybody left and is not out of date."""
-        return bool(self._clips) and now_s - self._drawn_up_s < _LINE_GOOD_S
-
-    def next(self) -> Clip | None:
-        """Take out whose turn it is."""
-        return self._clips.popleft() if self._clips else None
-
-    def go_stale(self) -> None:
-        """Forget everybody: something happened that no order of before knows of."""
-        self._clips.clear()
-
-
 _WAKING = (
     facts.ClipVerified,
     facts.ClipReleased,
@@ -305,16 +288,3 @@ _OVERTAKING = (
     facts.TransferRefused,
     facts.TransferRestarted,
 )
-
-
-def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
-    """Return a clip as the schedule sees it."""
-    recorded_at_s = clip.mtime_ns / 1e9
-    return schedule.Waiting(
-        clip_id=str(clip.number),
-        flagged=clip.flagged,
-        size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
-        camera_fill_fraction=None,
-        recorded_at_s=recorded_at_s,
-    )
