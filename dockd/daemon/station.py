@@ -170,6 +170,7 @@ class Station:
             problems=self.problems,
             clock=self._clock,
             policy=upload_policy(self.config),
+            fullness=self.board.fullness,
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:

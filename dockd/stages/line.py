@@ -1,7 +1,7 @@
 """Who waits to be sent to one store, in the order of their turns."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -33,14 +33,14 @@ class Line:
         self._clips.clear()
 
 
-def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
-    """Return a clip as the schedule sees it."""
+def as_waiting(clip: Clip, *, now: datetime, fullness: Mapping[str, float]) -> schedule.Waiting:
+    """Return a clip as the schedule sees it; ``fullness`` is of the cameras that are docked now."""
     recorded_at_s = clip.mtime_ns / 1e9
     return schedule.Waiting(
         clip_id=str(clip.number),
         flagged=clip.flagged,
         size_bytes=clip.stored_size_bytes,
         waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
-        camera_fill_fraction=None,
+        camera_fill_fraction=fullness.get(clip.camera),
         recorded_at_s=recorded_at_s,
     )

@@ -4,16 +4,17 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from dockd.core import backoff, facts, schedule
 from dockd.core.backoff import Backoff
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, Place
+from dockd.core.transfer import State
 from dockd.errors import DockdError, IllegalFact, PermanentError, StoreUnreachable, TransientError
 from dockd.ports.clock import Clock
-from dockd.ports.ledger import Ledger
+from dockd.ports.ledger import ClipFilter, Ledger
 from dockd.ports.store import Store
 from dockd.stages.confirming import REACHING, Confirming
 from dockd.stages.line import Line, as_waiting
@@ -22,6 +23,7 @@ from dockd.stages.transferring import Transferring
 from dockd.stages.waits import Waits
 
 _CANDIDATES: Final = 256
+_OF_A_CAMERA: Final = 64
 _SMALL_BYTES: Final = 256 * 1024
 _SMALL_IN_A_LANE: Final = 8
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
@@ -61,8 +63,13 @@ class Upload:
         problems: ProblemBoard,
         clock: Clock,
         policy: UploadPolicy,
+        fullness: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
-        """Join what uploading needs; nothing happens yet."""
+        """Join what uploading needs; nothing happens yet.
+
+        ``fullness`` tells how full each docked camera is of which that is known.
+        """
+        self._fullness = fullness
         self._store = store
         self._ledger = ledger
         self._transferring = transferring
@@ -127,18 +134,37 @@ class Upload:
         """Ask the ledger who waits, and put them in their order."""
         # Those that have to wait must not hide those behind them.
         limit = _CANDIDATES + len(self._waits.running_s())
+        found = await self._ledger.awaiting(self._store.name, limit=limit)
+        if len(found) == limit:
+            found = [*found, *await self._of_full_cameras()]
         waiting = {
             clip.number: clip
-            for clip in await self._ledger.awaiting(self._store.name, limit=limit)
+            for clip in found
             if clip.number not in self._under_way and self._waits.is_due(clip.number)
         }
         return Line(self.in_order(waiting.values()), drawn_up_s=self._clock.monotonic_s())
+
+    async def _of_full_cameras(self) -> Sequence[Clip]:
+        """Return what waits of cameras that are full, however many came before it."""
+        waiting: list[Clip] = []
+        for camera, fill_fraction in self._fullness().items():
+            if not schedule.is_in_a_hurry(fill_fraction):
+                continue
+            wanted = ClipFilter(camera=camera, place=Place.VERIFIED, limit=_OF_A_CAMERA)
+            for clip in await self._ledger.clips(wanted):
+                transfer = await self._ledger.transfer(clip.number, store=self._store.name)
+                if transfer is None or transfer.state not in {State.RECEIPTED, State.REFUSED}:
+                    waiting.append(clip)
+        return waiting
 
     def in_order(self, clips: Iterable[Clip]) -> Sequence[Clip]:
         """Return clips in the order of their turns, next one first."""
         now = self._clock.now()
         waiting = {str(clip.number): clip for clip in clips}
-        ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
+        fullness = self._fullness()
+        ordered = schedule.order(
+            [as_waiting(clip, now=now, fullness=fullness) for clip in waiting.values()]
+        )
         return [waiting[one.clip_id] for one in ordered]
 
     def under_way(self) -> Collection[int]:

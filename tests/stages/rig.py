@@ -221,6 +221,7 @@ class Rig:
             problems=self.problems,
             clock=self.clock,
             policy=UploadPolicy(parallel_clips=2, idle_s=0.02),
+            fullness=self.board.fullness,
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
