@@ -72,10 +72,10 @@ class Turns:
         self._rate_bytes_s += _NEWEST * (rate_bytes_s - self._rate_bytes_s)
 
     async def _draw_up(self) -> None:
-        clips = await self._ledger.awaiting(self._store, limit=_COUNTED)
+        clips = self._in_order(await self._ledger.awaiting(self._store, limit=_COUNTED))
         under_way = set(self._under_way())
         sending = [clip for clip in clips if clip.number in under_way]
-        waiting = self._in_order(clip for clip in clips if clip.number not in under_way)
+        waiting = [clip for clip in clips if clip.number not in under_way]
         left = [await self._left_bytes(clip) for clip in sending]
         everybody = [*sending, *waiting]
         ahead = tuple(clip.id for clip in everybody[:NAMED])
