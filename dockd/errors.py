@@ -110,6 +110,11 @@ class StoreUnreachable(TransientError):
         "store."
     )
 
+    @property
+    def after_silence(self) -> bool:
+        """Whether it was waited for until nothing had moved for long (the field ``silent``)."""
+        return bool(self.fields.get("silent"))
+
 
 class StoreBusy(TransientError):
     """The store asked for patience or failed on its side (408, 423, 425, 429, 5xx)."""

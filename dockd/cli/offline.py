@@ -66,6 +66,7 @@ def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipRep
         receipts=ledger.receipts(clip),
         receipt_times=ledger.receipt_times(clip),
         explanation=explain(situation),
+        now=SystemClock().now(),
     )
 
 

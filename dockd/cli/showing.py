@@ -140,6 +140,7 @@ def clip(answer: Answer) -> RenderableType:
         ("reason", answer["reason"] or "nothing is left to do"),
         ("owner", answer["owner"] or ""),
         ("next", answer["next"] or ""),
+        ("stored by", answer["eta"] or "not known"),
     ):
         facts.add_row(Text(name, "bold"), Text(value))
     history = _table("seq", "time", "what happened")

@@ -474,6 +474,15 @@ _STATION: Final = (
         reason="The clock has not been synchronised for {unsynchronised_s} s.",
         next_step="Make a time server reachable for the station.",
     ),
+    _found(
+        "clock-wrong",
+        "warn",
+        "network",
+        sentence="The station's clock is not its store's; requests are signed by the store's.",
+        reason="The clock is {offset_s} s off.",
+        next_step="Make a time server reachable for the station; if its time is right, check the "
+        "store's.",
+    ),
 )
 
 CATALOGUE: Final[Mapping[str, ProblemKind]] = {

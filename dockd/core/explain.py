@@ -12,6 +12,7 @@ from typing import Final
 from dockd.core.clip import CameraCopy, Clip, Place, has_known_copy
 from dockd.core.health import CATALOGUE, Problem
 from dockd.core.transfer import PartState, State, Transfer
+from dockd.core.turn import Turn, duration, sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class Situation:
     ``place`` is where the clip is. ``docked`` is true while its camera is in a slot.
     ``set_aside`` is true when a person has set its camera or docking aside. ``stores`` are those
     configured now, ``transfers`` the clip's by store. ``problems`` are the open ones of anything
-    the clip may depend on. ``wiping`` is false when cameras are never cleared.
+    the clip may depend on. ``wiping`` is false when cameras are never cleared. ``turn`` is when its
+    turn on the uplink is, None when it has none or nobody can tell.
     """
 
     clip: Clip
@@ -32,15 +34,17 @@ class Situation:
     transfers: Mapping[str, Transfer]
     problems: Sequence[Problem]
     wiping: bool
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why, whose it is, and what comes next: one sentence each."""
+    """Why, whose it is, and what comes next: one sentence each; in how many seconds, if known."""
 
     reason: str
     owner: str
     next_step: str
+    eta_s: float | None = None
 
 
 def explain(situation: Situation) -> Explanation | None:
@@ -135,18 +139,23 @@ def _not_stored(situation: Situation) -> Explanation | None:
         for transfer in situation.transfers.values()
         if transfer.state not in {State.QUEUED, State.RECEIPTED, State.REFUSED}
     ]
+    turn = situation.turn
+    eta_s = None if turn is None else turn.eta_s
     for transfer in under_way:
         done = len(transfer.indices(PartState.DONE))
+        about = "" if eta_s is None else f"; {duration(eta_s)} to go"
         return Explanation(
             reason=f"The clip is on its way to store {transfer.store}: {transfer.state}, "
-            f"{done} of {transfer.parts} parts arrived.",
+            f"{done} of {transfer.parts} parts arrived{about}.",
             owner="station",
             next_step="Nothing: dockd goes on by itself.",
+            eta_s=eta_s,
         )
     return Explanation(
-        reason="The clip waits for its turn on the uplink.",
+        reason="The clip waits for its turn on the uplink." if turn is None else sentence(turn),
         owner="station",
         next_step="Nothing: dockd sends it when those before it are stored.",
+        eta_s=eta_s,
     )
 
 

@@ -98,6 +98,11 @@ def order(waiting: Iterable[Waiting]) -> list[Waiting]:
     return sorted(waiting, key=_turn)
 
 
+def is_in_a_hurry(camera_fill_fraction: float | None) -> bool:
+    """Return whether a camera is so full that its clips go before older ones."""
+    return _hurry(camera_fill_fraction) > 0
+
+
 def position(clip_id: str, *, waiting: Iterable[Waiting]) -> Position:
     """Return where the clip stands in the line.
 

@@ -3,19 +3,20 @@
 import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
-from dockd.core import schedule
+from dockd.core.schedule import RateWindow
 from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
-from dockd.ports.store import Store
+from dockd.ports.store import Store, TellsTime
+from dockd.stages.throttle import ThrottlePolicy
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
+from dockd.stores.windowed import WindowedStore
 
 _CAMERAS: Final = "dockd.cameras"
 _BITS_PER_BYTE: Final = 8
@@ -29,6 +30,7 @@ class StoreLane:
     store: Store
     breaker: Callable[[], str]
     sent_bytes: Callable[[], int]
+    clock_offset_s: Callable[[], float | None]
 
 
 def family(group: str, name: str) -> Callable[..., Any]:
@@ -55,8 +57,9 @@ def family(group: str, name: str) -> Callable[..., Any]:
 def stores(config: Config, *, rate: SharedRate, clock: Clock) -> Mapping[str, StoreLane]:
     """Return every configured store by its name, wrapped from the inside out.
 
-    The rate is innermost, for it concerns bytes; then the retries, each of which is paced; then
-    the breaker, which sees a call as failed only when its retries are used up.
+    The rate is innermost, for it concerns bytes; then the window of parts in flight, which learns
+    from each try; then the retries; then the breaker, which sees a call as failed only when its
+    retries are used up.
     """
     return {entry.name: _lane(entry, config, rate=rate, clock=clock) for entry in config.store}
 
@@ -67,9 +70,12 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
         entry, station=config.station.name, spool_path=config.spool.path, clock=clock
     )
     limited = RateLimitedStore(plain, rate=rate)
-    guard = GuardedStore(RetryingStore(limited, clock=clock), clock=clock)
+    guard = GuardedStore(RetryingStore(WindowedStore(limited), clock=clock), clock=clock)
     return StoreLane(
-        store=guard, breaker=lambda: guard.breaker, sent_bytes=lambda: limited.sent_bytes
+        store=guard,
+        breaker=lambda: guard.breaker,
+        sent_bytes=lambda: limited.sent_bytes,
+        clock_offset_s=lambda: plain.clock_offset_s if isinstance(plain, TellsTime) else None,
     )
 
 
@@ -90,21 +96,20 @@ def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, Came
     return sources
 
 
-def rate_now(config: Config, *, now: datetime) -> float | None:
-    """Return the uplink's limit at this time of day in bytes per second, None for no limit."""
-    windows = [
-        schedule.RateWindow(
-            start=window.begins, end=window.ends, rate_bytes_s=_bytes_s(window.rate_limit_mbit_s)
-        )
-        for window in config.uplink.windows
-    ]
-    rate_bytes_s = schedule.rate_at(
-        windows,
+def throttle_policy(config: Config) -> ThrottlePolicy:
+    """Return the uplink's limits by the time of day, in bytes per second."""
+    return ThrottlePolicy(
+        windows=[
+            RateWindow(
+                start=window.begins,
+                end=window.ends,
+                rate_bytes_s=_bytes_s(window.rate_limit_mbit_s),
+            )
+            for window in config.uplink.windows
+        ],
         default_bytes_s=_bytes_s(config.uplink.rate_limit_mbit_s),
-        when=now,
         timezone=config.station.zone,
     )
-    return rate_bytes_s or None
 
 
 def _bytes_s(mbit_s: float) -> float:

@@ -8,6 +8,7 @@ from typing import Final
 from dockd import config as configs
 from dockd.config import Config
 from dockd.config.table import Table
+from dockd.daemon import building
 from dockd.daemon.signals import Signals
 from dockd.daemon.station import (
     Station,
@@ -74,7 +75,8 @@ def apply(station: Station, new: Config) -> Change:
     station.housekeeping.policy = housekeeping_policy(station.config)
     for upload in station.uploads:
         upload.policy = upload_policy(station.config)
-    station.set_rate()
+    station.throttle.policy = building.throttle_policy(station.config)
+    station.throttle.apply()
     return change
 
 

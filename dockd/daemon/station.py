@@ -29,9 +29,11 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
+from dockd.stages.throttle import Throttle
+from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
+from dockd.stages.turns import Turns
 from dockd.stages.upload import Upload, UploadPolicy
-from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
@@ -42,8 +44,6 @@ from dockd.stores.rate_limited import SharedRate
 
 _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
-# Windows are given to the minute; a limit that comes a few seconds late hurts nobody.
-_RATE_LOOK_S: Final = 5.0
 _STATUS_LOOK_S: Final = 10.0
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -72,9 +72,17 @@ class Station:
         self._footage = asyncio.Event()
         self.pulse = Pulse(notifier, clock=clock)
         self.rate = SharedRate(clock=clock)
+        self.throttle = Throttle(
+            self.rate.change, clock=clock, policy=building.throttle_policy(config)
+        )
         self.lanes = building.stores(config, rate=self.rate, clock=clock)
         self.stores = {name: lane.store for name, lane in self.lanes.items()}
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
+        self.timekeeping = Timekeeping(
+            {name: lane.clock_offset_s for name, lane in self.lanes.items()},
+            problems=self.problems,
+            clock=clock,
+        )
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
         self.confirming = Confirming(
@@ -97,6 +105,17 @@ class Station:
         equipment = Equipment(usb=UdevBus(journal=journal), helper=HelperClient())
         self._cameras = building.camera_sources(config, equipment=equipment)
         self.uploads = [self._upload(name) for name in self.stores]
+        self.turns = [
+            Turns(
+                name,
+                ledger=self.ledger,
+                clock=clock,
+                under_way=upload.under_way,
+                in_order=upload.in_order,
+                sent_bytes=lane.sent_bytes,
+            )
+            for (name, lane), upload in zip(self.lanes.items(), self.uploads, strict=True)
+        ]
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
             spool=self.spool,
@@ -141,7 +160,6 @@ class Station:
         transferring = Transferring(
             ledger=self.ledger,
             spool=self.spool,
-            window=PartsWindow(),
             station=self.config.station.name,
         )
         return Upload(
@@ -152,6 +170,7 @@ class Station:
             problems=self.problems,
             clock=self._clock,
             policy=upload_policy(self.config),
+            fullness=self.board.fullness,
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
@@ -251,7 +270,12 @@ class Station:
                 f"upload to {name}": upload.run
                 for name, upload in zip(self.stores, self.uploads, strict=True)
             },
-            "rate windows": self._follow_windows,
+            **{
+                f"line to {name}": turns.run
+                for name, turns in zip(self.stores, self.turns, strict=True)
+            },
+            "rate windows": self.throttle.run,
+            "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "house": self._keep_house,
         }
@@ -295,10 +319,6 @@ class Station:
         )
         return Dock(source, stay=docking.stay, problems=self.problems, clock=self._clock)
 
-    def set_rate(self) -> None:
-        """Put the rate limit of this time of day in force."""
-        self.rate.change(building.rate_now(self.config, now=self._clock.now()))
-
     async def _tell_status(self) -> None:
         """Keep the line that ``systemctl status`` shows true."""
         while True:
@@ -309,11 +329,6 @@ class Station:
                 f"{docked} cameras docked, {queue.clips} clips to send, {problems} problems"
             )
             await self._clock.sleep(_STATUS_LOOK_S)
-
-    async def _follow_windows(self) -> None:
-        while True:
-            self.set_rate()
-            await self._clock.sleep(_RATE_LOOK_S)
 
     async def close(self) -> None:
         """Say what is left to say, and let go of the stores; the ledger stays open."""

@@ -48,6 +48,7 @@ class Surfaces:
             policy=self._policy(),
             wellness=wellness,
         )
+        self._report.turns = station.turns
         app = build_app(
             self._report,
             actions=Obey(ledger=station.ledger, holds=station.holds),

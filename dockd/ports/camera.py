@@ -132,12 +132,14 @@ class Medium:
     """What a camera's files are on, as it was found when the camera was opened.
 
     ``volume`` is the file system's own identifier, "" where it has none. ``dirty`` says that it
-    was not closed properly; dockd records that and never repairs it.
+    was not closed properly; dockd records that and never repairs it. ``fill_fraction`` is how
+    full it was, 0 to 1, None where that says nothing of the camera.
     """
 
     file_system: str
     volume: str
     dirty: bool
+    fill_fraction: float | None = None
 
 
 class Eraser(Protocol):

@@ -7,7 +7,7 @@ PermanentError (StoreRefusedCredentials, StoreBucketMissing, StoreRejected). Non
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 from dockd.core.facts import Strength
 from dockd.core.receipt import Expected, Judgement
@@ -162,3 +162,12 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class TellsTime(Protocol):
+    """A store that has a clock of its own, as its replies show."""
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far its clock is ahead of the station's, in seconds; None before its first reply."""

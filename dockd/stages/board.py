@@ -11,7 +11,10 @@ from dockd.ports.camera import Sighting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotSnapshot:
-    """One slot; ``bytes_read`` are those read from its camera so far in this docking."""
+    """One slot; ``bytes_read`` are those read from its camera so far in this docking.
+
+    ``fill_fraction`` is how full its camera came, 0 to 1, None where nobody knows.
+    """
 
     slot: str
     port: str | None = None
@@ -19,6 +22,7 @@ class SlotSnapshot:
     camera: str | None = None
     docking: str | None = None
     bytes_read: int = 0
+    fill_fraction: float | None = None
 
 
 class SlotBoard:
@@ -44,9 +48,19 @@ class SlotBoard:
         """A camera is in a slot."""
         self._change(sighting.slot, event=SlotEvent.DOCKED, camera=sighting.serial)
 
-    def docked(self, slot: str, *, camera: str, docking: str) -> None:
+    def docked(
+        self, slot: str, *, camera: str, docking: str, fill_fraction: float | None = None
+    ) -> None:
         """A stay began."""
-        self._change(slot, camera=camera, docking=docking)
+        self._change(slot, camera=camera, docking=docking, fill_fraction=fill_fraction)
+
+    def fullness(self) -> Mapping[str, float]:
+        """Return how full each docked camera is of which that is known, by its serial number."""
+        return {
+            slot.camera: slot.fill_fraction
+            for slot in self.snapshots()
+            if slot.camera is not None and slot.fill_fraction is not None
+        }
 
     def event(self, slot: str, event: SlotEvent) -> None:
         """Something happened to a slot."""
@@ -73,6 +87,7 @@ class SlotBoard:
         event: SlotEvent | None = None,
         camera: str | None = None,
         docking: str | None = None,
+        fill_fraction: float | None = None,
     ) -> None:
         with self._lock:
             known = self._slots.get(slot, SlotSnapshot(slot=slot))
@@ -81,4 +96,5 @@ class SlotBoard:
                 state=known.state if event is None else slots.after(known.state, event),
                 camera=camera or known.camera,
                 docking=docking or known.docking,
+                fill_fraction=known.fill_fraction if fill_fraction is None else fill_fraction,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime, timedelta
 
 from dockd.core import slot as slots
 from dockd.core.clip import Clip, Place
@@ -35,8 +36,10 @@ def clip_report(
     receipts: Sequence[ReceiptAccepted],
     receipt_times: Mapping[str, str],
     explanation: Explanation | None,
+    now: datetime,
 ) -> ClipReport:
     """Return one clip as `/v1/clips` shows it."""
+    eta_s = None if explanation is None else explanation.eta_s
     return ClipReport(
         id=clip.id,
         key=clip.key,
@@ -68,7 +71,7 @@ def clip_report(
         reason=explanation.reason if explanation else None,
         owner=explanation.owner if explanation else None,
         next=explanation.next_step if explanation else None,
-        eta=None,
+        eta=None if eta_s is None else f"{now + timedelta(seconds=eta_s):%Y-%m-%dT%H:%M:%SZ}",
     )
 
 

@@ -76,7 +76,12 @@ class Docking:
         reason = "dockd stopped"
         try:
             await self._begin(stay, family=sighting.family)
-            self._board.docked(camera.slot, camera=camera.serial, docking=docking)
+            self._board.docked(
+                camera.slot,
+                camera=camera.serial,
+                docking=docking,
+                fill_fraction=camera.medium.fill_fraction,
+            )
             await self._say_whether_dirty(camera)
             await self._live(stay)
         except CameraGone:

@@ -13,6 +13,7 @@ from dockd.core import facts
 from dockd.core.clip import Clip, Place, place
 from dockd.core.explain import Situation, explain
 from dockd.core.health import health_of
+from dockd.core.turn import Turn
 from dockd.errors import DockdError, NotFound, RequestInvalid
 from dockd.ports import answers
 from dockd.ports.clock import Clock
@@ -23,6 +24,7 @@ from dockd.stages import describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import in_thread
+from dockd.stages.turns import Turns
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness
 
@@ -59,7 +61,11 @@ class Report:
         policy: ReportPolicy,
         wellness: Wellness,
     ) -> None:
-        """``policy`` may be replaced; ``listen`` is set once TCP is bound."""
+        """``policy`` may be replaced; ``listen`` is set once TCP is bound.
+
+        ``turns``, the lines to the configured stores, are set where there are any.
+        """
+        self.turns: Sequence[Turns] = ()
         self._ledger = ledger
         self._spool = spool
         self._board = board
@@ -189,6 +195,7 @@ class Report:
             transfers=transfers,
             problems=self._problems.current(),
             wiping=self.policy.wiping,
+            turn=await self._turn(clip) if at is Place.VERIFIED else None,
         )
         return describe.clip_report(
             clip,
@@ -196,7 +203,15 @@ class Report:
             receipts=await self._ledger.receipts(clip.number) if sent else (),
             receipt_times=await self._ledger.receipt_times(clip.number) if sent else {},
             explanation=explain(situation),
+            now=self._clock.now(),
         )
+
+    async def _turn(self, clip: Clip) -> Turn | None:
+        """Return when it is sent to the first store that is still to have it."""
+        for turns in self.turns:
+            if (turn := await turns.of(clip)) is not None:
+                return turn
+        return None
 
     async def dockings(self, *, camera: str | None, after: str, limit: int) -> answers.DockingPage:
         """Return some dockings, in the order of their ids."""

@@ -1,9 +1,10 @@
 """One clip to one store: does what core/transfer says is next, and commits before each effect."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
-from dockd.core import facts, transfer
+from dockd.core import facts, flow, transfer
 from dockd.core.clip import Clip, StoreCopy
 from dockd.core.receipt import Judgement
 from dockd.core.transfer import PartState, State, Step, Transfer
@@ -27,24 +28,17 @@ from dockd.stages.threads import in_thread, obtained
 _RESTARTS_BEFORE_A_PERSON: Final = 20
 
 
-class Window(Protocol):
-    """How many parts may be in flight at a store now."""
-
-    async def enter(self) -> None:
-        """Wait for room for one more part."""
-
-    def leave(self, *, well: bool) -> None:
-        """Give the room back; ``well`` says whether the part arrived."""
-
-
 class Transferring:
-    """Carries clips; one object a store, because the window of parts in flight is the store's."""
+    """Carries clips; one object a store.
 
-    def __init__(self, *, ledger: Ledger, spool: Spool, window: Window, station: str) -> None:
+    No more parts are told of in the ledger as in flight than the store's window could ever let fly.
+    """
+
+    def __init__(self, *, ledger: Ledger, spool: Spool, station: str) -> None:
         """Join what carrying needs; nothing happens yet."""
         self._ledger = ledger
         self._spool = spool
-        self._window = window
+        self.room = asyncio.Semaphore(flow.MOST_PARTS)
         self._station = station
         self._damaged: set[tuple[int, int]] = set()
 
@@ -110,11 +104,6 @@ class Transferring:
     async def epoch(self) -> int:
         """Return the ledger's present epoch."""
         return (await self._ledger.head()).epoch
-
-    @property
-    def window(self) -> Window:
-        """The store's window of parts in flight."""
-        return self._window
 
 
 class _Carriage:
@@ -189,7 +178,7 @@ class _Carriage:
         await self._owner.record(*settled)
 
     async def _send(self, current: Transfer) -> None:
-        """Send every pending part, as many at a time as the window and the store let through."""
+        """Send every pending part, as many at a time as the store and its window let through."""
         if self._store.in_order:
             for index in current.indices(None):
                 await self._send_part(current, index)
@@ -199,19 +188,16 @@ class _Carriage:
                 group.start(self._send_part(current, index))
 
     async def _send_part(self, current: Transfer, index: int) -> None:
-        await self._owner.window.enter()
-        well = False
-        try:
+        async with self._owner.room:
             await self._record(facts.PartSending, index=index)
-            etag = await self._store.send_part(
-                self._sent, upload_id=current.upload_id or "", index=index
-            )
-            await self._record(facts.PartStored, index=index, etag=etag)
-            well = True
-        except StoreChecksumMismatch as error:
-            await self._mismatch(error, index=index)
-        finally:
-            self._owner.window.leave(well=well)
+            try:
+                etag = await self._store.send_part(
+                    self._sent, upload_id=current.upload_id or "", index=index
+                )
+            except StoreChecksumMismatch as error:
+                await self._mismatch(error, index=index)
+            else:
+                await self._record(facts.PartStored, index=index, etag=etag)
 
     async def _complete(self, current: Transfer) -> None:
         if current.state is not State.FINALIZING:

@@ -4,28 +4,26 @@ How one clip is carried is in ``transferring``; what a transfer may do is in cor
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
-from dockd.core import backoff, facts, naming, schedule
+from dockd.core import backoff, facts, schedule
 from dockd.core.backoff import Backoff
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, Place
+from dockd.core.transfer import State
 from dockd.errors import DockdError, IllegalFact, PermanentError, StoreUnreachable, TransientError
 from dockd.ports.clock import Clock
-from dockd.ports.ledger import Ledger
+from dockd.ports.ledger import ClipFilter, Ledger
 from dockd.ports.store import Store
 from dockd.stages.confirming import REACHING, Confirming
+from dockd.stages.line import Line, as_waiting
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.transferring import Transferring
 from dockd.stages.waits import Waits
 
 _CANDIDATES: Final = 256
-# How long a line that was drawn up is kept to: to ask who waits costs more than to send a small
-# clip, and who comes meanwhile, flagged or not, waits no longer than this.
-_LINE_GOOD_S: Final = 1.0
+_OF_A_CAMERA: Final = 64
 _SMALL_BYTES: Final = 256 * 1024
 _SMALL_IN_A_LANE: Final = 8
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
@@ -65,8 +63,13 @@ class Upload:
         problems: ProblemBoard,
         clock: Clock,
         policy: UploadPolicy,
+        fullness: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
-        """Join what uploading needs; nothing happens yet."""
+        """Join what uploading needs; nothing happens yet.
+
+        ``fullness`` tells how full each docked camera is of which that is known.
+        """
+        self._fullness = fullness
         self._store = store
         self._ledger = ledger
         self._transferring = transferring
@@ -76,7 +79,7 @@ class Upload:
         self.policy = policy
         self._wake = asyncio.Event()
         self._under_way: dict[int, int] = {}
-        self._line = _Line((), drawn_up_s=0.0)
+        self._line = Line((), drawn_up_s=0.0)
         self._ledger_troubles: set[str] = set()
         self._waits = Waits(clock=clock, policy=lambda: self.policy.retry)
         self._probed_at_s: float | None = None
@@ -127,20 +130,46 @@ class Upload:
             for size_bytes in self._under_way.values()
         )
 
-    async def _draw_up_line(self) -> "_Line":
+    async def _draw_up_line(self) -> Line:
         """Ask the ledger who waits, and put them in their order."""
         # Those that have to wait must not hide those behind them.
         limit = _CANDIDATES + len(self._waits.running_s())
+        found = await self._ledger.awaiting(self._store.name, limit=limit)
+        if len(found) == limit:
+            found = [*found, *await self._of_full_cameras()]
         waiting = {
             clip.number: clip
-            for clip in await self._ledger.awaiting(self._store.name, limit=limit)
+            for clip in found
             if clip.number not in self._under_way and self._waits.is_due(clip.number)
         }
+        return Line(self.in_order(waiting.values()), drawn_up_s=self._clock.monotonic_s())
+
+    async def _of_full_cameras(self) -> Sequence[Clip]:
+        """Return what waits of cameras that are full, however many came before it."""
+        waiting: list[Clip] = []
+        for camera, fill_fraction in self._fullness().items():
+            if not schedule.is_in_a_hurry(fill_fraction):
+                continue
+            wanted = ClipFilter(camera=camera, place=Place.VERIFIED, limit=_OF_A_CAMERA)
+            for clip in await self._ledger.clips(wanted):
+                transfer = await self._ledger.transfer(clip.number, store=self._store.name)
+                if transfer is None or transfer.state not in {State.RECEIPTED, State.REFUSED}:
+                    waiting.append(clip)
+        return waiting
+
+    def in_order(self, clips: Iterable[Clip]) -> Sequence[Clip]:
+        """Return clips in the order of their turns, next one first."""
         now = self._clock.now()
-        ordered = schedule.order([as_waiting(clip, now=now) for clip in waiting.values()])
-        return _Line(
-            [waiting[int(one.clip_id)] for one in ordered], drawn_up_s=self._clock.monotonic_s()
+        waiting = {str(clip.number): clip for clip in clips}
+        fullness = self._fullness()
+        ordered = schedule.order(
+            [as_waiting(clip, now=now, fullness=fullness) for clip in waiting.values()]
         )
+        return [waiting[one.clip_id] for one in ordered]
+
+    def under_way(self) -> Collection[int]:
+        """Return the numbers of the clips that are being sent now."""
+        return self._under_way.keys()
 
     async def _rest(self) -> None:
         """Wait for something to change, or for the first clip whose time has come."""
@@ -269,26 +298,6 @@ class Upload:
         return f"store {self._store.name}"
 
 
-class _Line:
-    """Who waits, in the order of their turns, as it was at one moment of the monotonic clock."""
-
-    def __init__(self, clips: Sequence[Clip], *, drawn_up_s: float) -> None:
-        self._clips = deque(clips)
-        self._drawn_up_s = drawn_up_s
-
-    def is_good(self, now_s: float) -> bool:
-        """Return whether it has anybody left and is not out of date."""
-        return bool(self._clips) and now_s - self._drawn_up_s < _LINE_GOOD_S
-
-    def next(self) -> Clip | None:
-        """Take out whose turn it is."""
-        return self._clips.popleft() if self._clips else None
-
-    def go_stale(self) -> None:
-        """Forget everybody: something happened that no order of before knows of."""
-        self._clips.clear()
-
-
 _WAKING = (
     facts.ClipVerified,
     facts.ClipReleased,
@@ -305,16 +314,3 @@ _OVERTAKING = (
     facts.TransferRefused,
     facts.TransferRestarted,
 )
-
-
-def as_waiting(clip: Clip, *, now: datetime) -> schedule.Waiting:
-    """Return a clip as the schedule sees it."""
-    recorded_at_s = clip.mtime_ns / 1e9
-    return schedule.Waiting(
-        clip_id=str(clip.number),
-        flagged=clip.flagged,
-        size_bytes=clip.stored_size_bytes,
-        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
-        camera_fill_fraction=None,
-        recorded_at_s=recorded_at_s,
-    )

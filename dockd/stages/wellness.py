@@ -129,9 +129,9 @@ class Wellness:
         return _WELL
 
     async def _clock_is_right(self) -> _Answer:
-        if self._clock.synchronisation().synchronised:
-            return _WELL
-        return "warn", "the clock is not synchronised"
+        if not self._clock.synchronisation().synchronised:
+            return "warn", "the clock is not synchronised"
+        return self._worst_about("clock")
 
     def _worst_about(self, subject: str) -> _Answer:
         found = self._problems.of_subject(subject)

@@ -2,15 +2,11 @@
 
 import threading
 from dataclasses import replace
-from typing import Final
 
-from dockd.core.flow import Bucket, reserve, with_rate
+from dockd.core.flow import Bucket, burst_bytes, portion_bytes, reserve, with_rate
 from dockd.ports.clock import Clock
 from dockd.ports.store import Outgoing, Store
 from dockd.stores.wrapper import StoreWrapper
-
-PORTION_BYTES: Final = 64 * 1024
-FREE_PORTION_BYTES: Final = 1024 * 1024
 
 
 class SharedRate:
@@ -20,7 +16,7 @@ class SharedRate:
         self._clock = clock
         self._bucket = Bucket(
             rate_bytes_s=rate_bytes_s,
-            burst_bytes=PORTION_BYTES,
+            burst_bytes=burst_bytes(rate_bytes_s),
             updated_s=clock.monotonic_s(),
         )
 
@@ -32,22 +28,25 @@ class SharedRate:
     def change(self, rate_bytes_s: float | None) -> None:
         """Set another limit from now on; streams under way follow at their next portion."""
         self._bucket = with_rate(
-            self._bucket, rate_bytes_s=rate_bytes_s, now_s=self._clock.monotonic_s()
+            self._bucket,
+            rate_bytes_s=rate_bytes_s,
+            now_s=self._clock.monotonic_s(),
+            burst_bytes=burst_bytes(rate_bytes_s),
         )
 
     @property
     def portion_bytes(self) -> int:
-        """How many bytes may be asked for at once: few while there is a limit."""
-        return PORTION_BYTES if self.rate_bytes_s else FREE_PORTION_BYTES
+        """How many bytes may be asked for at once: the fewer, the lower the limit."""
+        return portion_bytes(self.rate_bytes_s)
 
     async def wait(self, size_bytes: int) -> None:
         """Return when ``size_bytes``, one portion at most, may go."""
         while self.rate_bytes_s and size_bytes:
             # More than one when the limit came after the portion was measured.
-            portion_bytes = min(size_bytes, PORTION_BYTES)
-            size_bytes -= portion_bytes
+            portion = min(size_bytes, self.portion_bytes)
+            size_bytes -= portion
             self._bucket, wait_s = reserve(
-                self._bucket, amount_bytes=portion_bytes, now_s=self._clock.monotonic_s()
+                self._bucket, amount_bytes=portion, now_s=self._clock.monotonic_s()
             )
             if wait_s > 0:
                 await self._clock.sleep(wait_s)

@@ -21,7 +21,8 @@ class RetryingStore(StoreWrapper):
     """Makes each call up to ``tries`` times, with full jitter and never before Retry-After.
 
     A store that asks for more than ``patience_s`` seconds is not waited for here: the error goes
-    up at once, and the stage puts the clip back in its queue.
+    up at once, and the stage puts the clip back in its queue. So does silence, which has lasted
+    long enough already: a dead link is to be noticed within two minutes, not in three times one.
     """
 
     def __init__(
@@ -45,7 +46,8 @@ class RetryingStore(StoreWrapper):
                 return await call()
             except (StoreBusy, StoreUnreachable) as error:
                 too_long = (error.retry_after_s or 0.0) > self._patience_s
-                if operation in _ONCE or too_long:
+                silent = isinstance(error, StoreUnreachable) and error.after_silence
+                if operation in _ONCE or too_long or silent:
                     raise
                 wait_s = delay_s(
                     self._policy,

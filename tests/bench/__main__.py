@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from tests.bench import arrival, idle, journey, memory, offload, resent, upload
+from tests.bench import arrival, idle, journey, memory, offload, rate, resent, upload
 from tests.bench.bench import Bench
 from tests.bench.machine import describe
 from tests.bench.measuring import Failed
@@ -22,6 +22,7 @@ _RUNS: Final = 5
 _BENCHMARKS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "offload": offload.measure,
     "upload": lambda bench: [*upload.measure(bench), *resent.measure(bench)],
+    "rate": rate.measure,
     "journey": journey.measure,
     "memory": memory.measure,
     "idle": idle.measure,

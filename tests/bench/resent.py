@@ -44,7 +44,7 @@ def measure(bench: Bench) -> list[Row]:
     theirs: dict[str, list[float]] = {client.name: [] for client in CLIENTS}
     with camera(bench, clips=CLIPS, clip_bytes=CLIP_BYTES) as source:
         for run in range(bench.runs):
-            with real_store(bench, run=run) as to, counting(_address(to)) as proxy:
+            with real_store(bench, run=run) as to, counting(address(to)) as proxy:
                 through = Destination(server=to.server, endpoint=proxy.endpoint, bucket=to.bucket)
                 kill_at = _KILLED_FROM_BYTES + (2 * run + 1) * PART_MIB * MIB // (2 * bench.runs)
                 attempt = _Attempt(bench=bench, proxy=proxy, to=through, kill_at=kill_at)
@@ -138,6 +138,7 @@ def _more_than_needed(sent_bytes: int) -> float:
     return max(0.0, float(sent_bytes - _SIZE_BYTES))
 
 
-def _address(to: Destination) -> tuple[str, int]:
+def address(to: Destination) -> tuple[str, int]:
+    """Return where a store listens: host and port."""
     host, _, port = to.endpoint.removeprefix("http://").rpartition(":")
     return host, int(port)

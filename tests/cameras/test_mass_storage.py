@@ -1,6 +1,7 @@
 """The mass-storage family: the promises of every camera, and those of a rack of USB ports."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -138,6 +139,13 @@ def test_a_dirty_medium_is_told_and_troubles_the_wipe(bay: UsbBay) -> None:
     assert camera.medium.dirty
     assert (camera.medium.file_system, camera.medium.volume) == ("vfat", "1234-ABCD")
     assert camera.is_troubled()
+
+
+def test_how_full_a_medium_is_is_told(bay: UsbBay) -> None:
+    """What decides whose clips are urgent is what the mounted file system says of its blocks."""
+    space = os.statvfs(bay.rack.medium("BWC-1"))
+    fill_fraction = bay.docked().medium.fill_fraction
+    assert fill_fraction == pytest.approx(1 - space.f_bfree / space.f_blocks, abs=0.01)
 
 
 def test_errors_of_the_medium_make_a_listing_incomplete(bay: UsbBay) -> None:

@@ -14,6 +14,7 @@ from dockd.stores.s3 import S3Options, S3Store
 from tests.conformance.far_sides import S3FarSide, judge_of
 from tests.fakes.clip_content import PART_BYTES, content_of, expected_of, sending
 from tests.fakes.servers import S3Server
+from tests.fakes.still_clock import StillClock
 
 pytestmark = [
     pytest.mark.asyncio,
@@ -145,3 +146,22 @@ async def test_the_stores_clock_is_known_after_its_first_reply(far: S3FarSide) -
     assert before_s is None
     assert after_s is not None
     assert abs(after_s) < 60
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_station_whose_clock_is_an_hour_wrong_is_served(far: S3FarSide, hours: int) -> None:
+    """A real store refuses such a signature once; the next one is made by the store's time."""
+    clock = StillClock(now=SystemClock().now() + timedelta(hours=hours))
+    content = content_of(2 * PART_BYTES)
+    store = S3Store(far.options(), clock=clock)
+    with sending(content) as outgoing:
+        upload_id = await store.create_upload(outgoing)
+        etags = {
+            index: await store.send_part(outgoing, upload_id=upload_id, index=index)
+            for index in range(2)
+        }
+        version = await store.complete(outgoing, upload_id=upload_id, etags=etags)
+        proven = await store.prove(outgoing, version=version)
+    await store.close()
+    assert proven.size_bytes == len(content)
+    assert store.clock_offset_s == pytest.approx(-hours * 3600, abs=60)

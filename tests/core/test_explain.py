@@ -10,6 +10,7 @@ from dockd.core.clip import CameraCopy, Clip, Place, SpoolCopy, StoreCopy, Troub
 from dockd.core.explain import Explanation, Situation, explain
 from dockd.core.health import CATALOGUE, problem
 from dockd.core.transfer import PartState, State, Transfer
+from dockd.core.turn import Turn
 
 TROUBLE = Trouble(slug="x", reason="It broke.", owner="store", next_step="Mend it.")
 UNREACHABLE = problem(
@@ -142,3 +143,22 @@ def test_holds_are_those_of_the_facts() -> None:
     kinds: tuple[facts.HoldKind, ...] = ("error", "legal")
     said = {explain(situation(Place.HELD, clip=clip(holds=(kind,)))) for kind in kinds}
     assert len(said) == 2
+
+
+def test_a_turn_gives_a_place_and_a_time() -> None:
+    """A clip in the line is told its place; one that is being sent, how long it takes still."""
+    turn = Turn(
+        store="central", before=1, ahead=("aa",), to_send_bytes=6_000_000, rate_bytes_s=1e4
+    )  # fmt: skip
+    waiting = explain(situation(Place.VERIFIED, clip=VERIFIED, turn=turn))
+    assert waiting is not None
+    assert "second in line to store central, behind aa, about 10 minutes" in waiting.reason
+    assert waiting.eta_s == 600.0
+    sending = explain(
+        situation(
+            Place.VERIFIED, clip=VERIFIED, turn=turn, transfers={"central": transfer(State.SENDING)}
+        )
+    )
+    assert sending is not None
+    assert "0 of 3 parts arrived; about 10 minutes to go." in sending.reason
+    assert sending.eta_s == 600.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core.flow import Bucket, reserve, with_rate
+from dockd.core.flow import Bucket, burst_bytes, portion_bytes, reserve, with_rate
 
 RATES = st.floats(min_value=1e3, max_value=1e9)
 BURSTS = st.integers(min_value=1, max_value=2**22)
@@ -117,3 +117,30 @@ def test_a_bucket_that_makes_no_sense_is_refused(rate_bytes_s: float, burst_byte
     """A negative rate, a rate that is no number and a burst of nothing cannot be built."""
     with pytest.raises(ValueError, match="_bytes"):
         Bucket(rate_bytes_s=rate_bytes_s, burst_bytes=burst_bytes)
+
+
+@given(rate_bytes_s=st.floats(min_value=1.0, max_value=1e12))
+def test_what_is_granted_at_a_time_follows_the_limit(rate_bytes_s: float) -> None:
+    """A portion is always one that may be granted, and a burst a few per mille of half a minute."""
+    portion = portion_bytes(rate_bytes_s)
+    burst = burst_bytes(rate_bytes_s)
+    assert 4096 <= portion <= min(burst, 1024 * 1024)
+    assert burst <= max(4096.0, 0.1 * rate_bytes_s)
+
+
+def test_eight_streams_share_a_slow_link_without_long_pauses() -> None:
+    """At 200 kbit/s each of eight streams has its turn within two seconds."""
+    rate_bytes_s = 25_000.0
+    bucket = Bucket(rate_bytes_s=rate_bytes_s, burst_bytes=burst_bytes(rate_bytes_s))
+    waits_s = []
+    for _ in range(9):
+        bucket, wait_s = reserve(bucket, amount_bytes=portion_bytes(rate_bytes_s), now_s=0.0)
+        waits_s.append(wait_s)
+    assert waits_s[8] - waits_s[0] <= 2.0
+
+
+def test_another_limit_brings_its_own_burst() -> None:
+    """What a fast limit had saved up does not go at once under a slow one."""
+    bucket = Bucket(rate_bytes_s=1e6, burst_bytes=100_000, level_bytes=100_000.0)
+    slow = with_rate(bucket, rate_bytes_s=1e3, now_s=0.0, burst_bytes=4096)
+    assert (slow.level_bytes, slow.burst_bytes) == (4096.0, 4096)

@@ -32,6 +32,15 @@ def test_congestion_halves_the_window_and_forgets_what_arrived() -> None:
     assert after_congestion(after_congestion(window)).parts == 1
 
 
+def test_what_failed_together_counts_once() -> None:
+    """A part that set out before the window was halved says nothing about the window of now."""
+    window = Window(parts=4)
+    halved = after_congestion(window, era=window.era)
+    assert halved.parts == 2
+    assert after_congestion(halved, era=window.era) == halved
+    assert after_congestion(halved, era=halved.era).parts == 1
+
+
 @pytest.mark.parametrize(("parts", "smallest", "largest"), [(1, 0, 4), (1, 2, 4), (5, 1, 4)])
 def test_a_window_that_contradicts_itself_is_refused(
     parts: int, smallest: int, largest: int

@@ -11,6 +11,7 @@ from dockd.core.schedule import (
     LONGEST_HEAD_START_S,
     Waiting,
     eta_s,
+    is_in_a_hurry,
     order,
     position,
     station_jitter,
@@ -175,3 +176,11 @@ def test_no_period_means_no_jitter() -> None:
     for period_s in (-1.0, math.nan):
         with pytest.raises(ValueError, match="period_s"):
             station_jitter("lambeth-03", period_s=period_s)
+
+
+@pytest.mark.parametrize(
+    ("fill", "hurries"), [(None, False), (0.5, False), (0.51, True), (1, True)]
+)
+def test_more_than_half_full_is_a_hurry(fill: float | None, *, hurries: bool) -> None:
+    """A camera that can take the next shift as it is passes nobody."""
+    assert is_in_a_hurry(fill) is hurries

@@ -27,6 +27,11 @@ def self_signed(folder: Path, name: str, *, hosts: Sequence[str] = ()) -> tuple[
         .not_valid_after(began + timedelta(days=36500))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # As openssl makes them: of two authorities with one name each is found by its key.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     certificate_path, key_path = folder / f"{name}.pem", folder / f"{name}.key"

@@ -22,6 +22,10 @@ class StillClock:
     def advance(self, seconds: float) -> None:
         self._elapsed_s += seconds
 
+    def set_forward(self, by: timedelta) -> None:
+        """Set the wall clock, as a person or a time server does; the monotonic one goes on."""
+        self._began += by
+
     def now(self) -> datetime:
         return self._began + timedelta(seconds=self._elapsed_s)
 

@@ -29,7 +29,6 @@ from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
-from dockd.stages.window import PartsWindow
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.ledger import open_ledger
 from dockd.station.spool.directory import DirectorySpool
@@ -217,13 +216,12 @@ class Rig:
         return Upload(
             store,
             ledger=self.ledger,
-            transferring=Transferring(
-                ledger=self.ledger, spool=self.spool, window=PartsWindow(), station="rig"
-            ),
+            transferring=Transferring(ledger=self.ledger, spool=self.spool, station="rig"),
             confirming=self.confirming,
             problems=self.problems,
             clock=self.clock,
             policy=UploadPolicy(parallel_clips=2, idle_s=0.02),
+            fullness=self.board.fullness,
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:

@@ -73,7 +73,10 @@ class MassStorageCamera(TreeCamera):
         self._mount: int = mounted.root
         self._lost_mount = False
         self._medium: Final = Medium(
-            file_system=mounted.file_system, volume=mounted.volume, dirty=mounted.dirty
+            file_system=mounted.file_system,
+            volume=mounted.volume,
+            dirty=mounted.dirty,
+            fill_fraction=_fill_fraction(mounted.root),
         )
         try:
             # The mount's own descriptor is O_PATH: nothing can be listed through it.
@@ -200,3 +203,12 @@ class MassStorageCamera(TreeCamera):
         if self._mount >= 0:
             os.close(self._mount)
             self._mount = -1
+
+
+def _fill_fraction(mount: int) -> float | None:
+    """Return how full a file system says that it is; a camera's word, and it may say nothing."""
+    with suppress(OSError):
+        space = os.fstatvfs(mount)
+        if space.f_blocks:
+            return 1 - space.f_bfree / space.f_blocks
+    return None

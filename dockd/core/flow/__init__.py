@@ -16,10 +16,11 @@ from dockd.core.flow.breaker import (
     settle,
     time_to_probe_s,
 )
-from dockd.core.flow.bucket import Bucket, reserve, with_rate
-from dockd.core.flow.window import Window, after_congestion, after_success
+from dockd.core.flow.bucket import Bucket, burst_bytes, portion_bytes, reserve, with_rate
+from dockd.core.flow.window import MOST_PARTS, Window, after_congestion, after_success
 
 __all__ = [
+    "MOST_PARTS",
     "TRANSITIONS",
     "Breaker",
     "BreakerEvent",
@@ -32,6 +33,8 @@ __all__ = [
     "admit",
     "after_congestion",
     "after_success",
+    "burst_bytes",
+    "portion_bytes",
     "reserve",
     "settle",
     "time_to_probe_s",

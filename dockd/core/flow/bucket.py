@@ -4,10 +4,21 @@ A reservation is taken at once and paid for by waiting: the level may go below z
 whoever reserves next waits behind that debt. Streams are so served in the order in which they
 asked, without a queue and without a lock. Over any stretch of time the bytes granted are at
 most rate times time plus the burst.
+
+How much is granted at a time follows the limit. A fast one is not asked for so often that asking
+costs more than sending, and what a busy loop grants late is caught up with; at a slow one each of
+many streams still has its turn within seconds, or its server would hang up.
 """
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
+
+SMALLEST_PORTION_BYTES: Final = 4 * 1024
+LARGEST_PORTION_BYTES: Final = 1024 * 1024
+_PORTION_S: Final = 0.05
+# A three-hundredth of half a minute, within which the limit is to be kept to a few per cent.
+_BURST_S: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +49,20 @@ class Bucket:
             raise ValueError(message)
 
 
+def portion_bytes(rate_bytes_s: float | None) -> int:
+    """Return how many bytes a stream asks for at a time under a limit; the most without one."""
+    if not rate_bytes_s:
+        return LARGEST_PORTION_BYTES
+    # A limit may be absurd; an overflow must not be what it comes to.
+    portion = min(rate_bytes_s * _PORTION_S, LARGEST_PORTION_BYTES)
+    return max(SMALLEST_PORTION_BYTES, int(portion))
+
+
+def burst_bytes(rate_bytes_s: float | None) -> int:
+    """Return what may go at once after a pause under a limit: never less than a portion."""
+    return max(portion_bytes(rate_bytes_s), int((rate_bytes_s or 0.0) * _BURST_S))
+
+
 def reserve(bucket: Bucket, *, amount_bytes: int, now_s: float) -> tuple[Bucket, float]:
     """Take `amount_bytes` and return the bucket and how many seconds to wait before sending.
 
@@ -60,8 +85,10 @@ def reserve(bucket: Bucket, *, amount_bytes: int, now_s: float) -> tuple[Bucket,
     return replace(filled, level_bytes=level_bytes), due_s - now_s
 
 
-def with_rate(bucket: Bucket, *, rate_bytes_s: float | None, now_s: float) -> Bucket:
-    """Return the bucket with another limit from `now_s` on.
+def with_rate(
+    bucket: Bucket, *, rate_bytes_s: float | None, now_s: float, burst_bytes: int | None = None
+) -> Bucket:
+    """Return the bucket with another limit from `now_s` on, and another burst where one is given.
 
     Waits already handed out stand as promised. What they owe is paid at the new rate before
     anything further is granted, so a change never opens a second burst.
@@ -69,7 +96,14 @@ def with_rate(bucket: Bucket, *, rate_bytes_s: float | None, now_s: float) -> Bu
     Raises:
         ValueError: The rate is negative or no number.
     """
-    return replace(_filled(bucket, now_s=now_s), rate_bytes_s=rate_bytes_s)
+    filled = _filled(bucket, now_s=now_s)
+    burst = bucket.burst_bytes if burst_bytes is None else burst_bytes
+    return replace(
+        filled,
+        rate_bytes_s=rate_bytes_s,
+        burst_bytes=burst,
+        level_bytes=min(filled.level_bytes, float(burst)),
+    )
 
 
 def _filled(bucket: Bucket, *, now_s: float) -> Bucket:

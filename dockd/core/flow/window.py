@@ -1,11 +1,15 @@
 """How many parts may be in flight at once: additive increase, multiplicative decrease.
 
 One whole window of successes adds one part; a sign of congestion (a timeout, a 503) halves
-the window. Many stations behind one link thereby come to share it evenly (Chiu and Jain,
+the window: once for all parts that were on their way together, whose failures are one sign and
+not several. Many stations behind one link thereby come to share it evenly (Chiu and Jain,
 "Analysis of the Increase and Decrease Algorithms", 1989).
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
+
+MOST_PARTS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,12 +21,14 @@ class Window:
         successes: Parts that arrived since the window last changed.
         smallest: Never fewer parts; at least 1, or nothing would ever move again.
         largest: Never more parts.
+        era: Counts the halvings; a part of an older era was on its way before the last one.
     """
 
     parts: int = 1
     successes: int = 0
     smallest: int = 1
-    largest: int = 4
+    largest: int = MOST_PARTS
+    era: int = 0
 
     def __post_init__(self) -> None:
         """Refuse limits that exclude one another.
@@ -46,6 +52,12 @@ def after_success(window: Window) -> Window:
     return replace(window, parts=min(window.largest, window.parts + 1), successes=0)
 
 
-def after_congestion(window: Window) -> Window:
-    """Return the window after a sign that the link or the store has too much to do."""
-    return replace(window, parts=max(window.smallest, window.parts // 2), successes=0)
+def after_congestion(window: Window, *, era: int | None = None) -> Window:
+    """Return the window after a sign that the link or the store has too much to do.
+
+    ``era`` is the window's when the part that failed set out; None is its present one.
+    """
+    if era is not None and era != window.era:
+        return window
+    parts = max(window.smallest, window.parts // 2)
+    return replace(window, parts=parts, successes=0, era=window.era + 1)

@@ -1,10 +1,9 @@
 """One request to a store and its reply, read safely; what it says is for the family to know."""
 
-import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any, Final
@@ -16,8 +15,10 @@ from dockd.ports.clock import Clock
 from dockd.stores.http.body import SpoolRange
 from dockd.stores.http.connections import Connections
 from dockd.stores.http.endpoint import Endpoint
+from dockd.stores.http.patient import tune
 from dockd.stores.http.replies import ERROR_BODY_BYTES, Reply
-from dockd.stores.http.sending import TCP_NOTSENT_LOWAT, UNSENT_BYTES, Request, Sender
+from dockd.stores.http.sending import Request, Sender
+from dockd.stores.http.tls import TlsFiles
 
 REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
 # TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
@@ -29,25 +30,38 @@ class HttpClient:
     """Sends and reads; knows the store's clock and what software it says it runs.
 
     Attributes:
-        clock_offset_s: How far the store's clock is ahead of ours by its last reply, or None.
         server: The last reply's ``Server`` header.
     """
 
     def __init__(self, endpoint: Endpoint, *, clock: Clock) -> None:
-        self.clock_offset_s: float | None = None
+        self._store_time_less_ours_s: float | None = None
         self.server: str | None = None
         self._patience: Final = endpoint.patience
         self._clock: Final = clock
         self._url: Final = httpx2.URL(endpoint.url)
-        tls = _tls(endpoint)
+        self._tls: Final = TlsFiles(
+            ca_file=endpoint.ca_file, cert=endpoint.client_cert, key=endpoint.client_key
+        )
         self._connections: Final = Connections(
             endpoint.url,
-            tls=tls,
+            tls=self._tls.context,
             connect_s=endpoint.patience.connect_s,
             monotonic_s=clock.monotonic_s,
         )
         self._sender: Final = Sender(self._connections, progress_s=endpoint.patience.progress_s)
-        self._http: Final = _http(tls, proxy_url=self._connections.proxy_url)
+        self._tuned: Final = _tuning(silence_s=endpoint.patience.progress_s)
+        self._http: Final = _http(self._tls.context, proxy_url=self._connections.proxy_url)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far the store's clock is ahead of ours by its last reply, or None before one.
+
+        Its clock is followed by the monotonic one: when ours is set the offset is another at once.
+        """
+        if self._store_time_less_ours_s is None:
+            return None
+        store_s = self._store_time_less_ours_s + self._clock.monotonic_s()
+        return store_s - self._clock.now().timestamp()
 
     @property
     def host(self) -> str:
@@ -93,7 +107,7 @@ class HttpClient:
             StoreUnreachable: no whole reply came.
             StoreChecksumMismatch: the spool's copy cannot be read.
         """
-        self._connections.check_proxy()
+        self._refresh()
         return self._noted(await self._sender.send(request, body))
 
     @asynccontextmanager
@@ -117,19 +131,28 @@ class HttpClient:
         await self._http.aclose()
 
     async def _send(self, request: Request) -> httpx2.Response:
-        self._connections.check_proxy()
+        self._refresh()
         # Made here and not by the client, which would add headers and cookies of its own.
         built = httpx2.Request(
             request.method,
             self._url.copy_with(raw_path=request.path.encode()),
             headers=dict(request.headers),
             stream=httpx2.ByteStream(request.payload),
-            extensions={"timeout": self._timeout(request).as_dict(), "trace": _tuned},
+            extensions={"timeout": self._timeout(request).as_dict(), "trace": self._tuned},
         )
         try:
             return await self._http.send(built, stream=True)
         except _TROUBLE as error:
             raise _unreachable(request, error) from error
+
+    def _refresh(self) -> None:
+        """Look at what may have changed since the last request.
+
+        Raises:
+            StoreUnreachable: there is no way to the store that we could take.
+        """
+        self._connections.check_proxy()
+        self._tls.refresh()
 
     def _timeout(self, request: Request) -> httpx2.Timeout:
         return httpx2.Timeout(
@@ -142,7 +165,7 @@ class HttpClient:
 
     def _noted(self, reply: Reply) -> Reply:
         if reply.date is not None:
-            self.clock_offset_s = (reply.date - self._clock.now().astimezone(UTC)).total_seconds()
+            self._store_time_less_ours_s = reply.date.timestamp() - self._clock.monotonic_s()
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # A 502 comes from whatever stands before the store and says nothing about it.
             self.server = reply.headers.get("server", "")
@@ -181,19 +204,14 @@ def _http(tls: ssl.SSLContext, *, proxy_url: str | None) -> httpx2.AsyncClient:
     )
 
 
-def _tls(endpoint: Endpoint) -> ssl.SSLContext:
-    # The system's certificates, which an administrator can add to, unless a file is named.
-    context = ssl.create_default_context(cafile=endpoint.ca_file)
-    if endpoint.client_cert is not None:
-        context.load_cert_chain(endpoint.client_cert, endpoint.client_key)
-    return context
+def _tuning(*, silence_s: float) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Return what tunes a new connection, through a proxy or not (httpcore2's "trace")."""
 
+    async def tuned(event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            tune(info["return_value"].get_extra_info("socket"), silence_s=silence_s)
 
-async def _tuned(event: str, info: Mapping[str, Any]) -> None:
-    """Tune a new connection's socket, through a proxy or not (httpcore2's "trace" extension)."""
-    if event == "connection.connect_tcp.complete":
-        sock = info["return_value"].get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    return tuned
 
 
 def _unreachable(request: Request, error: Exception) -> StoreUnreachable:
@@ -201,5 +219,6 @@ def _unreachable(request: Request, error: Exception) -> StoreUnreachable:
     return StoreUnreachable(
         f"{request.what}: {str(error) or kind}",
         error=kind,
+        silent=isinstance(error, httpx2.ReadTimeout | httpx2.WriteTimeout),
         connected=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout),
     )

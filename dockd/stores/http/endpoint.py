@@ -10,13 +10,16 @@ class Patience:
 
     Attributes:
         connect_s: Until a connection stands, TLS included.
-        progress_s: Until a chunk is taken, or the next bytes of a reply arrive.
+        progress_s: How long nothing may move on a connection: no byte of a body acknowledged, none
+            of a reply received. A link however slow is waited for, a dead one is given up.
+        why_s: Until a reply to the question why a body failed.
         complete_s: Until the first byte of a reply that a store has to work for, such as making
             one large object of its parts, which can take minutes.
     """
 
     connect_s: float = 20.0
     progress_s: float = 60.0
+    why_s: float = 15.0
     complete_s: float = 600.0
 
 

@@ -9,17 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
-from typing import Final
+from typing import Any, Final
 
 from dockd.errors import StoreUnreachable
 from dockd.stores.http.body import SpoolRange
 from dockd.stores.http.connections import Connections
+from dockd.stores.http.patient import PatientSocket, tune
 from dockd.stores.http.replies import ERROR_BODY_BYTES, Reply
 
-# Linux: how much unsent data a socket takes before it counts as full. Without it megabytes sit
-# in the kernel and a slow link looks like a dead one (FACTS.md 4).
-TCP_NOTSENT_LOWAT: Final = 25
-UNSENT_BYTES: Final = 512 * 1024
 _MOST_AT_ONCE: Final = 16
 
 
@@ -44,7 +41,7 @@ class Sender:
     """Sends bodies over ``connections``, each in a thread."""
 
     def __init__(self, connections: Connections, *, progress_s: float) -> None:
-        """``progress_s`` is the deadline for a chunk to be taken and for a reply's next bytes."""
+        """``progress_s`` is how long nothing may move, while a body or a reply is on its way."""
         self._connections: Final = connections
         self._progress_s: Final = progress_s
         self._threads: Final[Executor] = ThreadPoolExecutor(
@@ -57,7 +54,7 @@ class Sender:
         Cancelled, it hangs up: nothing of the body is sent after that.
 
         Raises:
-            StoreUnreachable: no whole reply came.
+            StoreUnreachable: no whole reply came, perhaps for nothing moved any more.
             StoreChecksumMismatch: the spool's copy cannot be read.
         """
         loop = asyncio.get_running_loop()
@@ -93,7 +90,7 @@ class _Exchange:
         self._loop: Final = loop
         self._progress_s: Final = progress_s
         self._lock: Final = threading.Lock()
-        self._sock: socket.socket | None = None
+        self._sock: PatientSocket | None = None
         self._hung_up = False
 
     def hang_up(self) -> None:
@@ -102,8 +99,7 @@ class _Exchange:
             self._hung_up = True
             if self._sock is not None:
                 with suppress(OSError):
-                    # Not SSLSocket's own, which would first make it a plain socket.
-                    socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+                    self._sock.shutdown(socket.SHUT_RDWR)
 
     def run(self, connections: Connections) -> Reply:
         """Do it all, in this thread.
@@ -128,16 +124,23 @@ class _Exchange:
 
     def _connect(self, connection: HTTPConnection) -> None:
         try:
-            if connection.sock is None:
-                connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-            connection.sock.settimeout(self._progress_s)
+            kept: Any = connection.sock
+            sock: PatientSocket = kept or self._connected(connection)
         except (OSError, HTTPException) as error:
             raise self._unreachable(error, connected=False) from error
         with self._lock:
-            self._sock = connection.sock
+            self._sock = sock
             if self._hung_up:
                 raise self._unreachable(ConnectionAbortedError(), connected=True)
+
+    def _connected(self, connection: HTTPConnection) -> PatientSocket:
+        connection.connect()
+        plain: socket.socket = connection.sock
+        tune(plain, silence_s=self._progress_s)
+        patient = PatientSocket(plain, silence_s=self._progress_s)
+        # All that http.client asks of a socket.
+        connection.sock = patient
+        return patient
 
     def _talk(self, connection: HTTPConnection, *, target: str) -> tuple[Reply, bool]:
         """Return the reply, and whether the connection is good for another."""
@@ -165,8 +168,12 @@ class _Exchange:
 
     def _unreachable(self, error: Exception, *, connected: bool) -> StoreUnreachable:
         kind = type(error).__name__
+        silent = connected and isinstance(error, TimeoutError)
         return StoreUnreachable(
-            f"{self._request.what}: {str(error) or kind}", error=kind, connected=connected
+            f"{self._request.what}: {str(error) or kind}",
+            error=kind,
+            connected=connected,
+            silent=silent,
         )
 
 

@@ -7,7 +7,7 @@ list of parts that ends early; a 412, which only says that something is there.
 
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -269,13 +269,14 @@ class S3Store:
         except StoreUnreachable:
             if body.taken_bytes:
                 # The answer may have been lost with the body: one without a body brings it.
-                await self._say_why(why)
+                with suppress(StoreUnreachable):
+                    await self._say_why(why)
             raise
         await self._check_lock(reply)
         return reply if _is_there(reply) else self._checked(reply, str(ask))
 
     async def _say_why(self, why: Ask) -> None:
-        reply = await self._client.ask(why)
+        reply = await self._client.ask(replace(why, read_timeout_s=self._options.patience.why_s))
         if why.method != "HEAD" or reply.status != HTTPStatus.NOT_FOUND:
             self._checked(reply, str(why))
 

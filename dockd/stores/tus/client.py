@@ -51,6 +51,11 @@ class TusClient:
         return self._http.authentic
 
     @property
+    def clock_offset_s(self) -> float | None:
+        """How far the store's clock is ahead of ours by its last reply, or None before one."""
+        return self._http.clock_offset_s
+
+    @property
     def server(self) -> str | None:
         """The last reply's ``Server`` header."""
         return self._http.server

@@ -52,6 +52,11 @@ class TusStore:
         """Its name in the configuration."""
         return self._options.name
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How far the store's clock is ahead of ours by its last reply, or None before one."""
+        return self._client.clock_offset_s
+
     async def probe(self) -> Probe:
         """Try the server with a small upload that is lied about."""
         return await self._prober.probe()

@@ -1,0 +1,46 @@
+"""Who waits to be sent to one store, in the order of their turns."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from dockd.core import naming, schedule
+from dockd.core.clip import Clip
+
+# How long a line that was drawn up is kept to: to ask who waits costs more than to send a small
+# clip, and who comes meanwhile, flagged or not, waits no longer than this.
+_LINE_GOOD_S: Final = 1.0
+
+
+class Line:
+    """Who waits, in the order of their turns, as it was at one moment of the monotonic clock."""
+
+    def __init__(self, clips: Sequence[Clip], *, drawn_up_s: float) -> None:
+        self._clips = deque(clips)
+        self._drawn_up_s = drawn_up_s
+
+    def is_good(self, now_s: float) -> bool:
+        """Return whether it has anybody left and is not out of date."""
+        return bool(self._clips) and now_s - self._drawn_up_s < _LINE_GOOD_S
+
+    def next(self) -> Clip | None:
+        """Take out whose turn it is."""
+        return self._clips.popleft() if self._clips else None
+
+    def go_stale(self) -> None:
+        """Forget everybody: something happened that no order of before knows of."""
+        self._clips.clear()
+
+
+def as_waiting(clip: Clip, *, now: datetime, fullness: Mapping[str, float]) -> schedule.Waiting:
+    """Return a clip as the schedule sees it; ``fullness`` is of the cameras that are docked now."""
+    recorded_at_s = clip.mtime_ns / 1e9
+    return schedule.Waiting(
+        clip_id=str(clip.number),
+        flagged=clip.flagged,
+        size_bytes=clip.stored_size_bytes,
+        waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
+        camera_fill_fraction=fullness.get(clip.camera),
+        recorded_at_s=recorded_at_s,
+    )

@@ -1,0 +1,58 @@
+"""Whether the station's clock is the stores' clock: said while it is not, and no longer."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dockd.ports.clock import Clock
+from dockd.stages.problems import ProblemBoard
+
+_SLUG: Final = "clock-wrong"
+_SUBJECT: Final = "clock"
+_LOOK_S: Final = 15.0
+# A reply's Date counts whole seconds and is as old as its way here was long. Between the two
+# bounds nothing changes, so that a clock on the edge is not said again and again.
+_WRONG_S: Final = 60.0
+_RIGHT_S: Final = 30.0
+
+
+class Timekeeping:
+    """Compares clocks for as long as the daemon runs."""
+
+    def __init__(
+        self,
+        offsets_s: Mapping[str, Callable[[], float | None]],
+        *,
+        problems: ProblemBoard,
+        clock: Clock,
+    ) -> None:
+        """``offsets_s`` tell how far each store's clock is ahead of ours, by the store's name."""
+        self._offsets_s = offsets_s
+        self._problems = problems
+        self._clock = clock
+
+    async def look(self) -> None:
+        """Say that the clock is wrong, or that it is right again; of stores unheard say nothing."""
+        known = {name: ask() for name, ask in self._offsets_s.items()}
+        offsets_s = {name: offset for name, offset in known.items() if offset is not None}
+        if not offsets_s:
+            return
+        store = max(offsets_s, key=lambda name: abs(offsets_s[name]))
+        if abs(offsets_s[store]) >= _WRONG_S:
+            reason = self._reason(store, offset_s=offsets_s[store])
+            await self._problems.open_or_reword(_SLUG, subject=_SUBJECT, reason=reason)
+        elif abs(offsets_s[store]) <= _RIGHT_S:
+            await self._problems.clear(_SLUG, subject=_SUBJECT)
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while True:
+            await self.look()
+            await self._clock.sleep(_LOOK_S)
+
+    def _reason(self, store: str, *, offset_s: float) -> str:
+        way = "behind" if offset_s > 0 else "ahead of"
+        said = "" if not self._clock.synchronisation().synchronised else ", although synchronised"
+        return (
+            f"This station's clock is {abs(offset_s):.0f} s {way} that of store {store}{said}. "
+            "Requests are signed by the store's time; what is recorded has the station's."
+        )

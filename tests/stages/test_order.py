@@ -1,0 +1,77 @@
+"""Who is sent first: flagged, then what frees a full camera, then the oldest."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dockd.cameras.directory.camera import DirectoryCamera
+from dockd.core import facts
+from dockd.ports.camera import Medium
+from dockd.ports.store import Outgoing
+from tests.fakes.memory_store import MemoryStore
+from tests.stages.rig import rig_at, running, until
+
+pytestmark = pytest.mark.asyncio
+
+FULL = "BWC-9"
+CLIP_BYTES = 300_000
+MORE_THAN_A_LOOK_SHOWS = 300
+
+
+class CardCamera(DirectoryCamera):
+    """A camera that says how full it is: one of them is full, the others are empty."""
+
+    @property
+    def medium(self) -> Medium:
+        fill_fraction = 0.97 if self.serial == FULL else 0.1
+        return Medium(file_system="vfat", volume="", dirty=False, fill_fraction=fill_fraction)
+
+
+class Gate(MemoryStore):
+    """Lets nothing arrive before the test opens it, and knows in which order it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(name="central")
+        self.asked: list[str] = []
+        self._keys: set[str] = set()
+        self.open = asyncio.Event()
+
+    async def find_object(self, outgoing: Outgoing) -> str | None:
+        camera = outgoing.expected.key.partition("/")[0]
+        if outgoing.expected.key not in self._keys:
+            self._keys.add(outgoing.expected.key)
+            self.asked.append(camera)
+        await self.open.wait()
+        return await super().find_object(outgoing)
+
+
+@pytest.mark.parametrize(
+    ("clips", "clip_bytes", "at_once"),
+    [(6, CLIP_BYTES, 2), (MORE_THAN_A_LOOK_SHOWS, 100, 16)],
+    ids=["in-the-line", "behind-more-than-are-looked-at"],
+)
+async def test_a_full_camera_is_freed_before_older_clips_of_others(
+    tmp_path: Path, clips: int, clip_bytes: int, at_once: int
+) -> None:
+    """A camera that came last and full goes next, however many wait already."""
+    store = Gate()
+    async with rig_at(tmp_path, stores=[store]) as rig, running(rig):
+        rig.rack.camera_class = CardCamera
+
+        async def dock(slot: str, serial: str, count: int) -> None:
+            folder = rig.rack.folder(slot, serial)
+            for number in range(count):
+                (folder / f"{number}.mp4").write_bytes(f"{serial} {number:4}".encode() * clip_bytes)
+            known = rig.count(facts.ClipVerified)
+            rig.rack.dock(slot, serial)
+            await until(lambda: rig.count(facts.ClipVerified) == known + count, what="it is proven")
+
+        await dock("A1", "BWC-1", clips)
+        await until(lambda: len(store.asked) == at_once, what="some are being sent")
+        # The line that was drawn up before it came is kept to for a second.
+        rig.clock.advance(2.0)
+        await dock("A2", FULL, 1)
+        store.open.set()
+        await until(lambda: FULL in store.asked, what="the full camera's turn came")
+        assert store.asked.index(FULL) == at_once
