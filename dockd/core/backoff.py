@@ -3,8 +3,8 @@
 The wait is `U(0, min(cap, base * 2**n))`, which spreads the stations that lost the same
 store evenly over the whole interval (Brooker, "Exponential Backoff And Jitter", AWS
 Architecture Blog, 2015). When the other side said how long to wait, the jitter comes on top
-of that, so that nobody is early, and reaches at least as far again, up to the cap: all who were sent
-away within a second would else be back within a second, and most of them be sent away again.
+of that, so that nobody is early, and reaches at least as far again, up to the cap: all who were
+sent away within a second would else be back within one, and most of them be sent away again.
 """
 
 import math
