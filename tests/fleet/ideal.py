@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dockd.core import schedule
+from dockd.core import flow, schedule
 from tests.fleet.city import Clip, Station
 from tests.fleet.store import ANSWER_S, HEADROOM, ROUND_TRIP_S, Phase, fair_share
 
@@ -41,10 +41,11 @@ class Share:
         """Return a clip's fair wait from being ready to being stored, in seconds.
 
         When its turn has come it has one lane of the link, for the other lanes carry others
-        meanwhile, and it asks what a clip has to ask, one answer after another, of a store
-        that takes in all that it can.
+        meanwhile; a clip of one request is one body beside as many parts as may fly. And it asks
+        what a clip has to ask, one answer after another, of a store that takes in all that it can.
         """
-        beside_s = clip.size_bytes * (parallel_clips - 1) / self.rate_bytes_s
+        beside = parallel_clips - 1 if clip.parts > 1 else flow.Window().largest
+        beside_s = clip.size_bytes * beside / self.rate_bytes_s
         asking_s = clip.requests * (ROUND_TRIP_S + ANSWER_S / (1 - 1 / HEADROOM))
         return self.through_s - clip.ready_s + beside_s + asking_s
 
