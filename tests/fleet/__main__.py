@@ -11,6 +11,7 @@ from tests.bench.machine import describe
 from tests.bench.rows import save
 from tests.fleet.city import GB, Scale
 from tests.fleet.figures import SEED, both, page, rows
+from tests.fleet.scenario import COLD, play
 
 _RESULTS: Final = Path(__file__).parents[2] / "build" / "bench.json"
 
@@ -24,6 +25,9 @@ def main() -> int:
         cameras=Scale().cameras * options.stations // Scale().stations,
         camera_bytes=options.camera_gb * GB,
     )
+    if options.cold:
+        print(page([play(COLD, scale=scale, seed=options.seed)]))
+        return 0
     results = both(scale, seed=options.seed)
     print(page(results))
     _RESULTS.parent.mkdir(exist_ok=True)
@@ -43,6 +47,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fleet")
     parser.add_argument("--stations", type=int, default=Scale().stations)
     parser.add_argument("--camera-gb", type=float, default=Scale().camera_bytes / GB)
+    parser.add_argument("--cold", action="store_true", help="a store that comes back at half")
     parser.add_argument("--seed", type=int, default=SEED)
     return parser.parse_args()
 

@@ -60,6 +60,10 @@ _BACK_S: Final = OUTAGE_FROM_S + OUTAGE_S
 HEALTHY: Final = Scenario(name="healthy")
 OUTAGE: Final = Scenario(
     name="outage",
+    strength=((0.0, 1.0, 1.0), (OUTAGE_FROM_S, 0.0, 0.0), (_BACK_S, 1.0, 1.0)),
+)
+COLD: Final = Scenario(
+    name="cold",
     # Back with half of it for half an hour: caches are cold, and it has its own work to catch up
     # with. It takes bytes as ever, so that it is requests that it sheds.
     strength=(

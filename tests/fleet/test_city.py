@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fleet.city import MBIT_S, Scale, city
-from tests.fleet.scenario import HEALTHY, OUTAGE, SHORT, Result, Scenario, play
+from tests.fleet.scenario import COLD, HEALTHY, OUTAGE, SHORT, Result, Scenario, play
 
 SMALL = Scale(stations=5, cameras=60, camera_bytes=100e6)
-SCENARIOS = [HEALTHY, OUTAGE, SHORT, replace(SHORT, name="silent", retry_after_s=None)]
+SCENARIOS = [HEALTHY, OUTAGE, COLD, SHORT, replace(SHORT, name="silent", retry_after_s=None)]
 
 
 def _clips(result: Result) -> set[str]:
