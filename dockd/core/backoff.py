@@ -3,7 +3,8 @@
 The wait is `U(0, min(cap, base * 2**n))`, which spreads the stations that lost the same
 store evenly over the whole interval (Brooker, "Exponential Backoff And Jitter", AWS
 Architecture Blog, 2015). When the other side said how long to wait, the jitter comes on top
-of that, so that nobody is early and the crowd does not come back in one instant.
+of that, so that nobody is early, and reaches at least as far again, up to the cap: all who were
+sent away within a second would else be back within one, and most of them be sent away again.
 """
 
 import math
@@ -76,7 +77,8 @@ def delay_s(
     if not 0 <= asked_s < math.inf:
         message = f"retry_after_s must be 0 or more seconds, got {asked_s}"
         raise ValueError(message)
-    return asked_s + random_unit * ceiling_s(policy, attempt=attempt)
+    spread_s = max(ceiling_s(policy, attempt=attempt), min(asked_s, policy.cap_s))
+    return asked_s + random_unit * spread_s
 
 
 def next_attempt(attempt: int, *, progressed: bool) -> int:

@@ -94,7 +94,7 @@ class SeaweedFS:
         Raises:
             PermanentError: it does not answer.
         """
-        self._await_ready()
+        self.await_ready()
         with contextlib.closing(self.client()) as client:
             client.create_bucket(Bucket=BUCKET)
             client.put_bucket_versioning(
@@ -137,7 +137,12 @@ class SeaweedFS:
                 for left in folder.glob(f"seaweedfs-*-{port}.sock"):
                     left.unlink(missing_ok=True)
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            PermanentError: it does not.
+        """
         deadline_s = time.monotonic() + _READY_S
         with httpx2.Client(trust_env=False) as client:
             while self.program.is_running() and time.monotonic() < deadline_s:

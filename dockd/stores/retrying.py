@@ -23,6 +23,8 @@ class RetryingStore(StoreWrapper):
     A store that asks for more than ``patience_s`` seconds is not waited for here: the error goes
     up at once, and the stage puts the clip back in its queue. So does silence, which has lasted
     long enough already: a dead link is to be noticed within two minutes, not in three times one.
+    What the store asks of one call holds for all: the others wait as well, or each of them would
+    have to be sent away by itself.
     """
 
     def __init__(
@@ -39,21 +41,34 @@ class RetryingStore(StoreWrapper):
         self._policy = policy or Backoff(base_s=1.0, cap_s=10.0)
         self._tries = tries
         self._patience_s = patience_s
+        self._not_before_s = 0.0
 
     async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        for attempt in range(self._tries - 1):
+        attempt = 0
+        while True:
+            await self._leave_alone()
             try:
                 return await call()
             except (StoreBusy, StoreUnreachable) as error:
-                too_long = (error.retry_after_s or 0.0) > self._patience_s
-                silent = isinstance(error, StoreUnreachable) and error.after_silence
-                if operation in _ONCE or too_long or silent:
-                    raise
                 wait_s = delay_s(
                     self._policy,
                     attempt=attempt,
                     random_unit=self._clock.random(),
                     retry_after_s=error.retry_after_s,
                 )
+                too_long = (error.retry_after_s or 0.0) > self._patience_s
+                if isinstance(error, StoreBusy) and not too_long:
+                    until_s = self._clock.monotonic_s() + wait_s
+                    self._not_before_s = max(self._not_before_s, until_s)
+                silent = isinstance(error, StoreUnreachable) and error.after_silence
+                attempt += 1
+                if operation in _ONCE or too_long or silent or attempt >= self._tries:
+                    raise
             await self._clock.sleep(wait_s)
-        return await call()
+
+    async def _leave_alone(self) -> None:
+        """Wait for as long as the store asked another call to, and not all to one moment."""
+        left_s = self._not_before_s - self._clock.monotonic_s()
+        if left_s > 0:
+            random_unit = self._clock.random()
+            await self._clock.sleep(left_s + random_unit * self._policy.base_s)

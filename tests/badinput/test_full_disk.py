@@ -107,7 +107,7 @@ def test_a_start_on_a_full_disk_after_a_kill_waits_for_room(tmp_path: Path) -> N
         ready_once(at, mount)
         at.station.kill()
         fill(mount / "filling")
-        at.station._spawn()
+        at.station.spawn()
         at.station.until(lambda: "slug=spool-full" in at.station.log.read_text(), "it says so")
         (mount / "filling").unlink()
         at.station.until(lambda: at.station.is_ready, "it says READY=1")
@@ -122,7 +122,7 @@ def test_a_ledger_that_cannot_even_be_opened_for_want_of_room_is_said(tmp_path: 
         ready_once(at, mount)
         at.station.stop()
         fill(mount / "filling")
-        at.station._spawn()
+        at.station.spawn()
         assert at.station._reaped() == 1
         assert "The station cannot run." in at.station.log.read_text()
         assert "the spool's file system is full" in at.station.log.read_text()

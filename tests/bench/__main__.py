@@ -14,6 +14,7 @@ from tests.bench.machine import describe
 from tests.bench.measuring import Failed
 from tests.bench.rows import Row, load, save
 from tests.bench.table import as_text, write_readme
+from tests.fleet import figures
 
 _ROOT: Final = Path(__file__).parents[2]
 _RESULTS: Final = _ROOT / "build" / "bench.json"
@@ -27,6 +28,7 @@ _BENCHMARKS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "memory": memory.measure,
     "idle": idle.measure,
     "arrival": arrival.measure,
+    "fleet": figures.measure,
 }
 
 

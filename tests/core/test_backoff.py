@@ -34,9 +34,23 @@ def test_a_wait_stays_between_nothing_and_the_cap(
 def test_a_wait_is_never_shorter_than_the_other_side_asked(
     policy: Backoff, attempt: int, random_unit: float, retry_after_s: float
 ) -> None:
-    """Retry-After is a floor, and the jitter above it is at most the policy's ceiling."""
+    """Retry-After is a floor, and the jitter above it never more than the policy's cap."""
     wait_s = delay_s(policy, attempt=attempt, random_unit=random_unit, retry_after_s=retry_after_s)
-    assert retry_after_s <= wait_s <= retry_after_s + ceiling_s(policy, attempt=attempt)
+    assert retry_after_s <= wait_s <= retry_after_s + policy.cap_s
+
+
+@given(policy=POLICIES, attempt=ATTEMPTS, retry_after_s=st.floats(min_value=0, max_value=1e7))
+def test_who_was_sent_away_together_does_not_come_back_together(
+    policy: Backoff, attempt: int, retry_after_s: float
+) -> None:
+    """The waits of a crowd reach over as long as it was told to wait, or as the cap."""
+    waits_s = [
+        delay_s(policy, attempt=attempt, random_unit=random_unit, retry_after_s=retry_after_s)
+        for random_unit in (0.0, 1.0)
+    ]
+    spread_s = waits_s[1] - waits_s[0]
+    assert spread_s >= min(retry_after_s, policy.cap_s) * (1 - 1e-6)
+    assert spread_s >= ceiling_s(policy, attempt=attempt) * (1 - 1e-6)
 
 
 @given(policy=POLICIES, attempt=ATTEMPTS)
@@ -55,7 +69,8 @@ def test_the_jitter_covers_the_whole_interval() -> None:
     """Half the dice gives half the ceiling: the jitter is full, not a trimming."""
     assert delay_s(Backoff(), attempt=3, random_unit=0.0) == 0
     assert delay_s(Backoff(), attempt=3, random_unit=0.5) == 4
-    assert delay_s(Backoff(), attempt=3, random_unit=0.5, retry_after_s=30) == 34
+    assert delay_s(Backoff(), attempt=3, random_unit=0.5, retry_after_s=2) == 6
+    assert delay_s(Backoff(), attempt=3, random_unit=0.5, retry_after_s=30) == 45
 
 
 def test_nothing_overflows() -> None:

@@ -103,15 +103,16 @@ class StationProcess:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
-        self._spawn()
+        self.spawn()
         self.until(lambda: self.is_ready, "it says READY=1")
 
     def start_in_vain(self) -> int:
         """Start it where it cannot run, and return the status with which it ends by itself."""
-        self._spawn()
+        self.spawn()
         return self._reaped()
 
-    def _spawn(self) -> None:
+    def spawn(self) -> None:
+        """Start it and do not wait for anything."""
         assert self._process is None, "it runs already"
         address = self._listen()
         environment = {
@@ -227,8 +228,7 @@ class StationProcess:
         deadline_s = time.monotonic() + PATIENCE_S
         while True:
             self.world.look()
-            self._hear()
-            self._follow()
+            self.catch_up()
             if condition():
                 return
             if self._process is not None and self._process.poll() is not None:
@@ -236,6 +236,11 @@ class StationProcess:
             if time.monotonic() > deadline_s:
                 raise AssertionError(f"it never came about that {what}\n{self.story()}")
             time.sleep(POLL_S)
+
+    def catch_up(self) -> None:
+        """Take in what it told its service manager and what its record has, as of now."""
+        self._hear()
+        self._follow()
 
     def happened(self, kind: str, *, count: int = 1, **fields: object) -> None:
         """Wait until the record has ``count`` events of a kind with such fields."""
@@ -259,7 +264,7 @@ class StationProcess:
         if status != -signal.SIGKILL or not self._note_fault():
             raise AssertionError(f"it ended with {status}\n{self.story()}")
         if restart:
-            self._spawn()
+            self.spawn()
 
     def _note_fault(self) -> bool:
         """Return whether it was the fault that killed it; then the next one is armed."""

@@ -102,7 +102,22 @@ async def test_retry_after_is_the_least_wait(clock: StillClock, outgoing: Outgoi
     """A store that says when to come back is not asked any earlier."""
     inner = FailingStore(StoreBusy("503", retry_after_s=20.0))
     await RetryingStore(inner, clock=clock).find_object(outgoing)
-    assert clock.slept == [20.5]
+    assert clock.slept == [25.0]
+
+
+@pytest.mark.parametrize("told", ["find_object", "create_upload"])
+async def test_what_a_store_asks_of_one_call_holds_for_all(
+    clock: StillClock, outgoing: Outgoing, told: str
+) -> None:
+    """After a 503 no call of the station's goes out any earlier than the one that was told."""
+    inner = FailingStore(StoreBusy("503", retry_after_s=20.0))
+    store = RetryingStore(inner, clock=clock, tries=1)
+    with pytest.raises(StoreBusy):
+        await getattr(store, told)(outgoing)
+    assert clock.slept == []
+    await store.find_object(outgoing)
+    # What was told, with its jitter, and a little more, so that not all come at once.
+    assert clock.slept == [25.5]
 
 
 async def test_a_store_that_asks_for_long_patience_is_not_waited_for(

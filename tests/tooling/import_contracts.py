@@ -4,9 +4,11 @@ They name modules that need not exist yet, so that the contract is there before 
 See import-linter's documentation on custom contract types for the protocol.
 """
 
+import ast
 import sys
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import cast
 
 from grimp import ImportGraph
@@ -120,3 +122,70 @@ class StrangersContract(Contract):
         for line in cast("list[str]", check.metadata["broken"]):
             output.print_error(f"- {line}", bold=False)
         output.new_line()
+
+
+class BorrowedContract(Contract):
+    """A folder outside the root package decides by certain modules and has no copies of them.
+
+    Each of the modules is imported there, and no class, function or constant that one of them
+    defines is defined there again under its name.
+
+    Options: `folder`, from the root of the repository; `modules`, which are borrowed. A folder that
+    does not exist keeps the contract.
+    """
+
+    type_name = "borrowed"
+
+    folder = fields.StringField()
+    modules = fields.ListField(subfield=fields.StringField())
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        modules = cast("list[str]", self.modules)
+        files = sorted(Path(str(self.folder)).glob("*.py"))
+        imported = {name for file in files for name in _imported(file)}
+        names = {name for module in modules for file in _sources(module) for name in _names(file)}
+        broken = [
+            f"{self.folder} does without {module}"
+            for module in modules
+            if files and not any(_is_in(name, packages=[module]) for name in imported)
+        ]
+        broken += [
+            f"{file} has its own {name}" for file in files for name in sorted(names & _names(file))
+        ]
+        return ContractCheck(kept=not broken, metadata={"broken": broken})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        for line in cast("list[str]", check.metadata["broken"]):
+            output.print_error(f"- {line}", bold=False)
+        output.new_line()
+
+
+def _sources(module: str) -> list[Path]:
+    """Return a module's file, or all of a package's."""
+    path = Path(*module.split("."))
+    return sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Yield everything that a file imports: modules, and what it takes from one."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _names(file: Path) -> set[str]:
+    """Return what a file defines for others: public classes, functions and constants."""
+    tree = ast.parse(file.read_text()) if file.exists() else ast.Module([], [])
+    defined = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    defined |= {
+        node.target.id
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    return {name for name in defined if not name.startswith("_")}

@@ -7,6 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+CITY = {
+    "core/backoff.py": "def delay_s():\n    return 2\n",
+    "core/flow/breaker.py": "",
+    "core/schedule.py": "",
+}
+BORROWING = "from dockd.core import backoff, flow, schedule\n"
+
 # What is planted, and a word of the contract that must catch it.
 VIOLATIONS = {
     "core waits": ({"core/clip.py": "import asyncio\n"}, "The core does no I/O"),
@@ -38,6 +45,14 @@ VIOLATIONS = {
     "station with simulated cameras": (
         {"daemon.py": "import dockd.simulator\n", "simulator/__init__.py": ""},
         "simulated cameras",
+    ),
+    "a city with a backoff of its own": (
+        {**CITY, "../tests/fleet/station.py": f"{BORROWING}def delay_s():\n    return 1\n"},
+        "The simulated city",
+    ),
+    "a city with no breaker": (
+        {**CITY, "../tests/fleet/station.py": "import dockd.core.backoff, dockd.core.schedule\n"},
+        "The simulated city",
     ),
     "helper with a library": ({"helper/main.py": "import pyudev\n"}, "privileged helper"),
 }
@@ -83,6 +98,8 @@ def test_the_house_as_designed_is_let_through(tmp_path: Path) -> None:
         "config.py": "import pydantic\nimport dockd.errors\n",
         "core/clip.py": "import dataclasses\nimport hashlib\nimport dockd.errors\n",
         "errors.py": "",
+        **CITY,
+        "../tests/fleet/station.py": f"{BORROWING}def _delay_s():\n    return 1\n",
     }
     result = _lint(tmp_path, modules=modules)
     assert result.returncode == 0, result.stdout + result.stderr

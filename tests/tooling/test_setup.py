@@ -80,16 +80,6 @@ def test_every_runtime_library_has_a_home() -> None:
     assert {modules.get(name, name) for name in names} <= homes
 
 
-@pytest.mark.parametrize("target", ["fleet"])
-def test_a_target_of_a_later_issue_says_so(target: str) -> None:
-    """What is not built yet is refused in words, and never looks done."""
-    result = subprocess.run(
-        ["make", "-C", ROOT, target], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
-    assert "comes with a later issue" in result.stderr
-
-
 def test_an_unknown_group_of_packages_is_refused() -> None:
     """A misspelt group installs nothing and says so."""
     result = subprocess.run(
