@@ -157,6 +157,8 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"store": [{**S3, "endpoint": "store"}]}, "store[0].endpoint", "https://"),
         ({"store": [{**S3, "client_cert": "/c"}]}, "store[0].client_key", "client_cert is there"),
         ({"store": [SHARE], "stores": {"required": 2}}, "stores.required", "only 1"),
+        ({"store": [{**SHARE, "takes": "flagged"}]}, "stores.required", "[[store]]"),
+        ({"store": [{**SHARE, "takes": "most"}]}, "store[0].takes", '"all" or "flagged"'),
         ({"stores": {"required": 0}}, "stores.required", "1 or more"),
         ({"station": {"timezone": "Mars/Base"}}, "station.timezone", "time zone"),
         ({"uplink": {"parallel_clips": 0}}, "uplink.parallel_clips", "1 to 16"),

@@ -112,14 +112,16 @@ def _origin(url: str) -> Place:
 
 
 def _enough_stores(document: Document) -> Iterator[Located]:
-    required, stores = _table(document, "stores").get("required"), document.get("store")
+    required, stores = _table(document, "stores").get("required", 1), document.get("store")
     if not isinstance(required, int) or not isinstance(stores, list) or not stores:
         return
-    if required > len(stores):
+    # One that gets some clips only can never be among those that every clip needs.
+    count = sum(store.get("takes") != "flagged" for _, store in _tables(stores))
+    if required > count:
         yield Located(
             location=("stores", "required"),
-            reason=f"is {required}, and only {len(stores)} stores are configured",
-            would_be_right=f"write at most {len(stores)}, or add a [[store]]",
+            reason=f"is {required}, and only {count} stores are configured that take all clips",
+            would_be_right=f"write at most {count}, or add a [[store]]",
         )
 
 

@@ -255,3 +255,13 @@ class Config(Table):
     shift: tuple[ShiftConfig, ...] = Field(default=(), description="tables [[shift]]")
     http: HttpConfig = Field(default_factory=HttpConfig, description="a table [http]")
     mqtt: MqttConfig = Field(default_factory=MqttConfig, description="a table [mqtt]")
+
+    @property
+    def counting_stores(self) -> frozenset[str]:
+        """The stores that get every clip: of these, ``stores.required`` must have proven one."""
+        return frozenset(store.name for store in self.store if store.takes == "all")
+
+    @property
+    def extra_stores(self) -> frozenset[str]:
+        """The stores that get flagged clips as well; no wipe rests on them."""
+        return frozenset(store.name for store in self.store if store.takes == "flagged")

@@ -164,6 +164,11 @@ def place(clip: Clip, *, required: int, stores: frozenset[str]) -> Place:
     return Place.SPOOLED if clip.copied else Place.SEEN
 
 
+def recipients(clip: Clip, *, stores: frozenset[str], extra: frozenset[str]) -> frozenset[str]:
+    """Return the stores that are to have ``clip``: ``stores`` all, ``extra`` what is flagged."""
+    return stores | extra if clip.flagged else stores
+
+
 def has_known_copy(clip: Clip) -> bool:
     """Return whether the clip's content can still be had from anywhere."""
     return (

@@ -186,7 +186,9 @@ class Station:
 
     async def _count_by_policy(self) -> None:
         await self.ledger.set_policy(
-            required=self.config.stores.required, stores=frozenset(self.stores)
+            required=self.config.stores.required,
+            stores=self.config.counting_stores,
+            extra=self.config.extra_stores,
         )
 
     async def _say_started(self) -> None:
@@ -332,7 +334,7 @@ def wipe_policy(config: Config) -> WipePolicy:
         after=config.wipe.after,
         rehash=config.wipe.rehash,
         required=config.stores.required,
-        stores=frozenset(store.name for store in config.store),
+        stores=config.counting_stores,
     )
 
 
@@ -347,5 +349,6 @@ def housekeeping_policy(config: Config) -> HousekeepingPolicy:
         keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
         partial_after_s=config.spool.partial_after_h * _HOUR_S,
         required=config.stores.required,
-        stores=frozenset(store.name for store in config.store),
+        stores=config.counting_stores,
+        extra=config.extra_stores,
     )

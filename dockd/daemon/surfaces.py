@@ -75,7 +75,7 @@ class Surfaces:
             site=config.station.site,
             version=dockd.__version__,
             required=config.stores.required,
-            stores=frozenset(self._station.stores),
+            stores=config.counting_stores,
             wiping=config.wipe.after == "receipt",
             power_driver=config.power.driver,
             budget_w=config.power.budget_w,

@@ -280,5 +280,10 @@ class Ledger(Protocol):
     async def head(self) -> Head:
         """Return its identity and the end of its record."""
 
-    async def set_policy(self, *, required: int, stores: frozenset[str]) -> None:
-        """Say which stores count, so that places are derived by it; recounts when it changed."""
+    async def set_policy(
+        self, *, required: int, stores: frozenset[str], extra: frozenset[str] = frozenset()
+    ) -> None:
+        """Say which stores count, so that places are derived by it; recounts when it changed.
+
+        ``extra`` stores get flagged clips, too, and do not count.
+        """

@@ -31,12 +31,14 @@ _COMFORT: Final = 1.1
 class EvictPolicy:
     """``required`` of ``stores`` have to hold a clip, and the others must not wait for it.
 
+    ``extra`` stores get flagged clips, too, and must not wait for them either.
     ``keep_stored_s`` are seconds of this run's uptime: a wrong clock must not delete anything.
     """
 
     keep_stored_s: float
     required: int
     stores: frozenset[str]
+    extra: frozenset[str] = frozenset()
 
 
 class Evict:
@@ -100,6 +102,7 @@ class Evict:
                 clip=clip,
                 receipts=tuple(await self._ledger.receipts(clip.number)),
                 configured_stores=policy.stores,
+                extra_stores=policy.extra,
                 required=policy.required,
                 epoch=epoch,
                 set_aside=set_aside,
@@ -162,7 +165,7 @@ class Evict:
         """Return for whom the spool keeps what it cannot let go, in words for people."""
         waits: Mapping[str, int] = {
             f"store {name} is still to have": (await self._ledger.queue(name)).size_bytes
-            for name in sorted(policy.stores)
+            for name in sorted(policy.stores | policy.extra)
         }
         held = (await self._ledger.tally()).size_bytes[Place.HELD]
         said = [f"{words} {size} bytes" for words, size in waits.items() if size]

@@ -31,13 +31,15 @@ _PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 class HousekeepingPolicy:
     """Ages are counted in seconds of this run's uptime: a wrong clock must not delete anything.
 
-    ``required`` of ``stores`` have to hold a clip whose copy makes room.
+    ``required`` of ``stores`` have to hold a clip whose copy makes room; ``extra`` stores get
+    flagged clips, too.
     """
 
     keep_stored_s: float
     partial_after_s: float
     required: int
     stores: frozenset[str]
+    extra: frozenset[str] = frozenset()
     every_s: float = 30.0
     checkpoint_every_s: float = 300.0
 
@@ -174,6 +176,7 @@ class Housekeeping:
             keep_stored_s=self.policy.keep_stored_s,
             required=self.policy.required,
             stores=self.policy.stores,
+            extra=self.policy.extra,
         )
 
     async def _checkpoint_when_due(self) -> None:

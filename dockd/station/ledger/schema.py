@@ -35,8 +35,14 @@ _CAMERA_CLOCKS: Final = (
     "ALTER TABLE dockings ADD COLUMN clock_uncertainty_s INTEGER",
 )
 
+_EXTRA_STORES: Final = (
+    # Beside "stores": those that get flagged clips only.
+    "INSERT INTO meta (key, value) VALUES ('extra stores', '[]')",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
     Migration(3, _CAMERA_CLOCKS),
+    Migration(4, _EXTRA_STORES),
 )
