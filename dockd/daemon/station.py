@@ -19,6 +19,7 @@ from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
+from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
@@ -107,6 +108,12 @@ class Station:
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.elsewhere = Elsewhere(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            station=config.station.name,
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -160,6 +167,7 @@ class Station:
             self._footage.set()
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.elsewhere.heard(committed)
         self.renew.heard(committed)
         self.manifests.heard(committed)
         for upload in self.uploads:
@@ -244,6 +252,7 @@ class Station:
         """Return what a station does all at once, for as long as it runs."""
         return {
             "known copies": self.known_copies.run,
+            "gone clips": self.elsewhere.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
             "receipts": self.renew.run,

@@ -214,6 +214,9 @@ class Ledger(Protocol):
     async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
         """Return clips that no known copy is left of, by their numbers."""
 
+    async def gone_unexplained(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return verified clips that are gone from their camera, nobody knows where to."""
+
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
 

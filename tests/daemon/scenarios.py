@@ -5,6 +5,7 @@ what the record says and never for a time. `LEADS_TO` is the table of which one 
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.daemon.harness import Settings, StationProcess
-from tests.daemon.rooms import Share
+from tests.daemon.rooms import NAME, Share
 from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
 
 # A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
@@ -149,6 +150,24 @@ def deleted(station: StationProcess, world: World, share: Share) -> None:
     world.dock(serial, "A1")
     station.happened("clip-gone")
     share.come_back()
+    cleared(station, world, serial)
+    station.stop()
+
+
+def cleared_elsewhere(station: StationProcess, world: World, share: Share) -> None:
+    """Between two dockings another station clears a clip; its manifest stands in the store."""
+    serial = offloaded_and_away(station, world, share)
+    (row,) = world.ask("SELECT key FROM clips WHERE path = ?", SMALL.encode())
+    docking = "20991231T235959Z-00000000"
+    manifest = share.path_of(f"{serial}/dockings/{docking}.json")
+    document = {"format": "dockd-docking/1", "station": "another", "camera": serial}
+    clips = [{"key": row["key"]}]
+    manifest.write_text(json.dumps({**document, "docking": docking, "clips": clips}))
+    world.lose(serial, SMALL, by="another station")
+    world.dock(serial, "A1")
+    station.happened("clip-gone")
+    share.come_back()
+    station.happened("clip-elsewhere", station="another", docking=docking, store=NAME)
     cleared(station, world, serial)
     station.stop()
 
@@ -419,6 +438,7 @@ LEADS_TO: Mapping[str, Scenario] = {
     "part-spooled": _YANKED,
     "clip-overwritten": Scenario(overwritten),
     "clip-gone": Scenario(deleted),
+    "clip-elsewhere": Scenario(cleared_elsewhere),
     "wipe-failed": Scenario(not_erasable),
     "copy-discarded": Scenario(corrupted_in_the_spool),
     "clip-merged": Scenario(touched),

@@ -21,6 +21,7 @@ from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy
+from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.offload import Offload, OffloadPolicy
@@ -164,6 +165,13 @@ class Rig:
             ),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.elsewhere = Elsewhere(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            station="rig",
+            look_again_s=0.02,
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -230,6 +238,7 @@ class Rig:
         self.committed.extend(committed)
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.elsewhere.heard(committed)
         self.renew.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
@@ -282,6 +291,7 @@ async def running(rig: Rig, *, uploads: bool = True) -> AsyncIterator[None]:
         tasks = [
             group.create_task(rig.dock.run(), name="dock"),
             group.create_task(rig.known_copies.run(), name="known copies"),
+            group.create_task(rig.elsewhere.run(), name="gone clips"),
             group.create_task(rig.renew.run(), name="receipts"),
             *(group.create_task(upload.run(), name="upload") for upload in rig.uploads if uploads),
         ]

@@ -21,6 +21,7 @@ from dockd.core.facts.fact import (
 )
 from dockd.core.facts.of_clips import (
     ClipCopied,
+    ClipElsewhere,
     ClipFact,
     ClipGone,
     ClipHeld,
@@ -83,6 +84,7 @@ __all__ = [
     "FACTS",
     "Checkpointed",
     "ClipCopied",
+    "ClipElsewhere",
     "ClipFact",
     "ClipGone",
     "ClipHeld",

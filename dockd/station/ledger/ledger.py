@@ -235,6 +235,10 @@ class SqliteLedger:
         """Return clips that no known copy is left of, by their numbers."""
         return await self._read(reading.without_copy, after, limit)
 
+    async def gone_unexplained(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return verified clips that are gone from their camera, nobody knows where to."""
+        return await self._read(reading.gone_unexplained, after, limit)
+
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
         return await self._read(reading.unproven, store, after, limit)
