@@ -30,6 +30,7 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -86,10 +87,17 @@ class Station:
             clock=clock,
             station=config.station.name,
         )
+        self.shared_holds = SharedHolds(
+            building.holds_list(config),
+            ledger=self.ledger,
+            problems=self.problems,
+            clock=clock,
+        )
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
             confirming=self.confirming,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -102,6 +110,7 @@ class Station:
             ledger=self.ledger,
             spool=self.spool,
             prover=self.prover,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=self._write_checkpoints,
             clock=clock,
@@ -139,6 +148,7 @@ class Station:
                 lambda: end_open_dockings(self.ledger),
                 self._settle_spool,
                 self.holds.settle,
+                self.shared_holds.settle,
                 self._say_whether_stores,
             )
         )
@@ -255,6 +265,7 @@ class Station:
             "gone clips": self.elsewhere.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
+            "shared holds": self.shared_holds.run,
             "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             "witness": self._note_spool,

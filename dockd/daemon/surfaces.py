@@ -47,6 +47,7 @@ class Surfaces:
             clock=clock,
             policy=self._policy(),
             wellness=wellness,
+            shared_holds=station.shared_holds,
         )
         app = build_app(
             self._report,

@@ -8,7 +8,6 @@ is `clip-gone`, for as long as no store has proven a copy either.
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 from dockd.core import elsewhere, facts, naming
@@ -20,6 +19,7 @@ from dockd.ports.store import Store
 from dockd.stages.problems import ProblemBoard
 
 _AT_ONCE: Final = 256
+_LONGEST_WAIT_S: Final = 3600.0
 _SLUG: Final = "clip-gone"
 _REASON: Final = (
     "it left its camera without dockd, no other station is known to have had it since, and no "
@@ -41,13 +41,14 @@ class Elsewhere:
         station: str,
         look_again_s: float = 60.0,
     ) -> None:
-        """``stores`` are asked in turn, and again after ``look_again_s`` where that may help."""
+        """``stores`` are asked in turn; again after ``look_again_s``, then less and less often."""
         self._ledger = ledger
         self._stores = stores
         self._problems = problems
         self._station = station
         self._look_again_s = look_again_s
         self._noted: set[int] = set()
+        self._wait_s = look_again_s
         self._wake = asyncio.Event()
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
@@ -57,6 +58,7 @@ class Elsewhere:
                 isinstance(fact, _GAINS) and self._problems.any_about("clip")
             ):
                 self._noted.add(fact.clip)
+                self._wait_s = self._look_again_s
                 self._wake.set()
 
     async def run(self) -> None:
@@ -70,9 +72,11 @@ class Elsewhere:
             self._wake.clear()
             await self._look_at_noted()
             # Whatever is still noted is looked at again, without being noted again.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_again_s if self._noted else None):
+            try:
+                async with asyncio.timeout(self._wait_s if self._noted else None):
                     await self._wake.wait()
+            except TimeoutError:
+                self._wait_s = min(2 * self._wait_s, _LONGEST_WAIT_S)
 
     async def _look_at_noted(self) -> None:
         by_camera: defaultdict[str, list[Clip]] = defaultdict(list)

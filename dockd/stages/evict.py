@@ -16,6 +16,7 @@ from dockd.ports.ledger import Ledger, PurgePlace
 from dockd.ports.spool import Spool
 from dockd.stages.ages import Ages
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
 _AT_ONCE: Final = 64
@@ -49,12 +50,14 @@ class Evict:
         *,
         ledger: Ledger,
         spool: Spool,
+        shared_holds: SharedHolds,
         problems: ProblemBoard,
         ages: Ages,
     ) -> None:
         """``ages`` tells how long ago a copy was first noticed here."""
         self._ledger = ledger
         self._spool = spool
+        self._shared_holds = shared_holds
         self._problems = problems
         self._ages = ages
         self._behind: PurgePlace | None = None
@@ -94,7 +97,10 @@ class Evict:
 
     async def _evictable(self, clips: Sequence[Clip], policy: EvictPolicy) -> Sequence[Clip]:
         """Return the clips whose copies may go."""
-        set_aside = await self._ledger.set_aside()
+        # However old the list is: what it names stays. A copy that every store has proven is not
+        # the last one, so a list that does not come must not fill the spool.
+        elsewhere = self._shared_holds.standing()
+        set_aside = await self._ledger.set_aside() | elsewhere.subjects
         docked = frozenset(row.docking for row in await self._ledger.open_dockings())
         epoch = (await self._ledger.head()).epoch
         evidence = [

@@ -21,6 +21,7 @@ from dockd.stages.ages import Ages
 from dockd.stages.evict import Evict, EvictPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
 # What a later round that goes well disproves. A full spool has a rule of its own.
@@ -56,6 +57,7 @@ class Housekeeping:
         ledger: Ledger,
         spool: Spool,
         prover: Prover,
+        shared_holds: SharedHolds,
         problems: ProblemBoard,
         checkpoint: WriteCheckpoint,
         clock: Clock,
@@ -69,7 +71,13 @@ class Housekeeping:
         self._checkpoint = checkpoint
         self._clock = clock
         self.policy = policy
-        self._evict = Evict(ledger=ledger, spool=spool, problems=problems, ages=Ages(clock))
+        self._evict = Evict(
+            ledger=ledger,
+            spool=spool,
+            shared_holds=shared_holds,
+            problems=problems,
+            ages=Ages(clock),
+        )
         self._partial_ages = Ages(clock)
         self._checkpointed_s = float("-inf")
         self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (

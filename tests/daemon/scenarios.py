@@ -17,6 +17,7 @@ from typing import Any
 from tests.daemon.harness import Settings, StationProcess
 from tests.daemon.rooms import NAME, Share
 from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
+from tests.fakes.holds_server import central
 
 # A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
 SLOWLY = Settings(limit_mb_s=24)
@@ -170,6 +171,25 @@ def cleared_elsewhere(station: StationProcess, world: World, share: Share) -> No
     station.happened("clip-elsewhere", station="another", docking=docking, store=NAME)
     cleared(station, world, serial)
     station.stop()
+
+
+def holds_are_shared(station: StationProcess, world: World, _: object) -> None:
+    """Another station's hold keeps a clip until a newer list, after a restart, lets it go."""
+    with central() as far:
+        station.configure(Settings(holds=far.toml()))
+        serial = world.film()
+        far.anew = [{"kind": "camera", "camera": serial}]
+        station.start()
+        station.happened("holds-listed", holds=1)
+        world.dock(serial, "A1")
+        station.happened("docking-offloaded")
+        station.happened("receipt-accepted", count=3)
+        assert world.file(serial, SMALL).exists()
+        far.anew = []
+        station.restart()
+        station.happened("holds-listed", holds=0)
+        cleared(station, world, serial)
+        station.stop()
 
 
 def corrupted_in_the_spool(station: StationProcess, world: World, _: Share) -> None:
@@ -431,6 +451,7 @@ LEADS_TO: Mapping[str, Scenario] = {
     "epoch-begun": Scenario(restored),
     "problem-opened": Scenario(store_away),
     "problem-closed": Scenario(store_away),
+    "holds-listed": Scenario(holds_are_shared),
     "set-aside": _ORDERS,
     "set-free": _ORDERS,
     "clip-seen-again": _YANKED,

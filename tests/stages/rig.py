@@ -14,6 +14,7 @@ from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.errors import CameraGone
 from dockd.ports.camera import CameraSource, Refusal, Sighting
+from dockd.ports.holds import HoldsList
 from dockd.ports.journal import Level
 from dockd.ports.ledger import ClipFilter
 from dockd.ports.store import Store
@@ -28,6 +29,7 @@ from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.window import PartsWindow
@@ -130,6 +132,7 @@ class Rig:
         stores: Sequence[Store] | None = None,
         required: int = 1,
         reserve_bytes: int = 0,
+        holds: HoldsList | None = None,
     ) -> None:
         self.clock = RigClock()
         self.journal = Silent()
@@ -151,10 +154,14 @@ class Rig:
             clock=self.clock,
             station="rig",
         )
+        self.shared_holds = SharedHolds(
+            holds, ledger=self.ledger, problems=self.problems, clock=self.clock, look_every_s=0.02
+        )
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
             confirming=self.confirming,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             clock=self.clock,
             policy=WipePolicy(
@@ -184,6 +191,7 @@ class Rig:
             ledger=self.ledger,
             spool=self.spool,
             prover=self.prover,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=_nothing,
             clock=self.clock,
@@ -293,6 +301,7 @@ async def running(rig: Rig, *, uploads: bool = True) -> AsyncIterator[None]:
             group.create_task(rig.known_copies.run(), name="known copies"),
             group.create_task(rig.elsewhere.run(), name="gone clips"),
             group.create_task(rig.renew.run(), name="receipts"),
+            group.create_task(rig.shared_holds.run(), name="shared holds"),
             *(group.create_task(upload.run(), name="upload") for upload in rig.uploads if uploads),
         ]
         yield

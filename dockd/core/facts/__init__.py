@@ -54,6 +54,7 @@ from dockd.core.facts.of_dockings import (
 from dockd.core.facts.of_station import (
     Checkpointed,
     EpochBegun,
+    HoldsListed,
     ProblemClosed,
     ProblemOpened,
     SetAside,
@@ -106,6 +107,7 @@ __all__ = [
     "EpochBegun",
     "Fact",
     "HoldKind",
+    "HoldsListed",
     "JsonValue",
     "Listed",
     "ManifestStored",
