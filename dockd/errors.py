@@ -364,6 +364,24 @@ class LedgerRestored(PermanentError):
     )
 
 
+class HoldsUnreachable(TransientError):
+    """The list of holds that stations share did not come."""
+
+    slug = "holds-unreachable"
+    owner: Owner = "network"
+    next_step = "Check the link to the server that [holds] url names, and what it answers there."
+
+
+class HoldsRefused(TransientError):
+    """What came as the list of holds is not one that central signed, or not the newest."""
+
+    slug = "holds-refused"
+    owner: Owner = "operations"
+    next_step = (
+        "Look at what [holds] url serves, and at its signature; the list held here counts on."
+    )
+
+
 class IllegalFact(PermanentError):
     """A fact was reported that the present state does not permit: dockd's own mistake."""
 

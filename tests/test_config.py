@@ -25,6 +25,7 @@ S3 = {
     "credentials": "/etc/dockd/store.credentials",
 }
 TUS = {"name": "dems", "kind": "tus", "url": "https://dems.example/files/"}
+KEY = "A" * 43 + "="
 SHARE = {"name": "share", "kind": "directory", "path": "/srv/footage"}
 
 
@@ -157,6 +158,14 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"store": [{**S3, "endpoint": "store"}]}, "store[0].endpoint", "https://"),
         ({"store": [{**S3, "client_cert": "/c"}]}, "store[0].client_key", "client_cert is there"),
         ({"store": [SHARE], "stores": {"required": 2}}, "stores.required", "only 1"),
+        ({"store": [{**SHARE, "takes": "flagged"}]}, "stores.required", "[[store]]"),
+        ({"store": [{**SHARE, "takes": "most"}]}, "store[0].takes", '"all" or "flagged"'),
+        ({"holds": {"url": "https://c/h"}}, "holds.public_key", "add public_key"),
+        ({"holds": {"url": "http://c/h", "public_key": KEY}}, "holds.url", "https://"),
+        ({"holds": {"url": "https://c/h", "public_key": "QUJD"}}, "holds.public_key", "Ed25519"),
+        ({"holds": {"url": "https://c/h", "public_key": 7}}, "holds.public_key", "Ed25519"),
+        ({"holds": {"url": "https://c/h", "public_key": "é"}}, "holds.public_key", "Ed25519"),
+        ({"holds": {"url": "ftp://c/h", "public_key": KEY}}, "holds.url", "https://"),
         ({"stores": {"required": 0}}, "stores.required", "1 or more"),
         ({"station": {"timezone": "Mars/Base"}}, "station.timezone", "time zone"),
         ({"uplink": {"parallel_clips": 0}}, "uplink.parallel_clips", "1 to 16"),

@@ -48,7 +48,7 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipReport:
-    stores = frozenset(store.name for store in config.store)
+    stores = config.counting_stores
     at = place(clip, required=config.stores.required, stores=stores)
     situation = Situation(
         clip=clip,

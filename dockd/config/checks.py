@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dockd.config.problems import Located, Location
-from dockd.config.values import listen_address, time_of_day
+from dockd.config.values import ListenAddress, listen_address, time_of_day
 
 Document = Mapping[str, Any]
 Place = tuple[str | int | None, ...]
@@ -112,14 +112,16 @@ def _origin(url: str) -> Place:
 
 
 def _enough_stores(document: Document) -> Iterator[Located]:
-    required, stores = _table(document, "stores").get("required"), document.get("store")
+    required, stores = _table(document, "stores").get("required", 1), document.get("store")
     if not isinstance(required, int) or not isinstance(stores, list) or not stores:
         return
-    if required > len(stores):
+    # One that gets some clips only can never be among those that every clip needs.
+    count = sum(store.get("takes") != "flagged" for _, store in _tables(stores))
+    if required > count:
         yield Located(
             location=("stores", "required"),
-            reason=f"is {required}, and only {len(stores)} stores are configured",
-            would_be_right=f"write at most {len(stores)}, or add a [[store]]",
+            reason=f"is {required}, and only {count} stores are configured that take all clips",
+            would_be_right=f"write at most {count}, or add a [[store]]",
         )
 
 
@@ -189,6 +191,19 @@ def _mutual_tls_is_whole(document: Document) -> Iterator[Located]:
         yield from _together(("store", index), store, "client_cert", "client_key")
 
 
+def _holds_can_be_believed(document: Document) -> Iterator[Located]:
+    holds = _table(document, "holds")
+    yield from _together(("holds",), holds, "url", "public_key")
+    url = str(holds.get("url", ""))
+    host = _address(url)[0]
+    if url.startswith("http://") and not ListenAddress(str(host), 0).is_loopback:
+        yield Located(
+            location=("holds", "url"),
+            reason="is plain HTTP, and leads to another machine",
+            would_be_right="write https://",
+        )
+
+
 def _hub_has_a_device(document: Document) -> Iterator[Located]:
     power = _table(document, "power")
     if power.get("driver") == "cambrionix" and not power.get("device"):
@@ -245,5 +260,6 @@ _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _windows_are_distinct,
     _http_is_guarded,
     _mutual_tls_is_whole,
+    _holds_can_be_believed,
     _hub_has_a_device,
 )

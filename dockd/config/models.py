@@ -155,6 +155,24 @@ class WipeConfig(Table):
     )
 
 
+class HoldsConfig(Table):
+    """The holds that stations share."""
+
+    url: values.OptionalHttpUrl = Field(
+        default="",
+        description='where central serves the signed list, as "https://central.example/holds.json" '
+        '(https beyond loopback), or "" for none',
+    )
+    public_key: values.PublicKey = Field(
+        default=None,
+        description="the Ed25519 public key of its signature, 32 bytes as base64",
+    )
+    ca_file: values.OptionalFile = Field(
+        default=None,
+        description='the file of the certificate authorities to trust; "": the system\'s',
+    )
+
+
 class PowerConfig(Table):
     """What charges."""
 
@@ -251,7 +269,18 @@ class Config(Table):
     store: tuple[StoreConfig, ...] = Field(default=(), description="tables [[store]]")
     uplink: UplinkConfig = Field(default_factory=UplinkConfig, description="a table [uplink]")
     wipe: WipeConfig = Field(default_factory=WipeConfig, description="a table [wipe]")
+    holds: HoldsConfig = Field(default_factory=HoldsConfig, description="a table [holds]")
     power: PowerConfig = Field(default_factory=PowerConfig, description="a table [power]")
     shift: tuple[ShiftConfig, ...] = Field(default=(), description="tables [[shift]]")
     http: HttpConfig = Field(default_factory=HttpConfig, description="a table [http]")
     mqtt: MqttConfig = Field(default_factory=MqttConfig, description="a table [mqtt]")
+
+    @property
+    def counting_stores(self) -> frozenset[str]:
+        """The stores that get every clip: of these, ``stores.required`` must have proven one."""
+        return frozenset(store.name for store in self.store if store.takes == "all")
+
+    @property
+    def extra_stores(self) -> frozenset[str]:
+        """The stores that get flagged clips as well; no wipe rests on them."""
+        return frozenset(store.name for store in self.store if store.takes == "flagged")

@@ -19,10 +19,20 @@ class StoresConfig(Table):
 ReadBack = Literal["never", "when-unproven"]
 
 
-class RemoteStore(Table):
-    """What all stores behind HTTP have."""
+class AnyStore(Table):
+    """What all stores have."""
 
     name: values.Name = Field(description="the store's name (letters, digits, . _ -)")
+    takes: Literal["all", "flagged"] = Field(
+        default="all",
+        description='"all" or "flagged": whether it gets every clip, or flagged ones beside the '
+        "stores that count",
+    )
+
+
+class RemoteStore(AnyStore):
+    """What all stores behind HTTP have."""
+
     ca_file: values.OptionalFile = Field(
         default=None,
         description='the file of the certificate authorities to trust; "": the system\'s',
@@ -76,11 +86,10 @@ class TusStoreConfig(RemoteStore):
     )
 
 
-class DirectoryStoreConfig(Table):
+class DirectoryStoreConfig(AnyStore):
     """A mounted share."""
 
     kind: Literal["directory"] = Field(description="s3, tus or directory")
-    name: values.Name = Field(description="the store's name (letters, digits, . _ -)")
     path: values.AbsolutePath = Field(description="the absolute path of the mounted share")
     allow_same_disk: bool = Field(
         default=False,

@@ -1,5 +1,6 @@
 """The kinds of values that configuration keys take, each with its unit and its spelling."""
 
+import base64
 import ipaddress
 import os
 import re
@@ -23,6 +24,7 @@ _FACTOR: Final[dict[str | None, int]] = {
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _DEFAULT_CREDENTIALS: Final = "/run/credentials/dockd.service"
 _SOCKET_PATH_LIMIT: Final = 107
+_ED25519_KEY_BYTES: Final = 32
 SYSTEM_ZONE: Final = Path("/etc/localtime")
 
 
@@ -140,6 +142,19 @@ def _receipt_template(value: str | None) -> str | None:
     return value
 
 
+def _public_key(value: object) -> bytes | None:
+    if value == "":
+        return None
+    key = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    if len(key) != _ED25519_KEY_BYTES:
+        raise ValueError("is not an Ed25519 public key")
+    return key
+
+
+def _optional_http(value: str) -> str:
+    return _url("http", "https")(value) if value else value
+
+
 def _broker(value: str) -> str:
     return _url("mqtt", "mqtts")(value) if value else value
 
@@ -164,6 +179,8 @@ HttpUrl = Annotated[str, AfterValidator(_url("http", "https"))]
 ReceiptUrl = Annotated[
     str | None, BeforeValidator(_none_if_empty), AfterValidator(_receipt_template)
 ]
+OptionalHttpUrl = Annotated[str, AfterValidator(_optional_http)]
+PublicKey = Annotated[bytes | None, PlainValidator(_public_key)]
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 Pattern = Annotated[str, AfterValidator(_relative_pattern)]
 UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]

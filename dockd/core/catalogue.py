@@ -401,6 +401,26 @@ _STATION: Final = (
         "The ledger ends at {sequence} and its checkpoint stands at {checkpoint}.",
     ),
     _raised(
+        errors.HoldsUnreachable,
+        "warn",
+        "The list of holds that stations share cannot be fetched.",
+        "No list from {host}: {detail}.",
+    ),
+    _raised(
+        errors.HoldsRefused,
+        "warn",
+        "What came as the list of holds that stations share is not believed.",
+        "The list is refused: {detail}.",
+    ),
+    _found(
+        "holds-outdated",
+        "warn",
+        "operations",
+        sentence="The list of holds that stations share is too old: nothing is cleared.",
+        reason="The list is of {issued}: nothing is cleared.",
+        next_step="Have a new list signed and served at [holds] url; dockd takes it by itself.",
+    ),
+    _raised(
         errors.ConfigInvalid,
         "warn",
         "The configuration cannot be used; the one in force stays.",

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.core.facts import ReceiptAccepted
+from dockd.core.shared_holds import is_recent
 
 CONFIRMED_WITHIN_S: Final = 300
 
@@ -46,7 +47,8 @@ class Evidence:
     ``docking`` is the present, unbroken docking, or None when it ended. ``epoch`` is the ledger's.
     ``camera_file`` is None when the file is not in the listing. ``set_aside`` holds every camera
     and docking that a person has set aside. ``spool_copy_bytes`` is the size of the spool's file as
-    it is now, None when it is missing.
+    it is now, None when it is missing. ``holds_age_s`` is how old the list of holds is that
+    stations share: 0 where none is configured, None where nobody can tell.
     """
 
     clip: Clip
@@ -61,6 +63,7 @@ class Evidence:
     epoch: int
     spool_is_ours: bool
     spool_copy_bytes: int | None
+    holds_age_s: float | None
     wipe_after: Literal["receipt", "never"]
     rehash: Literal["after-break", "always"]
 
@@ -78,8 +81,9 @@ class Verdict:
 
 
 def is_set_aside(clip: Clip, subjects: frozenset[str]) -> bool:
-    """Return whether the clip's camera, or any docking it was ever seen in, is set aside."""
-    return not subjects.isdisjoint({clip.camera, clip.docking, *clip.seen_in})
+    """Return whether the clip's camera, any docking it was ever seen in, or its content is."""
+    content = () if clip.sha256 is None else (clip.sha256,)
+    return not subjects.isdisjoint({clip.camera, clip.docking, *clip.seen_in, *content})
 
 
 ReceiptConditions = Mapping[str, Callable[[Evidence, Confirmation], bool]]
@@ -125,6 +129,7 @@ def binding_stores(
 
 
 _BY_THE_STORES: Final = "enough stores have proven that they hold it"
+_HOLDS_ARE_KNOWN: Final = "the holds of other stations are known"
 
 Conditions = Mapping[str, Callable[[Evidence], bool]]
 CONDITIONS: Final[Conditions] = {
@@ -143,6 +148,7 @@ CONDITIONS: Final[Conditions] = {
     "its camera and no docking it was seen in are held": lambda evidence: (
         not is_set_aside(evidence.clip, evidence.set_aside)
     ),
+    _HOLDS_ARE_KNOWN: lambda evidence: is_recent(evidence.holds_age_s),
     "the clip is on its camera": lambda evidence: evidence.clip.camera_copy is CameraCopy.PRESENT,
     "the docking is unbroken": lambda evidence: (
         evidence.docking is not None and evidence.docking == evidence.clip.docking
@@ -192,6 +198,7 @@ class Intent:
     required: int
     spool_is_ours: bool
     spool_copy_bytes: int | None
+    holds_age_s: float | None
 
 
 INTENT_CONDITIONS: Final[Mapping[str, Callable[[Intent], bool]]] = {
@@ -203,6 +210,7 @@ INTENT_CONDITIONS: Final[Mapping[str, Callable[[Intent], bool]]] = {
     "its camera and no docking it was seen in are held": lambda intent: (
         not is_set_aside(intent.clip, intent.set_aside)
     ),
+    _HOLDS_ARE_KNOWN: lambda intent: is_recent(intent.holds_age_s),
     "the spool's copy is proven": lambda intent: intent.clip.spool_copy is SpoolCopy.PROVEN,
     "the spool is the one it was": lambda intent: intent.spool_is_ours,
     "the spool's copy is there": lambda intent: intent.spool_copy_bytes == intent.clip.size_bytes,

@@ -64,6 +64,14 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """The docking at another station in which a clip that is gone was on its camera last."""
+
+    station: str
+    docking: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One part of a clip: its index, its place in bytes, and a SHA-256 in hex.
 
@@ -89,6 +97,7 @@ class Clip:
     camera, ``sha256`` what was also read back. ``spool_parts`` are the parts a resumed copy may
     rely on; ``part_sha256`` the parts an upload sends. A ``partial`` clip ends before its camera's
     file did: it is kept and stored as far as it goes, and never clears one.
+    ``elsewhere`` explains a clip that is gone from its camera.
     ``proven_by`` names the stores whose receipt is of strength ``digest``.
     """
 
@@ -121,6 +130,7 @@ class Clip:
     merged_into: int | None = None
     holds: tuple[facts.HoldKind, ...] = ()
     trouble: Trouble | None = None
+    elsewhere: Elsewhere | None = None
     store_copies: Mapping[str, StoreCopy] = field(default_factory=dict)
     proven_by: tuple[str, ...] = ()
 
@@ -162,6 +172,11 @@ def place(clip: Clip, *, required: int, stores: frozenset[str]) -> Place:
     if clip.spool_copy is SpoolCopy.PROVEN:
         return Place.VERIFIED
     return Place.SPOOLED if clip.copied else Place.SEEN
+
+
+def recipients(clip: Clip, *, stores: frozenset[str], extra: frozenset[str]) -> frozenset[str]:
+    """Return the stores that are to have ``clip``: ``stores`` all, ``extra`` what is flagged."""
+    return stores | extra if clip.flagged else stores
 
 
 def has_known_copy(clip: Clip) -> bool:

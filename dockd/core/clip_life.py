@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from dockd.core import facts
-from dockd.core.clip import CameraCopy, Clip, Part, SpoolCopy, StoreCopy, Trouble
+from dockd.core.clip import CameraCopy, Clip, Elsewhere, Part, SpoolCopy, StoreCopy, Trouble
 from dockd.core.clip_rules import (
     CAMERA_TRANSITIONS,
     GUARDS,
@@ -103,6 +103,7 @@ def _seen_again(clip: Clip, fact: facts.ClipSeenAgain) -> Clip:
         # What left the camera and came back, or was away for a while, may be another file.
         hashed_in=clip.hashed_in if unbroken else None,
         rehashed=clip.rehashed and unbroken,
+        elsewhere=None,
     )
 
 
@@ -195,6 +196,9 @@ def _receipt_lost(clip: Clip, fact: facts.ReceiptLost) -> Clip:
 _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Clip, Any], Clip]]] = {
     facts.ClipSeenAgain: _seen_again,
     facts.ClipRehashed: lambda clip, fact: replace(clip, hashed_in=fact.docking, rehashed=True),
+    facts.ClipElsewhere: lambda clip, fact: replace(
+        clip, elsewhere=Elsewhere(station=fact.station, docking=fact.docking)
+    ),
     facts.PartSpooled: _part_spooled,
     facts.ClipCopied: _copied,
     facts.ClipVerified: _verified,

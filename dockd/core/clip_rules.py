@@ -23,6 +23,8 @@ CAMERA_TRANSITIONS: Final[Mapping[tuple[CameraCopy, type[facts.Fact]], CameraCop
     (CameraCopy.WIPED, facts.ClipSeenAgain): CameraCopy.PRESENT,
     # Listed as absent once and there after all: a person moved it back, or the listing was bad.
     (CameraCopy.GONE, facts.ClipSeenAgain): CameraCopy.PRESENT,
+    # Why it is gone: another station had it on the camera later.
+    (CameraCopy.GONE, facts.ClipElsewhere): CameraCopy.GONE,
     # The same name holds other content: this clip's file is gone, with or without our intent.
     (CameraCopy.WIPING, facts.ClipOverwritten): CameraCopy.GONE,
 }

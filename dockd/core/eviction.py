@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dockd.core.clearance import is_set_aside
-from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy, recipients
 from dockd.core.facts import ReceiptAccepted
 
 
@@ -17,6 +17,7 @@ from dockd.core.facts import ReceiptAccepted
 class Evidence:
     """Everything that the decision about one spool copy rests on.
 
+    ``extra_stores`` are those that get flagged clips beside ``configured_stores``.
     ``receipts`` are those the clip has now, one a store. ``epoch`` is the ledger's. ``set_aside``
     holds every camera and docking that a person has set aside, ``docked`` every open docking.
     """
@@ -28,6 +29,7 @@ class Evidence:
     epoch: int
     set_aside: frozenset[str]
     docked: frozenset[str]
+    extra_stores: frozenset[str] = frozenset()
 
 
 def holders(clip: Clip, receipts: tuple[ReceiptAccepted, ...], *, epoch: int) -> frozenset[str]:
@@ -43,9 +45,11 @@ def holders(clip: Clip, receipts: tuple[ReceiptAccepted, ...], *, epoch: int) ->
 
 
 def _holders(evidence: Evidence) -> frozenset[str]:
-    return evidence.configured_stores & holders(
-        evidence.clip, evidence.receipts, epoch=evidence.epoch
-    )
+    return holders(evidence.clip, evidence.receipts, epoch=evidence.epoch)
+
+
+def _to_have_it(evidence: Evidence) -> frozenset[str]:
+    return recipients(evidence.clip, stores=evidence.configured_stores, extra=evidence.extra_stores)
 
 
 CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
@@ -62,12 +66,10 @@ CONDITIONS: Final[Mapping[str, Callable[[Evidence], bool]]] = {
     ),
     "at least one store is required": lambda evidence: evidence.required >= 1,
     "enough stores have proven that they hold it": lambda evidence: (
-        len(_holders(evidence)) >= evidence.required
+        len(_holders(evidence) & evidence.configured_stores) >= evidence.required
     ),
     # Its upload reads the spool's copy, however few stores are required.
-    "no store is still to have it": lambda evidence: (
-        _holders(evidence) == evidence.configured_stores
-    ),
+    "no store is still to have it": lambda evidence: _holders(evidence) >= _to_have_it(evidence),
 }
 
 

@@ -20,10 +20,10 @@ class Situation:
     """One clip and what is around it.
 
     ``place`` is where the clip is. ``docked`` is true while its camera is in a slot.
-    ``set_aside`` is true when a person has set its camera or docking aside. ``stores`` are those
-    configured now, ``transfers`` the clip's by store. ``problems`` are the open ones of anything
-    the clip may depend on. ``wiping`` is false when cameras are never cleared. ``turn`` is when its
-    turn on the uplink is, None when it has none or nobody can tell.
+    ``set_aside`` is true when a person has set it aside in another way than by a hold of its own.
+    ``stores`` are those configured now, ``transfers`` the clip's by store. ``problems`` are the
+    open ones of anything the clip may depend on. ``wiping`` is false when nothing is ever cleared.
+    ``turn`` is when its turn on the uplink is, None when it has none or nobody can tell.
     """
 
     clip: Clip
@@ -94,6 +94,9 @@ def _problem_around(situation: Situation) -> Explanation | None:
             subjects = {"spool", "ledger", f"slot {clip.slot}", f"camera {clip.camera}"}
         case Place.VERIFIED:
             subjects = {f"store {name}" for name in situation.stores if name not in clip.proven_by}
+        case Place.STORED if clip.camera_copy is CameraCopy.PRESENT:
+            # While the holds of other stations are not known.
+            subjects = {"wiping"}
         case _:
             subjects = set()
     subjects.add(f"clip {clip.id}")
@@ -167,9 +170,10 @@ def _not_cleared(situation: Situation) -> Explanation | None:
         return None
     if situation.set_aside:
         return Explanation(
-            reason="The clip is stored; a person has set its camera or docking aside.",
+            reason="The clip is stored; a person has set it, its camera or its docking aside, here "
+            "or for all stations.",
             owner="evidence",
-            next_step="Release the camera or the docking when it may be cleared.",
+            next_step="When it may be cleared, release it here or in the list that stations share.",
         )
     if not situation.wiping:
         return Explanation(

@@ -43,7 +43,12 @@ def store_key(camera: str, *, sha256: str, path: bytes) -> str:
 
 def manifest_key(camera: str, *, docking: str) -> str:
     """Return where a store keeps the manifest of one docking."""
-    return f"{component(camera.encode())}/dockings/{docking}.json"
+    return f"{manifests_of(camera)}{docking}.json"
+
+
+def manifests_of(camera: str) -> str:
+    """Return the beginning of the keys of all manifests of a camera's dockings."""
+    return f"{component(camera.encode())}/dockings/"
 
 
 def clip_id(key: str) -> str:

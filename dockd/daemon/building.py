@@ -11,8 +11,10 @@ from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
+from dockd.ports.holds import HoldsList
 from dockd.ports.store import Store, TellsTime
 from dockd.stages.throttle import ThrottlePolicy
+from dockd.station.central.holds import CentralHolds
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
@@ -76,6 +78,18 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
         breaker=lambda: guard.breaker,
         sent_bytes=lambda: limited.sent_bytes,
         clock_offset_s=lambda: plain.clock_offset_s if isinstance(plain, TellsTime) else None,
+    )
+
+
+def holds_list(config: Config) -> HoldsList | None:
+    """Return where the holds of other stations come from, None where none are shared."""
+    if not config.holds.url or config.holds.public_key is None:
+        return None
+    return CentralHolds(
+        config.holds.url,
+        public_key=config.holds.public_key,
+        ca_file=config.holds.ca_file,
+        folder=config.spool.path,
     )
 
 

@@ -19,6 +19,7 @@ from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
+from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
@@ -29,6 +30,7 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.throttle import Throttle
 from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
@@ -93,10 +95,17 @@ class Station:
             clock=clock,
             station=config.station.name,
         )
+        self.shared_holds = SharedHolds(
+            building.holds_list(config),
+            ledger=self.ledger,
+            problems=self.problems,
+            clock=clock,
+        )
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
             confirming=self.confirming,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             clock=clock,
             policy=wipe_policy(config),
@@ -120,12 +129,19 @@ class Station:
             ledger=self.ledger,
             spool=self.spool,
             prover=self.prover,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=self._write_checkpoints,
             clock=clock,
             policy=housekeeping_policy(config),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.elsewhere = Elsewhere(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            station=config.station.name,
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -151,6 +167,7 @@ class Station:
                 lambda: end_open_dockings(self.ledger),
                 self._settle_spool,
                 self.holds.settle,
+                self.shared_holds.settle,
                 self._say_whether_stores,
             )
         )
@@ -179,6 +196,7 @@ class Station:
             self._footage.set()
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.elsewhere.heard(committed)
         self.renew.heard(committed)
         self.manifests.heard(committed)
         for upload in self.uploads:
@@ -205,7 +223,9 @@ class Station:
 
     async def _count_by_policy(self) -> None:
         await self.ledger.set_policy(
-            required=self.config.stores.required, stores=frozenset(self.stores)
+            required=self.config.stores.required,
+            stores=self.config.counting_stores,
+            extra=self.config.extra_stores,
         )
 
     async def _say_started(self) -> None:
@@ -261,8 +281,10 @@ class Station:
         """Return what a station does all at once, for as long as it runs."""
         return {
             "known copies": self.known_copies.run,
+            "gone clips": self.elsewhere.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
+            "shared holds": self.shared_holds.run,
             "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             "witness": self._note_spool,
@@ -347,7 +369,7 @@ def wipe_policy(config: Config) -> WipePolicy:
         after=config.wipe.after,
         rehash=config.wipe.rehash,
         required=config.stores.required,
-        stores=frozenset(store.name for store in config.store),
+        stores=config.counting_stores,
     )
 
 
@@ -362,5 +384,6 @@ def housekeeping_policy(config: Config) -> HousekeepingPolicy:
         keep_stored_s=config.spool.keep_stored_h * _HOUR_S,
         partial_after_s=config.spool.partial_after_h * _HOUR_S,
         required=config.stores.required,
-        stores=frozenset(store.name for store in config.store),
+        stores=config.counting_stores,
+        extra=config.extra_stores,
     )

@@ -47,6 +47,7 @@ class Surfaces:
             clock=clock,
             policy=self._policy(),
             wellness=wellness,
+            shared_holds=station.shared_holds,
         )
         self._report.turns = station.turns
         app = build_app(
@@ -76,7 +77,7 @@ class Surfaces:
             site=config.station.site,
             version=dockd.__version__,
             required=config.stores.required,
-            stores=frozenset(self._station.stores),
+            stores=config.counting_stores,
             wiping=config.wipe.after == "receipt",
             power_driver=config.power.driver,
             budget_w=config.power.budget_w,

@@ -214,6 +214,9 @@ class Ledger(Protocol):
     async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
         """Return clips that no known copy is left of, by their numbers."""
 
+    async def gone_unexplained(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return verified clips that are gone from their camera, nobody knows where to."""
+
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""
 
@@ -280,5 +283,10 @@ class Ledger(Protocol):
     async def head(self) -> Head:
         """Return its identity and the end of its record."""
 
-    async def set_policy(self, *, required: int, stores: frozenset[str]) -> None:
-        """Say which stores count, so that places are derived by it; recounts when it changed."""
+    async def set_policy(
+        self, *, required: int, stores: frozenset[str], extra: frozenset[str] = frozenset()
+    ) -> None:
+        """Say which stores count, so that places are derived by it; recounts when it changed.
+
+        ``extra`` stores get flagged clips, too, and do not count.
+        """

@@ -5,7 +5,7 @@ Every method may raise TransientError (StoreUnreachable, StoreBusy with ``retry_
 PermanentError (StoreRefusedCredentials, StoreBucketMissing, StoreRejected). None of them retries.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
@@ -156,6 +156,13 @@ class Store(Protocol):
 
     async def read_record(self, key: str) -> bytes | None:
         """Return a small object, or None."""
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        """Return the keys of the first 1,000 small objects below ``prefix`` and behind ``after``.
+
+        ``prefix`` ends with a slash; the keys are in their order. A store that cannot list has
+        none.
+        """
 
     async def delete_record(self, key: str) -> None:
         """Delete a small object of dockd's own (doctor's trial object)."""

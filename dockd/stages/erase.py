@@ -13,6 +13,7 @@ from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.stages.patience import Withdrawn
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
@@ -31,8 +32,11 @@ class Cleared:
 class Erase:
     """Carries out what was decided; one object serves all slots."""
 
-    def __init__(self, *, ledger: Ledger, spool: Spool, problems: ProblemBoard) -> None:
+    def __init__(
+        self, *, ledger: Ledger, spool: Spool, shared_holds: SharedHolds, problems: ProblemBoard
+    ) -> None:
         """Begin with nothing under way."""
+        self._shared_holds = shared_holds
         self._ledger = ledger
         self._spool = spool
         self._problems = problems
@@ -85,7 +89,8 @@ class Erase:
         self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
     ) -> tuple[Sequence[Cleared], dict[bytes, str]]:
         """Ask once more, right before the deletion, whether anything changed since the intent."""
-        set_aside = await self._ledger.set_aside()
+        elsewhere = self._shared_holds.standing()
+        set_aside = await self._ledger.set_aside() | elsewhere.subjects
         ours = await spool_is_ours(self._spool)
         now = await self._ledger.numbered([item.clip.number for item in decided])
         kept_bytes = await in_thread(
@@ -98,6 +103,7 @@ class Erase:
                 clip=now[item.clip.number],
                 docking=None if stay.must_stop() else stay.docking,
                 set_aside=set_aside,
+                holds_age_s=elsewhere.age_s,
                 configured_stores=stores,
                 required=required,
                 spool_is_ours=ours,

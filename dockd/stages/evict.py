@@ -16,6 +16,7 @@ from dockd.ports.ledger import Ledger, PurgePlace
 from dockd.ports.spool import Spool
 from dockd.stages.ages import Ages
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
 _AT_ONCE: Final = 64
@@ -31,12 +32,14 @@ _COMFORT: Final = 1.1
 class EvictPolicy:
     """``required`` of ``stores`` have to hold a clip, and the others must not wait for it.
 
+    ``extra`` stores get flagged clips, too, and must not wait for them either.
     ``keep_stored_s`` are seconds of this run's uptime: a wrong clock must not delete anything.
     """
 
     keep_stored_s: float
     required: int
     stores: frozenset[str]
+    extra: frozenset[str] = frozenset()
 
 
 class Evict:
@@ -47,12 +50,14 @@ class Evict:
         *,
         ledger: Ledger,
         spool: Spool,
+        shared_holds: SharedHolds,
         problems: ProblemBoard,
         ages: Ages,
     ) -> None:
         """``ages`` tells how long ago a copy was first noticed here."""
         self._ledger = ledger
         self._spool = spool
+        self._shared_holds = shared_holds
         self._problems = problems
         self._ages = ages
         self._behind: PurgePlace | None = None
@@ -92,7 +97,10 @@ class Evict:
 
     async def _evictable(self, clips: Sequence[Clip], policy: EvictPolicy) -> Sequence[Clip]:
         """Return the clips whose copies may go."""
-        set_aside = await self._ledger.set_aside()
+        # However old the list is: what it names stays. A copy that every store has proven is not
+        # the last one, so a list that does not come must not fill the spool.
+        elsewhere = self._shared_holds.standing()
+        set_aside = await self._ledger.set_aside() | elsewhere.subjects
         docked = frozenset(row.docking for row in await self._ledger.open_dockings())
         epoch = (await self._ledger.head()).epoch
         evidence = [
@@ -100,6 +108,7 @@ class Evict:
                 clip=clip,
                 receipts=tuple(await self._ledger.receipts(clip.number)),
                 configured_stores=policy.stores,
+                extra_stores=policy.extra,
                 required=policy.required,
                 epoch=epoch,
                 set_aside=set_aside,
@@ -162,7 +171,7 @@ class Evict:
         """Return for whom the spool keeps what it cannot let go, in words for people."""
         waits: Mapping[str, int] = {
             f"store {name} is still to have": (await self._ledger.queue(name)).size_bytes
-            for name in sorted(policy.stores)
+            for name in sorted(policy.stores | policy.extra)
         }
         held = (await self._ledger.tally()).size_bytes[Place.HELD]
         said = [f"{words} {size} bytes" for words, size in waits.items() if size]

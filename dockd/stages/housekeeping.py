@@ -21,6 +21,7 @@ from dockd.stages.ages import Ages
 from dockd.stages.evict import Evict, EvictPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
 # What a later round that goes well disproves. A full spool has a rule of its own.
@@ -31,13 +32,15 @@ _PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
 class HousekeepingPolicy:
     """Ages are counted in seconds of this run's uptime: a wrong clock must not delete anything.
 
-    ``required`` of ``stores`` have to hold a clip whose copy makes room.
+    ``required`` of ``stores`` have to hold a clip whose copy makes room; ``extra`` stores get
+    flagged clips, too.
     """
 
     keep_stored_s: float
     partial_after_s: float
     required: int
     stores: frozenset[str]
+    extra: frozenset[str] = frozenset()
     every_s: float = 30.0
     checkpoint_every_s: float = 300.0
 
@@ -54,6 +57,7 @@ class Housekeeping:
         ledger: Ledger,
         spool: Spool,
         prover: Prover,
+        shared_holds: SharedHolds,
         problems: ProblemBoard,
         checkpoint: WriteCheckpoint,
         clock: Clock,
@@ -67,7 +71,13 @@ class Housekeeping:
         self._checkpoint = checkpoint
         self._clock = clock
         self.policy = policy
-        self._evict = Evict(ledger=ledger, spool=spool, problems=problems, ages=Ages(clock))
+        self._evict = Evict(
+            ledger=ledger,
+            spool=spool,
+            shared_holds=shared_holds,
+            problems=problems,
+            ages=Ages(clock),
+        )
         self._partial_ages = Ages(clock)
         self._checkpointed_s = float("-inf")
         self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
@@ -174,6 +184,7 @@ class Housekeeping:
             keep_stored_s=self.policy.keep_stored_s,
             required=self.policy.required,
             stores=self.policy.stores,
+            extra=self.policy.extra,
         )
 
     async def _checkpoint_when_due(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming
-from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import DockdError
 from dockd.ports.ledger import Ledger
 from dockd.stages.problems import ProblemBoard
@@ -30,7 +30,6 @@ _GAINS: Final = (
     facts.ClipRetried,
 )
 _AT_ONCE: Final = 256
-_GONE_REASON: Final = "it left its camera without dockd, and no store has proven a copy yet"
 _ABOUT_A_COPY: Final = (
     "no-known-copy",
     "clip-unreadable",
@@ -94,10 +93,6 @@ class KnownCopies:
 
     async def _found(self, clip: Clip) -> None:
         await self._problems.clear("no-known-copy", subject=_subject(clip))
-        if clip.camera_copy is CameraCopy.GONE and not clip.proven_by:
-            await self._problems.open("clip-gone", subject=_subject(clip), reason=_GONE_REASON)
-        else:
-            await self._problems.clear("clip-gone", subject=_subject(clip))
         if clip.spool_copy is SpoolCopy.PROVEN:
             await self._forget(clip)
         if clip.proven_by:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from dockd.core import facts, naming
@@ -37,6 +38,9 @@ class Manifests:
         self._clock = clock
         self._station = station
         self._wake = asyncio.Event()
+        # By store and docking, what a store has while another is still to take it: it is not
+        # given that again, for a bucket with versions would keep each of them.
+        self._taken: dict[tuple[str, str], bytes] = {}
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Look again when a docking was offloaded."""
@@ -50,27 +54,31 @@ class Manifests:
         while True:
             self._wake.clear()
             for row in await self._ledger.without_manifest(limit=_AT_ONCE):
-                if not await self._write(row):
-                    break
+                await self._write(row)
             try:
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    async def _write(self, row: DockingRow) -> bool:
-        """Write one manifest to every store; False when one of them does not take it now."""
+    async def _write(self, row: DockingRow) -> None:
+        """Write one manifest to every store; one that does not take it now gets it later."""
         clips = await self._ledger.in_docking(row.docking)
         content = manifest(row, clips, station=self._station)
         key = naming.manifest_key(row.camera, docking=row.docking)
-        try:
-            for store in self._stores.values():
+        for name, store in self._stores.items():
+            if self._taken.get((name, row.docking)) == content:
+                continue
+            # Whatever is wrong with a store is said where clips are sent to it.
+            with suppress(DockdError):
                 await store.write_record(key, content)
-            await self._ledger.record(facts.ManifestStored(docking=row.docking, clips=len(clips)))
-        except DockdError:
-            # Whatever is wrong with the store is said where clips are sent to it.
-            return False
-        return True
+                self._taken[name, row.docking] = content
+        if all(self._taken.get((name, row.docking)) == content for name in self._stores):
+            with suppress(DockdError):
+                stored = facts.ManifestStored(docking=row.docking, clips=len(clips))
+                await self._ledger.record(stored)
+                for name in self._stores:
+                    del self._taken[name, row.docking]
 
 
 def manifest(row: DockingRow, clips: Sequence[Clip], *, station: str) -> bytes:

@@ -40,7 +40,7 @@ class Patience:
 
     def heard(self, fact: facts.Fact) -> None:
         """Try at once what something happened to that may let it go."""
-        if isinstance(fact, facts.SetFree):
+        if isinstance(fact, facts.SetFree | facts.HoldsListed):
             self._tries.clear()
             self._not_before_s.clear()
         elif isinstance(fact, facts.ClipFact):
@@ -62,8 +62,8 @@ class Withdrawn:
 
     def heard(self, fact: facts.Fact) -> None:
         """Take in what was committed."""
-        if isinstance(fact, facts.SetAside):
-            # Whichever camera it is about: what was not deleted is simply decided anew.
+        if isinstance(fact, facts.SetAside | facts.HoldsListed):
+            # Whatever it is about: what was not deleted is simply decided anew.
             self._all = True
         elif isinstance(fact, _WITHDRAWING):
             self._clips.add(fact.clip)

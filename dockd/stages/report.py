@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dockd.core import facts
+from dockd.core.clearance import is_set_aside
 from dockd.core.clip import Clip, Place, place
 from dockd.core.explain import Situation, explain
 from dockd.core.health import health_of
@@ -23,6 +24,7 @@ from dockd.ports.station import ClipQuery, HealthDocument, Measurements
 from dockd.stages import describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 from dockd.stages.turns import Turns
 from dockd.stages.uplink import UplinkBoard
@@ -49,7 +51,7 @@ class ReportPolicy:
 class Report:
     """The station, for reading."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what is read comes from as many parts as a station has
         self,
         *,
         ledger: Ledger,
@@ -60,6 +62,7 @@ class Report:
         clock: Clock,
         policy: ReportPolicy,
         wellness: Wellness,
+        shared_holds: SharedHolds,
     ) -> None:
         """``policy`` may be replaced; ``listen`` is set once TCP is bound.
 
@@ -75,6 +78,7 @@ class Report:
         self.policy = policy
         self.listen = ""
         self._wellness = wellness
+        self._shared_holds = shared_holds
         self._began_s = clock.monotonic_s()
         self._checkpoint = answers.CheckpointReport(sequence=0, root="")
 
@@ -165,7 +169,7 @@ class Report:
             limit=query.limit,
         )
         found = await self._ledger.clips(wanted)
-        set_aside = await self._ledger.set_aside()
+        set_aside = await self._set_aside()
         more = len(found) == query.limit and bool(found)
         return answers.ClipPage(
             clips=tuple([await self._clip(clip, set_aside=set_aside) for clip in found]),
@@ -175,8 +179,11 @@ class Report:
     async def clip(self, reference: str) -> answers.ClipDetail:
         """Return one clip and its history. Raises NotFound."""
         clip = await self._ledger.find(reference)
-        report = await self._clip(clip, set_aside=await self._ledger.set_aside())
+        report = await self._clip(clip, set_aside=await self._set_aside())
         return describe.clip_detail(report, history=await self._ledger.history(clip.number))
+
+    async def _set_aside(self) -> frozenset[str]:
+        return await self._ledger.set_aside() | self._shared_holds.standing().subjects
 
     async def _clip(self, clip: Clip, *, set_aside: frozenset[str]) -> answers.ClipReport:
         at = place(clip, required=self.policy.required, stores=self.policy.stores)
@@ -190,7 +197,7 @@ class Report:
             clip=clip,
             place=at,
             docked=any(slot.docking == clip.docking for slot in self._board.snapshots()),
-            set_aside=not set_aside.isdisjoint({clip.camera, clip.docking}),
+            set_aside=is_set_aside(clip, set_aside),
             stores=self.policy.stores,
             transfers=transfers,
             problems=self._problems.current(),
@@ -232,7 +239,7 @@ class Report:
             camera=serial,
             slot=here.slot if here else None,
             docking=here.docking if here else None,
-            held=serial in await self._ledger.set_aside(),
+            held=serial in await self._set_aside(),
             completeness=await self.completeness(camera=serial),
             dockings=tuple(describe.docking_report(row) for row in rows[-_DOCKINGS_SHOWN:]),
             problems=tuple(

@@ -17,6 +17,7 @@ from dockd.stages.erase import Cleared, Erase, spool_copies_bytes, spool_is_ours
 from dockd.stages.patience import Patience
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.rehash import hash_file
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
@@ -45,6 +46,7 @@ class _Scene:
     files: Mapping[bytes, FoundFile]
     media: clearance.Media
     set_aside: frozenset[str]
+    holds_age_s: float | None
     epoch: int
     spool_is_ours: bool
 
@@ -62,6 +64,7 @@ class Wipe:
         ledger: Ledger,
         spool: Spool,
         confirming: Confirming,
+        shared_holds: SharedHolds,
         problems: ProblemBoard,
         clock: Clock,
         policy: WipePolicy,
@@ -70,13 +73,16 @@ class Wipe:
         self._ledger = ledger
         self._spool = spool
         self._confirming = confirming
+        self._shared_holds = shared_holds
         self._problems = problems
         self._clock = clock
         self.policy = policy
         self._waiting: dict[str, asyncio.Event] = {}
         self._clips: dict[str, frozenset[int]] = {}
         self._patience: dict[str, Patience] = {}
-        self._erase = Erase(ledger=ledger, spool=spool, problems=problems)
+        self._erase = Erase(
+            ledger=ledger, spool=spool, shared_holds=shared_holds, problems=problems
+        )
 
     def receipts_changed(self, docking: str) -> asyncio.Event:
         """Return an event that is set when something happens that may let ``docking`` be wiped."""
@@ -92,7 +98,7 @@ class Wipe:
                 for patience in self._patience.values():
                     patience.heard(fact)
                 for docking, event in self._waiting.items():
-                    if isinstance(fact, facts.SetFree) or fact.clip in self._clips.get(docking, ()):
+                    if isinstance(fact, _FOR_ALL) or fact.clip in self._clips.get(docking, ()):
                         event.set()
 
     def forget(self, docking: str) -> None:
@@ -212,6 +218,7 @@ class Wipe:
         return bool(gone)
 
     async def _scene(self, stay: Stay, listing: Listing, here: Sequence[Clip]) -> _Scene:
+        elsewhere = self._shared_holds.standing()
         return _Scene(
             stay=stay,
             files={file.path: file for file in listing.files},
@@ -222,7 +229,8 @@ class Wipe:
                 all_clips_stored=all(map(self._is_stored, here)),
                 troubled=await in_thread(stay.camera.is_troubled),
             ),
-            set_aside=await self._ledger.set_aside(),
+            set_aside=await self._ledger.set_aside() | elsewhere.subjects,
+            holds_age_s=elsewhere.age_s,
             epoch=(await self._ledger.head()).epoch,
             spool_is_ours=await spool_is_ours(self._spool),
         )
@@ -263,6 +271,7 @@ class Wipe:
             camera_file=clearance.CameraFile(size_bytes=file.size_bytes, mtime_ns=file.mtime_ns),
             media=scene.media,
             set_aside=scene.set_aside,
+            holds_age_s=scene.holds_age_s,
             spool_copy_bytes=spool_copy_bytes,
             clearable=scene.stay.camera.is_clearable(clip.path),
             confirmations=tuple(
@@ -278,10 +287,11 @@ class Wipe:
         )
 
 
+_FOR_ALL = (facts.SetFree, facts.HoldsListed)
 _WAKING = (
+    *_FOR_ALL,
     facts.ReceiptAccepted,
     facts.ClipReleased,
-    facts.SetFree,
     facts.ClipRetried,
     facts.ReceiptLost,
     facts.ClipVerified,

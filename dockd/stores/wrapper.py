@@ -1,6 +1,6 @@
 """A store around a store: retry, rate limit and breaker each change one thing and pass the rest."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from dockd.ports.store import Outgoing, Probe, Proven, Store
@@ -109,6 +109,10 @@ class StoreWrapper:
     async def read_record(self, key: str) -> bytes | None:
         """See `Store.read_record`."""
         return await self._call("read_record", lambda: self.inner.read_record(key))
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        """See `Store.records`."""
+        return await self._call("records", lambda: self.inner.records(prefix, after=after))
 
     async def delete_record(self, key: str) -> None:
         """See `Store.delete_record`."""

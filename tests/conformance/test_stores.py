@@ -75,6 +75,19 @@ async def assert_receipt(far: FarSide, outgoing: Outgoing, *, version: str) -> N
     assert proven.version == version
 
 
+async def test_records_are_listed_behind_one_of_them(far: FarSide) -> None:
+    """Small objects below a prefix come in their order, from behind the one that is named."""
+    prefix = f"BWC-{secrets.token_hex(6)}/dockings/"
+    async with client(far) as store:
+        assert list(await store.records(prefix, after=f"{prefix}1.json")) == []
+        for name in ("3", "1", "2"):
+            await store.write_record(f"{prefix}{name}.json", b"{}")
+        await store.write_record(f"{prefix.removesuffix('/')}-of-another/4.json", b"{}")
+        found = await store.records(prefix, after=f"{prefix}1.json")
+        listed = [f"{prefix}2.json", f"{prefix}3.json"] if store.readable else []
+    assert list(found) == listed
+
+
 @pytest.mark.parametrize("size_bytes", [0, 1, 65_537, PART_BYTES])
 async def test_a_clip_put_whole_is_there_whole_and_proved(far: FarSide, size_bytes: int) -> None:
     """A clip of one part, an empty one too, arrives in one request and gets its receipt."""

@@ -52,6 +52,7 @@ CLEAR = Evidence(
     epoch=1,
     spool_is_ours=True,
     spool_copy_bytes=4,
+    holds_age_s=0,
     wipe_after="receipt",
     rehash="after-break",
 )
@@ -97,6 +98,11 @@ SAYS_NO: list[tuple[str, dict[str, Any]]] = [
     ("the clip is not held", clip(holds=("legal",))),
     ("its camera and no docking it was seen in are held", {"set_aside": frozenset({"c"})}),
     ("its camera and no docking it was seen in are held", {"set_aside": frozenset({"d"})}),
+    ("its camera and no docking it was seen in are held", {"set_aside": frozenset({"aa"})}),
+    ("the holds of other stations are known", {"holds_age_s": None}),
+    ("the holds of other stations are known", {"holds_age_s": 24 * 3600 + 1}),
+    ("the holds of other stations are known", {"holds_age_s": -1}),
+    ("the holds of other stations are known", {"holds_age_s": float("nan")}),
     ("the clip is on its camera", clip(camera_copy=CameraCopy.GONE)),
     ("the docking is unbroken", {"docking": None}),
     ("the docking is unbroken", clip(docking="e", hashed_in="d")),
@@ -180,6 +186,7 @@ INTENT = Intent(
     required=1,
     spool_is_ours=True,
     spool_copy_bytes=4,
+    holds_age_s=0,
 )
 WITHDRAWS: list[tuple[str, Intent]] = [
     ("the intent stands", replace(INTENT, clip=CLIP)),
@@ -190,6 +197,7 @@ WITHDRAWS: list[tuple[str, Intent]] = [
         "its camera and no docking it was seen in are held",
         replace(INTENT, set_aside=frozenset({"c"})),
     ),
+    ("the holds of other stations are known", replace(INTENT, holds_age_s=None)),
     (
         "the spool's copy is proven",
         replace(INTENT, clip=replace(INTENT.clip, spool_copy=SpoolCopy.NONE)),
@@ -214,3 +222,29 @@ def test_what_happens_after_the_intent_stops_the_deletion(name: str, intent: Int
 def test_every_intent_condition_stops_something() -> None:
     """No condition is there for show."""
     assert {name for name, _ in WITHDRAWS} == set(clearance.INTENT_CONDITIONS)
+
+
+@given(age_s=st.none() | st.floats(), allowed=st.just(24 * 3600.0))
+def test_no_list_that_is_not_known_to_be_recent_clears_anything(
+    age_s: float | None, allowed: float
+) -> None:
+    """Whatever age a list is said to have, only one from now to a day ago clears a clip."""
+    recent = age_s is not None and 0 <= age_s <= allowed
+    assert clearance.may_wipe(replace(CLEAR, holds_age_s=age_s)).allowed == recent
+    assert clearance.may_erase(replace(INTENT, holds_age_s=age_s)).allowed == recent
+
+
+@given(
+    subjects=st.frozensets(st.sampled_from(["c", "d", "e", "aa", "bb", "other"])),
+    seen_in=st.sets(st.sampled_from(["d", "e"]), min_size=1),
+)
+def test_whatever_is_set_aside_keeps_every_clip_of_it(
+    subjects: frozenset[str], seen_in: set[str]
+) -> None:
+    """A camera, any docking of a clip, or its content under whatever name: each alone keeps it."""
+    there = replace(CLIP, seen_in=tuple(sorted(seen_in)))
+    held = bool(subjects & {"c", "d", "aa", *seen_in})
+    evidence = replace(CLEAR, clip=there, set_aside=subjects)
+    assert clearance.may_wipe(evidence).allowed != held
+    intent = replace(INTENT, clip=replace(there, camera_copy=CameraCopy.WIPING), set_aside=subjects)
+    assert clearance.may_erase(intent).allowed != held

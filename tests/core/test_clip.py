@@ -9,6 +9,7 @@ from dockd.core.clip import CameraCopy, Clip, Place, SpoolCopy, StoreCopy, has_k
 from dockd.errors import IllegalFact
 from tests.core.clip_facts import (
     DISCARDED,
+    ELSEWHERE,
     GONE,
     HELD,
     INTENDED,
@@ -62,6 +63,7 @@ ANY = st.sampled_from(
         WIPED,
         FAILED,
         GONE,
+        ELSEWHERE,
         OVERWRITTEN,
         REHASHED,
         PURGED,

@@ -55,6 +55,30 @@ def test_what_every_store_has_proven_may_go() -> None:
     assert may_evict(replace(GOOD, clip=away, docked=frozenset({"d3"})))
 
 
+def test_what_is_flagged_stays_until_the_store_for_it_has_it_too() -> None:
+    """A store that takes flagged clips is waited for by those, and by no others."""
+    extra = replace(GOOD, extra_stores=frozenset({"court"}))
+    assert may_evict(extra)
+    flagged = replace(extra, clip=replace(CLIP, flagged=True))
+    assert not may_evict(flagged)
+    proven = replace(flagged.clip, proven_by=("central", "court", "second"))
+    receipts = (*GOOD.receipts, replace(RECEIPT, store="court"))
+    assert may_evict(replace(flagged, clip=proven, receipts=receipts))
+
+
+def test_a_store_for_flagged_clips_is_none_of_those_that_count() -> None:
+    """However many extra stores have a clip, it stays until enough of the others do."""
+    clip = replace(CLIP, flagged=True, proven_by=("court",))
+    only_extra = replace(
+        GOOD,
+        clip=clip,
+        receipts=(replace(RECEIPT, store="court"),),
+        configured_stores=frozenset(),
+        extra_stores=frozenset({"court"}),
+    )
+    assert not may_evict(only_extra)
+
+
 def of_clip(clip: Clip) -> Evidence:
     """Return good evidence but for the clip."""
     return replace(GOOD, clip=clip)

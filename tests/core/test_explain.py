@@ -13,6 +13,9 @@ from dockd.core.transfer import PartState, State, Transfer
 from dockd.core.turn import Turn
 
 TROUBLE = Trouble(slug="x", reason="It broke.", owner="store", next_step="Mend it.")
+OUTDATED = problem(
+    "holds-outdated", subject="wiping", since="2026-11-23T02:00:00Z", reason="The list is old."
+)
 UNREACHABLE = problem(
     "store-unreachable", subject="store central", since="2026-11-23T02:00:00Z", reason="No answer."
 )
@@ -66,7 +69,11 @@ STORED = clip(spool_copy=SpoolCopy.PROVEN, proven_by=("central",))
         (situation(Place.STORED, clip=STORED), "cleared once every clip on it is verified"),
         (situation(Place.STORED, clip=STORED, docked=False), "left before it could be cleared"),
         (situation(Place.STORED, clip=STORED, wiping=False), "cameras are not cleared"),
-        (situation(Place.STORED, clip=STORED, set_aside=True), "set its camera or docking aside"),
+        (situation(Place.STORED, clip=STORED, problems=(OUTDATED,)), "The list is old."),
+        (
+            situation(Place.STORED, clip=STORED, set_aside=True),
+            "set it, its camera or its docking aside",
+        ),
     ],
 )
 def test_a_clip_says_why_it_is_not_further(found: Situation, said: str) -> None:
@@ -83,6 +90,11 @@ def test_a_clip_says_why_it_is_not_further(found: Situation, said: str) -> None:
     [
         situation(Place.WIPED, clip=replace(STORED, camera_copy=CameraCopy.WIPED)),
         situation(Place.STORED, clip=replace(STORED, camera_copy=CameraCopy.GONE)),
+        situation(
+            Place.STORED,
+            clip=replace(STORED, camera_copy=CameraCopy.GONE),
+            problems=(OUTDATED,),
+        ),
         situation(Place.WIPED, problems=(UNREACHABLE,)),
         situation(Place.STORED, clip=replace(STORED, camera_copy=CameraCopy.GONE, trouble=TROUBLE)),
     ],

@@ -42,6 +42,7 @@ class Settings:
     wipe_after: str = "receipt"
     rehash: str = "after-break"
     rate_limit_mbit_s: float = 0
+    holds: str = ""
 
     def toml(self, world: World) -> str:
         """Return the whole file."""
@@ -67,6 +68,7 @@ rate_limit_mbit_s = {self.rate_limit_mbit_s}
 [http]
 listen = "127.0.0.1:0"
 socket = "{world.folder / "api.sock"}"
+{self.holds}
 {world.room.toml()}
 """
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,16 +31,18 @@ class Room(Protocol):
 class Share:
     """A directory, on the spool's own disk (``allow_same_disk``), that can be away for a while."""
 
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "share"
+    def __init__(self, folder: Path, *, name: str = NAME, takes: str = "all") -> None:
+        self.root = folder / ("share" if name == NAME else f"share-{name}")
         self.root.mkdir()
+        self._name = name
+        self._takes = takes
         self._marker = self.root / MARKER
         self._marker.touch()
 
     def toml(self) -> str:
         return (
-            f'[[store]]\nname = "{NAME}"\nkind = "directory"\npath = "{self.root}"\n'
-            "allow_same_disk = true\n"
+            f'[[store]]\nname = "{self._name}"\nkind = "directory"\npath = "{self.root}"\n'
+            f'takes = "{self._takes}"\nallow_same_disk = true\n'
         )
 
     def contents(self, camera: str) -> Counter[tuple[str, str]]:
@@ -49,6 +52,10 @@ class Share:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 found[path.relative_to(self.root).as_posix(), digest] += 1
         return found
+
+    def manifests(self, camera: str) -> list[Path]:
+        """Return the files of its manifests."""
+        return sorted((self.root / camera / _MANIFESTS).glob("*.json"))
 
     def leave(self) -> None:
         """Be no longer mounted, as far as anybody can see."""
@@ -96,6 +103,27 @@ class Uploads:
         """Return how many uploads were ever begun for a key, whole or not."""
         told = [json.loads(path.read_text()) for path in self.side.folder.glob("*.json")]
         return sum(upload["metadata"]["key"] == key for upload in told)
+
+
+class Several:
+    """Several rooms of which ``required`` must hold a clip for it to count as stored."""
+
+    def __init__(self, rooms: Sequence[Room], *, required: int) -> None:
+        self.rooms = rooms
+        self.required = required
+
+    def toml(self) -> str:
+        required = f"[stores]\nrequired = {self.required}\n"
+        return required + "".join(room.toml() for room in self.rooms)
+
+    def contents(self, camera: str) -> Counter[tuple[str, str]]:
+        """Return what enough rooms hold; the number is the most that any of them has of it."""
+        found = [room.contents(camera) for room in self.rooms]
+        most: Counter[tuple[str, str]] = Counter()
+        for each in {key for holds in found for key in holds}:
+            if sum(each in holds for holds in found) >= self.required:
+                most[each] = max(holds[each] for holds in found)
+        return most
 
 
 class Bucket:

@@ -5,6 +5,7 @@ what the record says and never for a time. `LEADS_TO` is the table of which one 
 """
 
 import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.daemon.harness import Settings, StationProcess
-from tests.daemon.rooms import Share
+from tests.daemon.rooms import NAME, Share
 from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
+from tests.fakes.holds_server import central
 
 # A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
 SLOWLY = Settings(limit_mb_s=24)
@@ -151,6 +153,43 @@ def deleted(station: StationProcess, world: World, share: Share) -> None:
     share.come_back()
     cleared(station, world, serial)
     station.stop()
+
+
+def cleared_elsewhere(station: StationProcess, world: World, share: Share) -> None:
+    """Between two dockings another station clears a clip; its manifest stands in the store."""
+    serial = offloaded_and_away(station, world, share)
+    (row,) = world.ask("SELECT key FROM clips WHERE path = ?", SMALL.encode())
+    docking = "20991231T235959Z-00000000"
+    manifest = share.path_of(f"{serial}/dockings/{docking}.json")
+    document = {"format": "dockd-docking/1", "station": "another", "camera": serial}
+    clips = [{"key": row["key"]}]
+    manifest.write_text(json.dumps({**document, "docking": docking, "clips": clips}))
+    world.lose(serial, SMALL, by="another station")
+    world.dock(serial, "A1")
+    station.happened("clip-gone")
+    share.come_back()
+    station.happened("clip-elsewhere", station="another", docking=docking, store=NAME)
+    cleared(station, world, serial)
+    station.stop()
+
+
+def holds_are_shared(station: StationProcess, world: World, _: object) -> None:
+    """Another station's hold keeps a clip until a newer list, after a restart, lets it go."""
+    with central() as far:
+        station.configure(Settings(holds=far.toml()))
+        serial = world.film()
+        far.anew = [{"kind": "camera", "camera": serial}]
+        station.start()
+        station.happened("holds-listed", holds=1)
+        world.dock(serial, "A1")
+        station.happened("docking-offloaded")
+        station.happened("receipt-accepted", count=3)
+        assert world.file(serial, SMALL).exists()
+        far.anew = []
+        station.restart()
+        station.happened("holds-listed", holds=0)
+        cleared(station, world, serial)
+        station.stop()
 
 
 def corrupted_in_the_spool(station: StationProcess, world: World, _: Share) -> None:
@@ -412,6 +451,7 @@ LEADS_TO: Mapping[str, Scenario] = {
     "epoch-begun": Scenario(restored),
     "problem-opened": Scenario(store_away),
     "problem-closed": Scenario(store_away),
+    "holds-listed": Scenario(holds_are_shared),
     "set-aside": _ORDERS,
     "set-free": _ORDERS,
     "clip-seen-again": _YANKED,
@@ -419,6 +459,7 @@ LEADS_TO: Mapping[str, Scenario] = {
     "part-spooled": _YANKED,
     "clip-overwritten": Scenario(overwritten),
     "clip-gone": Scenario(deleted),
+    "clip-elsewhere": Scenario(cleared_elsewhere),
     "wipe-failed": Scenario(not_erasable),
     "copy-discarded": Scenario(corrupted_in_the_spool),
     "clip-merged": Scenario(touched),

@@ -135,6 +135,13 @@ class World:
         """Pull a camera, whatever it is doing."""
         self._homes[serial] = self._homes[serial].rename(self._shelf / serial)
 
+    def hand_over(self, serial: str, other: "World") -> None:
+        """Carry a camera that is not docked to another station; what was on it goes along."""
+        home = self._homes.pop(serial)
+        other._homes[serial] = home.rename(other._shelf / serial)
+        other.originals += [one for one in self.originals if one.serial == serial]
+        self.originals = [one for one in self.originals if one.serial != serial]
+
     # --- the promises ------------------------------------------------------------------------
 
     def look(self) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
@@ -141,6 +141,9 @@ class MemoryStore:
 
     async def read_record(self, key: str) -> bytes | None:
         return self.bucket.records.get(key)
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        return sorted(key for key in self.bucket.records if key.startswith(prefix) and key > after)
 
     async def delete_record(self, key: str) -> None:
         self.bucket.records.pop(key, None)

@@ -14,6 +14,7 @@ from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.errors import CameraGone
 from dockd.ports.camera import CameraSource, Refusal, Sighting
+from dockd.ports.holds import HoldsList
 from dockd.ports.journal import Level
 from dockd.ports.ledger import ClipFilter
 from dockd.ports.store import Store
@@ -21,12 +22,14 @@ from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy
+from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.wipe import Wipe, WipePolicy
@@ -128,6 +131,7 @@ class Rig:
         stores: Sequence[Store] | None = None,
         required: int = 1,
         reserve_bytes: int = 0,
+        holds: HoldsList | None = None,
     ) -> None:
         self.clock = RigClock()
         self.journal = Silent()
@@ -149,10 +153,14 @@ class Rig:
             clock=self.clock,
             station="rig",
         )
+        self.shared_holds = SharedHolds(
+            holds, ledger=self.ledger, problems=self.problems, clock=self.clock, look_every_s=0.02
+        )
         self.wipe = Wipe(
             ledger=self.ledger,
             spool=self.spool,
             confirming=self.confirming,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             clock=self.clock,
             policy=WipePolicy(
@@ -163,6 +171,13 @@ class Rig:
             ),
         )
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
+        self.elsewhere = Elsewhere(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            station="rig",
+            look_again_s=0.02,
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -175,6 +190,7 @@ class Rig:
             ledger=self.ledger,
             spool=self.spool,
             prover=self.prover,
+            shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=_nothing,
             clock=self.clock,
@@ -228,6 +244,7 @@ class Rig:
         self.committed.extend(committed)
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
+        self.elsewhere.heard(committed)
         self.renew.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)
@@ -280,7 +297,9 @@ async def running(rig: Rig, *, uploads: bool = True) -> AsyncIterator[None]:
         tasks = [
             group.create_task(rig.dock.run(), name="dock"),
             group.create_task(rig.known_copies.run(), name="known copies"),
+            group.create_task(rig.elsewhere.run(), name="gone clips"),
             group.create_task(rig.renew.run(), name="receipts"),
+            group.create_task(rig.shared_holds.run(), name="shared holds"),
             *(group.create_task(upload.run(), name="upload") for upload in rig.uploads if uploads),
         ]
         yield

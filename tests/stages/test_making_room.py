@@ -11,6 +11,7 @@ from dockd.errors import StoreRejected, StoreUnreachable
 from dockd.ports.spool import Space
 from dockd.ports.store import Outgoing, Probe
 from dockd.stages.wipe import WipePolicy
+from tests.fakes.holds_post import Post, fresh
 from tests.fakes.memory_store import MemoryStore
 from tests.stages.rig import Rig, rig_at, running, until
 
@@ -138,6 +139,21 @@ async def test_no_receipt_of_before_a_restore_makes_room(tmp_path: Path) -> None
         await rig.confirming.confirm(await rig.clips(), epoch=2)
         await make_room(rig)
         assert rig.count(facts.SpoolPurged) == 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("held", [True, False])
+async def test_what_another_station_holds_makes_no_room(tmp_path: Path, held: bool) -> None:
+    """What the shared list names stays, however old the list is; it keeps nothing else here."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        post.on_disk = fresh(rig.clock, cameras=["BWC-1" if held else "BWC-2"], days=30)
+        await rig.shared_holds.settle()
+        await stored_and_away(rig)
+        make_short(rig)
+        await make_room(rig)
+        (clip,) = await rig.clips()
+        assert (clip.spool_copy is SpoolCopy.PROVEN) == held
 
 
 @pytest.mark.asyncio

@@ -15,6 +15,7 @@ from dockd.stages.obey import Obey
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.remember import HoldMemory
 from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness, WellnessPolicy
 from dockd.station.http import HttpServer, TcpSettings, build_app
@@ -86,6 +87,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
         problems=problems,
         uplink=uplink,
         wellness=wellness,
+        shared_holds=SharedHolds(None, ledger=ledger, problems=problems, clock=clock),
         clock=clock,
         policy=ReportPolicy(
             station="lambeth-03", site="lambeth", version="0.1.0", required=1,

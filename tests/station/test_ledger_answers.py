@@ -237,6 +237,28 @@ async def test_places_follow_the_policy(path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_store_for_flagged_clips_waits_for_those_alone(path: Path) -> None:
+    """An extra store is to have what is flagged; whether a clip is stored never rests on it."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=STORES)
+        await ledger.record(parts.docked(), parts.seen(1, flagged=True), parts.seen(2))
+        await ledger.record(*parts.proven(1)[1:], *parts.proven(2)[1:])
+        # Both ways to count: anew when the policy changes, and fact by fact.
+        await ledger.set_policy(required=1, stores=STORES, extra=frozenset({"court"}))
+        assert [clip.number for clip in await ledger.awaiting("court", limit=9)] == [1]
+        assert [clip.number for clip in await ledger.awaiting(parts.STORE, limit=9)] == [1, 2]
+        await ledger.record(*parts.stored(1), *parts.stored(2))
+        assert (await ledger.tally()).clips[Place.STORED] == 2
+        assert await purgeable(ledger) == [2]
+        await ledger.record(parts.seen(3, flagged=True))
+        await ledger.record(*parts.proven(3)[1:], *parts.stored(3, store="court"))
+        assert (await ledger.tally()).clips[Place.VERIFIED] == 1
+        await ledger.record(*parts.stored(1, store="court"), *parts.stored(3))
+        assert await purgeable(ledger) == [1, 2, 3]
+        assert await ledger.awaiting("court", limit=9) == []
+
+
+@pytest.mark.asyncio
 async def test_what_was_measured_of_a_cameras_clock_is_not_taken_back(path: Path) -> None:
     """A listing with nothing new in it says nothing of the clock; what is known stays."""
     known = facts.Listed(

@@ -99,6 +99,7 @@ def _everything_about(clip: int) -> Iterator[facts.Fact]:
         yield facts.ClipRehashed(clip=clip, docking=docking, sha256=parts.digest(clip))
         yield facts.ClipOverwritten(clip=clip, docking=docking, reason="r")
         yield facts.ClipGone(clip=clip, docking=docking)
+        yield facts.ClipElsewhere(clip=clip, station="B", docking=docking, store=parts.STORE)
         yield facts.WipeIntended(clip=clip, docking=docking, stores=(parts.STORE,))
         yield facts.ClipWiped(clip=clip, docking=docking)
         yield facts.WipeFailed(clip=clip, docking=docking, reason="r")

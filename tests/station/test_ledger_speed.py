@@ -48,7 +48,7 @@ FILLING: Final = (
     CAST(printf('DCIM/%d.mp4', i) AS BLOB), 100, i, 0,
     CASE WHEN {_LIVE} THEN 'present' ELSE 'wiped' END, {_SPOOL}, 1, '[]', NULL, 0,
     NULL, printf('%064x', i), NULL, printf('key-%d', i), NULL, '[]', NULL, 100, 16, NULL, 0,
-    'seen', 1, NULL, i, 't', '[]' FROM n
+    'seen', 1, NULL, i, 't', '[]', NULL FROM n
     """,
     f"INSERT INTO sightings {_NUMBERS} SELECT i, 0, {_DOCKING} FROM n",
     f"INSERT INTO ids {_NUMBERS} SELECT printf('%016x', i * 1000003), i FROM n",
@@ -101,6 +101,7 @@ def filled(path: Path, *, clips: int) -> sqlite3.Connection:
         connection.execute(statement, {"clips": clips} if ":clips" in statement else {})
     tallying.recount(connection, policy=POLICY)
     connection.execute("UPDATE clips SET known = 0 WHERE number > ?", (clips - 20,))
+    connection.execute("UPDATE clips SET camera_copy = 'gone' WHERE number <= 20")
     connection.execute("COMMIT")
     return connection
 
@@ -138,6 +139,7 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
             "limit": 50,
         },
         "without a copy": {"after": 0, "limit": 50},
+        "gone unexplained": {"after": 0, "limit": 50},
         "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},

@@ -21,6 +21,7 @@ from dockd.core.facts.fact import (
 )
 from dockd.core.facts.of_clips import (
     ClipCopied,
+    ClipElsewhere,
     ClipFact,
     ClipGone,
     ClipHeld,
@@ -53,6 +54,7 @@ from dockd.core.facts.of_dockings import (
 from dockd.core.facts.of_station import (
     Checkpointed,
     EpochBegun,
+    HoldsListed,
     ProblemClosed,
     ProblemOpened,
     SetAside,
@@ -83,6 +85,7 @@ __all__ = [
     "FACTS",
     "Checkpointed",
     "ClipCopied",
+    "ClipElsewhere",
     "ClipFact",
     "ClipGone",
     "ClipHeld",
@@ -104,6 +107,7 @@ __all__ = [
     "EpochBegun",
     "Fact",
     "HoldKind",
+    "HoldsListed",
     "JsonValue",
     "Listed",
     "ManifestStored",

@@ -70,6 +70,18 @@ class ClipGone(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClipElsewhere(
+    ClipFact,
+    kind="clip-elsewhere",
+    sentence="A clip that is gone from its camera was on it at another station after it was here.",
+):
+    # Whose manifest says so, of which docking, and where it stands.
+    station: str
+    docking: str
+    store: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class WipeIntended(
     ClipFact,
     kind="wipe-intended",

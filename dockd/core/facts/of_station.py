@@ -86,6 +86,16 @@ class ProblemClosed(StationFact, kind="problem-closed", sentence="A problem ende
 
 
 @dataclass(frozen=True, kw_only=True)
+class HoldsListed(
+    StationFact,
+    kind="holds-listed",
+    sentence="A newer list of the holds that stations share is in force.",
+):
+    issued: str
+    holds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SetAside(
     StationFact,
     kind="set-aside",

@@ -7,7 +7,16 @@ one transaction, and `recount` makes them anew from the clips alone: both ways m
 from dataclasses import dataclass
 from typing import Final
 
-from dockd.core.clip import CameraCopy, Clip, Place, SpoolCopy, StoreCopy, has_known_copy, place
+from dockd.core.clip import (
+    CameraCopy,
+    Clip,
+    Place,
+    SpoolCopy,
+    StoreCopy,
+    has_known_copy,
+    place,
+    recipients,
+)
 
 ALL_STORES: Final = ""
 _CAMERA_IS_CLEAR: Final = 0
@@ -16,10 +25,14 @@ _CAMERA_HOLDS_IT: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which stores count, and how many of them must hold a clip for it to be stored."""
+    """Which stores count, and how many of them must hold a clip for it to be stored.
+
+    ``extra`` stores get what is flagged, too, and do not count.
+    """
 
     required: int
     stores: frozenset[str]
+    extra: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +67,12 @@ def derive(stored: Stored, *, policy: Policy) -> Derived:
     """Return what follows from ``stored`` under ``policy``."""
     clip = stored.clip
     where = place(clip, required=policy.required, stores=policy.stores)
+    to_have_it = recipients(clip, stores=policy.stores, extra=policy.extra)
     return Derived(
         place=where,
         known=has_known_copy(clip),
-        purge_rank=_purge_rank(clip, where=where, stores=policy.stores),
-        awaits=frozenset(store for store in policy.stores if _awaits(stored, store=store)),
+        purge_rank=_purge_rank(clip, where=where, stores=to_have_it),
+        awaits=frozenset(store for store in to_have_it if _awaits(stored, store=store)),
     )
 
 

@@ -111,7 +111,7 @@ def carry_out_for_station(
         case facts.Checkpointed():
             last = {"key": rows.LAST_CHECKPOINT, "value": json.dumps(fact.fields())}
             tables.insert(connection, "meta", row=last, replace=True)
-        case facts.StationStarted() | facts.StationStopped():
+        case facts.StationStarted() | facts.StationStopped() | facts.HoldsListed():
             pass
         case _:
             raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")

@@ -124,15 +124,18 @@ class SqliteLedger:
             self._last_number += 1
             return self._last_number
 
-    async def set_policy(self, *, required: int, stores: frozenset[str]) -> None:
+    async def set_policy(
+        self, *, required: int, stores: frozenset[str], extra: frozenset[str] = frozenset()
+    ) -> None:
         """Say which stores count; derives every clip's place anew when that changed."""
-        policy = Policy(required, stores)
+        policy = Policy(required, stores, extra)
 
         def change(connection: sqlite3.Connection) -> None:
             if recording.position(connection).policy == policy:
                 return
             recording.set_meta(connection, key="required", value=str(required))
             recording.set_meta(connection, key="stores", value=json.dumps(sorted(stores)))
+            recording.set_meta(connection, key="extra stores", value=json.dumps(sorted(extra)))
             tallying.recount(connection, policy=policy)
 
         await asyncio.wrap_future(self._writer.submit(change=change))
@@ -231,6 +234,10 @@ class SqliteLedger:
     async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
         """Return clips that no known copy is left of, by their numbers."""
         return await self._read(reading.without_copy, after, limit)
+
+    async def gone_unexplained(self, *, after: int, limit: int) -> Sequence[Clip]:
+        """Return verified clips that are gone from their camera, nobody knows where to."""
+        return await self._read(reading.gone_unexplained, after, limit)
 
     async def unproven(self, store: str, *, after: int, limit: int) -> Sequence[Clip]:
         """Return proven clips of which this store has only shown the size, by their numbers."""

@@ -60,6 +60,11 @@ HOT_QUERIES: Final[dict[str, str]] = {
         {_CLIP} WHERE clips.known = 0 AND clips.merged_into IS NULL AND clips.number > :after
         ORDER BY clips.number LIMIT :limit
         """,
+    "gone unexplained": f"""
+        {_CLIP} WHERE clips.camera_copy = 'gone' AND clips.elsewhere IS NULL
+        AND clips.key IS NOT NULL AND clips.merged_into IS NULL AND clips.number > :after
+        ORDER BY clips.number LIMIT :limit
+        """,
     "purgeable": f"""
         {_RANKED} WHERE clips.purge_rank IS NOT NULL AND {_NOT_SET_ASIDE}
         AND (clips.purge_rank, clips.verified_sequence) > (:rank, :sequence)

@@ -210,6 +210,11 @@ def without_copy(connection: sqlite3.Connection, after: int, limit: int) -> list
     return _clips(connection, "without a copy", after=after, limit=limit)
 
 
+def gone_unexplained(connection: sqlite3.Connection, after: int, limit: int) -> list[Clip]:
+    """Return verified clips that are gone from their camera, nobody knows where to."""
+    return _clips(connection, "gone unexplained", after=after, limit=limit)
+
+
 def unproven(connection: sqlite3.Connection, store: str, after: int, limit: int) -> list[Clip]:
     """Return proven clips of which a store has only shown the size."""
     return _clips(connection, "unproven", store=store, after=after, limit=limit)

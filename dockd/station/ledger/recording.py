@@ -39,8 +39,9 @@ def position(connection: sqlite3.Connection) -> Position:
     else:
         head = Link(last["sequence"], last["own_hash"])
     stores: list[str] = json.loads(meta(connection, key="stores"))
+    extra: list[str] = json.loads(meta(connection, key="extra stores"))
     required = int(meta(connection, key="required"))
-    return Position(head, Policy(required, frozenset(stores)))
+    return Position(head, Policy(required, frozenset(stores), frozenset(extra)))
 
 
 def meta(connection: sqlite3.Connection, *, key: str) -> str:

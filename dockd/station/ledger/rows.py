@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from dockd.core.camera_clock import CameraClock, ClockSource
-from dockd.core.clip import CameraCopy, Clip, Part, SpoolCopy, StoreCopy, Trouble
+from dockd.core.clip import CameraCopy, Clip, Elsewhere, Part, SpoolCopy, StoreCopy, Trouble
 from dockd.core.custody import Event, canonical
 from dockd.core.facts import HoldKind, JsonValue, ReceiptAccepted, Strength
 from dockd.core.health import Problem
@@ -22,7 +22,7 @@ clips.number, clips.camera, clips.docking, clips.birth_docking, clips.slot, clip
 clips.size_bytes, clips.mtime_ns, clips.flagged, clips.camera_copy, clips.spool_copy, clips.copied,
 clips.copied_in, clips.hashed_in, clips.rehashed, clips.copied_sha256, clips.sha256, clips.xxh128,
 clips.key, clips.merged_into, clips.holds, clips.trouble, clips.stored_size_bytes,
-clips.part_size_bytes, clips.proof, clips.partial, clips.part_sha256,
+clips.part_size_bytes, clips.proof, clips.partial, clips.part_sha256, clips.elsewhere,
 (SELECT json_group_array(json_array(position, docking))
  FROM sightings WHERE clip = clips.number) AS seen_in,
 (SELECT json_group_array(json_array(part, offset, size_bytes, sha256))
@@ -77,6 +77,7 @@ def clip_row(clip: Clip) -> dict[str, Value]:
         "proof": clip.proof,
         "partial": int(clip.partial),
         "part_sha256": json.dumps(clip.part_sha256),
+        "elsewhere": _elsewhere_column(clip.elsewhere),
     }
 
 
@@ -114,6 +115,7 @@ def clip_from(row: sqlite3.Row) -> Clip:
         merged_into=row["merged_into"],
         holds=tuple(holds),
         trouble=_trouble_from(row["trouble"]),
+        elsewhere=_elsewhere_from(row["elsewhere"]),
         store_copies={store: StoreCopy(state) for store, state, _ in copies},
         proven_by=tuple(sorted(store for store, _, proven in copies if proven)),
     )
@@ -138,6 +140,17 @@ def _trouble_from(column: str | None) -> Trouble | None:
         return None
     slug, reason, owner, next_step = json.loads(column)
     return Trouble(slug=slug, reason=reason, owner=owner, next_step=next_step)
+
+
+def _elsewhere_column(elsewhere: Elsewhere | None) -> str | None:
+    return None if elsewhere is None else json.dumps([elsewhere.station, elsewhere.docking])
+
+
+def _elsewhere_from(column: str | None) -> Elsewhere | None:
+    if column is None:
+        return None
+    station, docking = json.loads(column)
+    return Elsewhere(station=station, docking=docking)
 
 
 def transfer_row(transfer: Transfer) -> dict[str, Value]:

@@ -35,8 +35,24 @@ _CAMERA_CLOCKS: Final = (
     "ALTER TABLE dockings ADD COLUMN clock_uncertainty_s INTEGER",
 )
 
+_EXTRA_STORES: Final = (
+    # Beside "stores": those that get flagged clips only.
+    "INSERT INTO meta (key, value) VALUES ('extra stores', '[]')",
+)
+
+_ELSEWHERE: Final = (
+    # Where a clip that is gone from its camera was seen last, as a list of station and docking.
+    "ALTER TABLE clips ADD COLUMN elsewhere TEXT",
+    """
+    CREATE INDEX clips_unexplained ON clips (number) WHERE camera_copy = 'gone'
+    AND elsewhere IS NULL AND key IS NOT NULL AND merged_into IS NULL
+    """,
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
     Migration(3, _CAMERA_CLOCKS),
+    Migration(4, _EXTRA_STORES),
+    Migration(5, _ELSEWHERE),
 )

@@ -109,7 +109,7 @@ def recount(connection: sqlite3.Connection, *, policy: Policy) -> None:
     """
     _offer_derive(connection, policy=policy)
     facts_of_a_clip = """
-        holds, camera_copy, spool_copy, copied, merged_into IS NOT NULL,
+        holds, camera_copy, spool_copy, copied, merged_into IS NOT NULL, flagged,
         (SELECT group_concat(store, char(10)) FROM store_copies WHERE clip = number AND proven = 1)
     """
     connection.execute(
@@ -120,8 +120,9 @@ def recount(connection: sqlite3.Connection, *, policy: Policy) -> None:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this line
     for statement in _COUNT_ALL:
         connection.execute(statement)
-    for store in sorted(policy.stores):
-        connection.execute(_QUEUE_FOR_ONE, {"store": store})
+    for store in sorted(policy.stores | policy.extra):
+        values = {"store": store, "unflagged_too": int(store in policy.stores)}
+        connection.execute(_QUEUE_FOR_ONE, values)
     connection.execute(_QUEUE_FOR_ALL)
     connection.execute(_COUNT_QUEUE)
 
@@ -129,7 +130,13 @@ def recount(connection: sqlite3.Connection, *, policy: Policy) -> None:
 def _offer_derive(connection: sqlite3.Connection, *, policy: Policy) -> None:
     @lru_cache(maxsize=4096)
     def derived(
-        holds: str, camera_copy: str, spool_copy: str, copied: int, merged: int, proven: str | None
+        holds: str,
+        camera_copy: str,
+        spool_copy: str,
+        copied: int,
+        merged: int,
+        flagged: int,
+        proven: str | None,
     ) -> Derived:
         any_hold: tuple[HoldKind, ...] = () if holds == "[]" else ("error",)
         clip = Clip(
@@ -144,6 +151,7 @@ def _offer_derive(connection: sqlite3.Connection, *, policy: Policy) -> None:
             camera_copy=CameraCopy(camera_copy),
             spool_copy=SpoolCopy(spool_copy),
             copied=bool(copied),
+            flagged=bool(flagged),
             merged_into=1 if merged else None,
             holds=any_hold,
             proven_by=tuple(proven.split("\n")) if proven else (),
@@ -152,10 +160,10 @@ def _offer_derive(connection: sqlite3.Connection, *, policy: Policy) -> None:
 
     options = {"deterministic": True}
     connection.create_function(
-        "derived_place", 6, lambda *row: derived(*row).place.value, **options
+        "derived_place", 7, lambda *row: derived(*row).place.value, **options
     )
-    connection.create_function("derived_known", 6, lambda *row: int(derived(*row).known), **options)
-    connection.create_function("derived_rank", 6, lambda *row: derived(*row).purge_rank, **options)
+    connection.create_function("derived_known", 7, lambda *row: int(derived(*row).known), **options)
+    connection.create_function("derived_rank", 7, lambda *row: derived(*row).purge_rank, **options)
 
 
 _COUNT_ALL: Final = tuple(
@@ -175,7 +183,7 @@ _COUNT_ALL: Final = tuple(
 _QUEUE_FOR_ONE: Final = """
 INSERT INTO queue (store, clip, unflagged, verified_sequence)
 SELECT :store, number, NOT flagged, verified_sequence FROM clips
-WHERE merged_into IS NULL AND spool_copy = 'proven'
+WHERE merged_into IS NULL AND spool_copy = 'proven' AND (:unflagged_too OR flagged)
 AND NOT EXISTS (SELECT 1 FROM store_copies
     WHERE clip = number AND store = :store AND store_copies.state = 'receipted')
 AND NOT EXISTS (SELECT 1 FROM transfers

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
 
@@ -30,6 +30,7 @@ from dockd.stores.directory.options import MARKER, DirectoryOptions
 _UPLOADS: Final = ".uploads"
 _METADATA: Final = ".metadata"
 _CONTENT: Final = "content"
+_MOST_RECORDS: Final = 1000
 _PROBE: Final = b"dockd probes whether this directory gives back what it is given\n"
 
 P = ParamSpec("P")
@@ -158,6 +159,18 @@ class DirectoryStore:
                 return None
 
         return await self._work(read)
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        """Return the keys of the small files right below ``prefix`` and behind ``after``."""
+
+        def names(_: threading.Event) -> Sequence[str]:
+            try:
+                keys = [prefix + path.name for path in self._path(prefix).iterdir()]
+            except FileNotFoundError:
+                return []
+            return sorted(key for key in keys if key > after)[:_MOST_RECORDS]
+
+        return await self._work(names)
 
     async def delete_record(self, key: str) -> None:
         """Delete a small file of dockd's own."""

@@ -56,6 +56,16 @@ async def uploads(client: S3Client, *, key: str) -> list[str]:
     return found
 
 
+async def objects(client: S3Client, *, prefix: str, after: str) -> list[str]:
+    """Return the keys of one page of objects below ``prefix`` and behind ``after``, in order."""
+    query = {"list-type": "2", "prefix": prefix, "start-after": after, "max-keys": "1000"}
+    ask = Ask(method="GET", query=query)
+    page = client.checked(await client.ask(ask), str(ask)).document("ListBucketResult")
+    keys = [_text(element, "Key") for element in page.all("Contents")]
+    # A store that knows no such parameters lists what was not asked for.
+    return sorted(key for key in keys if key.startswith(prefix) and key > after)
+
+
 # From the element that says where the next page begins to the parameter that asks for it.
 _PART_MARKERS = {"NextPartNumberMarker": "part-number-marker"}
 _UPLOAD_MARKERS = {"NextKeyMarker": "key-marker", "NextUploadIdMarker": "upload-id-marker"}

@@ -6,7 +6,7 @@ list of parts that ends early; a 412, which only says that something is there.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -252,6 +252,10 @@ class S3Store:
         if reply.code == "NoSuchKey":
             return None
         return self._checked(reply, str(ask)).body
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        """Return the keys of the small objects below ``prefix`` and behind ``after``."""
+        return await listing.objects(self._client, prefix=prefix, after=after)
 
     async def delete_record(self, key: str) -> None:
         """Delete a small object of dockd's own."""

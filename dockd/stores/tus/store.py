@@ -5,7 +5,7 @@ upload's address from its creation on, parts go one after another, and each begi
 says that it is.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final, Literal
 
 from dockd.core.receipt import Expected, Found, judge, whole_sha256
@@ -204,6 +204,11 @@ class TusStore:
         """Return None: nothing is read back."""
         del key
         return None
+
+    async def records(self, prefix: str, *, after: str) -> Sequence[str]:
+        """Return nothing: a tus server lists nothing."""
+        del prefix, after
+        return ()
 
     async def delete_record(self, key: str) -> None:
         """Delete the small object that was written last, where the server offers that."""

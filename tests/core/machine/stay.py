@@ -283,6 +283,7 @@ class Stay:
             epoch=self.ledger.epoch,
             spool_is_ours=self.station.spool_is_ours,
             spool_copy_bytes=self.station.spool_copy_bytes(self.ledger.clips[number]),
+            holds_age_s=world.holds_age_s,
             wipe_after="receipt" if world.after == "receipt" else "never",
             rehash="always" if world.rehash == "always" else "after-break",
         )
@@ -364,6 +365,7 @@ class Stay:
             required=world.required,
             spool_is_ours=self.station.spool_is_ours,
             spool_copy_bytes=self.station.spool_copy_bytes(self.ledger.clips[number]),
+            holds_age_s=world.holds_age_s,
         )
         verdict = clearance.may_erase(intent, conditions=self.ledger.rules.intent)
         there = self.camera.files.get(path)

@@ -74,6 +74,11 @@ def _old_docking_set_aside(rig: Rig) -> None:
     rig.station.set_aside("A1", "legal")
 
 
+def _list_outdated(rig: Rig) -> None:
+    """The list of holds that stations share has not come for two days."""
+    rig.world.holds_age_s = 48 * 3600.0
+
+
 def _gone(rig: Rig) -> None:
     """A person removed the clip and put another file of its size and mtime in its place."""
     rig.replaced()
@@ -151,6 +156,7 @@ CONDITIONS: Mapping[str, tuple[Scene, str]] = {
         _one(_old_docking_set_aside),
         "an earlier docking set aside",
     ),
+    "the holds of other stations are known": (_one(_list_outdated), "a list of two days ago"),
     "the clip is on its camera": (
         _one(_gone, media=_media()),
         "removed and replaced within the docking; told that all is verified",
@@ -292,6 +298,10 @@ INTENT_CONDITIONS: Mapping[str, tuple[Scene, str]] = {
     "its camera and no docking it was seen in are held": (
         _after_intent(lambda rig: rig.station.set_aside("c1", "error")),
         "camera set aside between intent and deletion",
+    ),
+    "the holds of other stations are known": (
+        _after_intent(_list_outdated),
+        "the list of holds grew old after the intent",
     ),
     "the spool's copy is proven": (_after_intent(_found_rotten), "found rotten after the intent"),
     "the spool is the one it was": (_after_intent(_spool_swapped), "disk swapped after the intent"),

@@ -246,6 +246,7 @@ class World:
     after: str = "receipt"
     rehash: str = "after-break"
     now_s: int = 0
+    holds_age_s: float = 0.0
     dockings: int = 0
     wiped: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     # By station, camera, path and content: the kinds of hold that a person put on it.
@@ -278,6 +279,8 @@ class World:
         self.wiped.append((camera.serial, path, content))
 
     def _refuse_held(self, station: str, camera: Camera, path: bytes, content: bytes) -> None:
+        if self.holds_age_s > 24 * 3600:
+            raise Broken(f"{camera.serial}:{path!r} was wiped although the list of holds is old")
         if self.held.get((station, camera.serial, path, content)):
             raise Broken(f"{camera.serial}:{path!r} was wiped although it is held")
         for (where, subject), kinds in self.set_aside.items():

@@ -1,0 +1,1 @@
+"""What the station asks of central operations beside the stores."""

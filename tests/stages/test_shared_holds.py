@@ -1,0 +1,136 @@
+"""Holds of other stations: what is gone by, what is refused, and what is said of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dockd.core import facts
+from dockd.core.clip import CameraCopy
+from dockd.errors import HoldsRefused, HoldsUnreachable
+from tests.fakes.holds_post import Post, fresh
+from tests.stages.rig import Rig, rig_at, running, until
+
+pytestmark = pytest.mark.asyncio
+
+
+async def looked(post: Post) -> None:
+    """Wait until the list was asked for once more, and all of that look is done."""
+    seen = post.asked
+    await until(lambda: post.asked >= seen + 2, what="the list is asked for again")
+
+
+def film(rig: Rig, serial: str) -> Path:
+    """Dock a camera with one clip."""
+    folder = rig.rack.folder("A1", serial) / "DCIM"
+    folder.mkdir()
+    (folder / "1.MP4").write_bytes(serial.encode())
+    rig.rack.dock("A1", serial)
+    return folder / "1.MP4"
+
+
+async def test_nothing_is_cleared_before_a_list_has_come(tmp_path: Path) -> None:
+    """With no list at all everything is offloaded and stored, stays, and that is said."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert {"holds-outdated", "holds-unreachable"} <= rig.open_problems()
+        assert file.exists()
+        assert rig.count(facts.WipeIntended) == 0
+        post.offered = fresh(rig.clock)
+        await until(lambda: not file.exists(), what="the clip is cleared")
+        await looked(post)
+        assert not {"holds-outdated", "holds-unreachable"} & rig.open_problems()
+
+
+async def test_what_another_station_holds_stays(tmp_path: Path) -> None:
+    """A camera that the list names keeps its clips until a newer list lets it go."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        post.offered = fresh(rig.clock, cameras=["BWC-1"], hours=2)
+        await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert rig.count(facts.WipeIntended) == 0
+        # Replayed, forged or broken, nothing that comes now releases it.
+        for offered in (fresh(rig.clock, hours=3), HoldsRefused("forged"), HoldsUnreachable("no")):
+            post.offered = offered
+            await looked(post)
+            assert {"holds-refused", "holds-unreachable"} & rig.open_problems()
+        assert file.exists()
+        assert rig.count(facts.WipeIntended) == 0
+        post.offered = fresh(rig.clock, hours=1)
+        await until(lambda: not file.exists(), what="the clip is cleared")
+
+
+@pytest.mark.parametrize("synchronised", [True, False])
+async def test_a_list_grows_old_and_then_clears_nothing(tmp_path: Path, synchronised: bool) -> None:
+    """After a day without a newer one the list counts no more, by the clock or by uptime."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig:
+        rig.clock.synchronised = synchronised
+        post.offered = fresh(rig.clock)
+        await rig.shared_holds.settle()
+        async with running(rig):
+            await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            rig.clock.advance(25 * 3600)
+            await until(lambda: "holds-outdated" in rig.open_problems(), what="it is said")
+            file = film(rig, "BWC-1")
+            await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+            await looked(post)
+            assert file.exists()
+            assert rig.count(facts.WipeIntended) == 0
+
+
+async def test_a_kept_list_of_unknown_age_clears_nothing(tmp_path: Path) -> None:
+    """After a restart without a clock a kept list is gone by, and clears nothing before a newer."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig:
+        rig.clock.synchronised = False
+        post.on_disk = post.offered = fresh(rig.clock, cameras=["BWC-1"], minutes=1)
+        await rig.shared_holds.settle()
+        standing = rig.shared_holds.standing()
+        assert standing.subjects == {"BWC-1"}
+        assert standing.age_s is None
+        async with running(rig):
+            await looked(post)
+            assert rig.shared_holds.standing().age_s is None
+            post.offered = fresh(rig.clock)
+            await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            assert rig.shared_holds.standing().age_s is not None
+
+
+async def test_a_kept_list_that_was_harmed_clears_nothing(tmp_path: Path) -> None:
+    """A kept list that cannot be verified is as good as none, and that is said."""
+    post = Post()
+    post.on_disk = HoldsRefused("forged")
+    async with rig_at(tmp_path, holds=post) as rig:
+        await rig.shared_holds.settle()
+        assert "holds-refused" in rig.open_problems()
+        assert rig.shared_holds.standing().age_s is None
+
+
+async def test_a_list_that_comes_amid_a_wipe_stops_it(tmp_path: Path) -> None:
+    """What was not deleted yet when a list came is decided anew, by that list."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig:
+        post.offered = fresh(rig.clock, minutes=2)
+
+        def on_commit(committed: Sequence[facts.Fact]) -> None:
+            # The intent stands; before the deletion begins, the list is here.
+            if any(isinstance(fact, facts.WipeIntended) for fact in committed):
+                post.on_disk = fresh(rig.clock, cameras=["BWC-1"], minutes=1)
+                rig.shared_holds._held = post.on_disk  # as `_accept` does, in the very same turn
+                rig.shared_holds._subjects = frozenset({"BWC-1"})
+
+        rig.ledger.on_commit(on_commit)
+        async with running(rig):
+            await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            file = film(rig, "BWC-1")
+            await until(lambda: rig.count(facts.WipeFailed) > 0, what="the wipe is taken back")
+            assert file.exists()
+        (clip,) = await rig.clips()
+        assert clip.camera_copy is CameraCopy.PRESENT
