@@ -10,7 +10,7 @@ from tests.rack.disk import Disk, ext4
 from tests.rack.dock import Dock
 from tests.rack.image import ROOT, hash_of, kept
 from tests.rack.machine import Machine
-from tests.rack.rack import CONFIG, SERVICE, Rack, slot_tables
+from tests.rack.rack import CONFIG, READY_S, SERVICE, Rack, slot_tables
 from tests.rack.saved import Saved, bare_guest, fitting, resumed, some_ports
 from tests.rack.store import Store, running_store
 
@@ -50,7 +50,9 @@ def station_guest(package: Path) -> Saved:
                 resumed(bare, folder, ports=ports) as machine,
             ):
                 install(machine, package)
-                _set_up(Rack(machine, Dock(machine), store), store)
+                rack = Rack(machine, Dock(machine), store)
+                _set_up(rack, store)
+                _until_quiet(rack)
                 machine.save(folder / "memory")
             shutil.rmtree(folder / "store")
     return Saved(bare.image, folder)
@@ -73,7 +75,9 @@ def spooled_guest(package: Path) -> Saved:
                 configured = machine.agent.read(CONFIG).decode()
                 machine.agent.write(CONFIG, configured + _SLOW_UPLINK)
                 spool = ext4(folder / "spool.img", size_bytes=SPOOL_BYTES)
-                put_spool_on(Rack(machine, Dock(machine), store), Disk("spool", spool, "raw"))
+                rack = Rack(machine, Dock(machine), store)
+                put_spool_on(rack, Disk("spool", spool, "raw"))
+                _until_quiet(rack)
                 machine.save(folder / "memory")
             shutil.rmtree(folder / "store")
     return Saved(plain.image, folder)
@@ -142,3 +146,19 @@ def _set_up(rack: Rack, store: Store) -> None:
     rack.agent.run("systemctl", "restart", SERVICE, timeout_s=INSTALL_S)
     rack.until_ready()
     rack.agent.run("sync")
+
+
+def _until_quiet(rack: Rack) -> None:
+    """Wait until nothing is asked of the store any more.
+
+    To a guest that goes on from a saved moment the store is another one: whatever was on its way
+    then is never answered, and everything else waits behind it for a minute.
+    """
+    rack.until(
+        lambda: all(
+            store["receipt_strength"] == "digest" for store in rack.get("/v1/status")["stores"]
+        ),
+        "the store to be tried",
+        timeout_s=READY_S,
+    )
+    rack.until(lambda: bool(rack.journal("DOCKD_EVENT=checkpointed")), "the first checkpoint")
