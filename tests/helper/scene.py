@@ -79,6 +79,8 @@ class LoopDisk:
         return (self._sysfs / part / "ro").read_text().strip() == "1"
 
     def detach(self) -> None:
+        # Else whoever mounts an image next, in any test, may get a device that stays read-only.
+        subprocess.run(["blockdev", "--setrw", f"/dev/{self.name}"], check=True)
         subprocess.run(["losetup", "--detach", f"/dev/{self.name}"], check=True)
 
 
