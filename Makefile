@@ -54,7 +54,7 @@ deb: .venv ## the Debian package, into build/dockd_<version>_<arch>.deb
 	@packaging/setup-system deb
 	@packaging/debian/build $(UV) $(BIN)/python
 
-fleet: .venv ## a city's change of shift in virtual time: 700 stations, 23,000 cameras, one store (2 minutes)
+fleet: .venv ## a city's change of shift in virtual time: 700 stations, 23,000 cameras, one store
 	@$(BIN)/python -m tests.fleet
 
 lock: $(UV) ## resolve the dependencies again and write the lock files
