@@ -24,7 +24,7 @@ SHA = "ab" * 32
 LIST = HoldList(issued=NOW)
 
 
-def document(*holds: Any, **changes: Any) -> bytes:  # noqa: ANN401
+def document(*holds: Any, **changes: Any) -> bytes:  # noqa: ANN401 - any JSON, right or wrong
     """Return a document with these holds."""
     words = {"format": "dockd-shared-holds/1", "issued": "2026-11-23T02:00:00Z"}
     return json.dumps({**words, "holds": list(holds), **changes}).encode()

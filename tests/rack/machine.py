@@ -199,8 +199,7 @@ class Machine:
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             # Software emulation always: a /dev/kvm that opens may still hang a guest.
             "-machine", "pc,i8042=off,smbus=off,vmport=off,hpet=off",
-            # One processor: two guests run at once, on two cores, and the emulation of one with two
-            # computes a fifth more. Not what makes emulation slow: string instructions byte by
+            # One processor: two guests run at once, on two cores. Not what makes emulation slow: string instructions byte by
             # byte, and a page table of five levels.
             "-accel", "tcg", "-cpu", "max,la57=off,-erms,-fsrm", "-smp", "1",
             "-m", _MEMORY,
