@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,10 +93,16 @@ class Rack:
     def is_cleared(self, number: int) -> bool:
         """Say whether the camera in a slot is clear of footage, and the record has it so."""
         slot = self.slot(number)
-        stays = self.get(f"/v1/dockings?camera={slot['camera']}&limit=1000")["dockings"]
-        return slot["state"] == "ready" and any(
-            stay["cleared"] for stay in stays if stay["docking"] == slot["docking"]
-        )
+        return slot["state"] == "ready" and slot["docking"] in self._cleared(slot["camera"])
+
+    def was_cleared(self, number: int) -> bool:
+        """Say the same, also of a camera that a docking before this one had cleared already."""
+        slot = self.slot(number)
+        return slot["state"] == "ready" and bool(self._cleared(slot["camera"]))
+
+    def _cleared(self, camera: str) -> Collection[str]:
+        stays = self.get(f"/v1/dockings?camera={camera}&limit=1000")["dockings"]
+        return {stay["docking"] for stay in stays if stay["cleared"]}
 
     def copies(self, camera: str) -> Sequence[dict[str, Any]]:
         """Return where every copy of a camera's clips is: `camera`, `spool` and `stores`."""

@@ -220,9 +220,9 @@ def test_the_journal_outlives_a_power_cut(guest: Rack) -> None:
     """Entries are read by their fields, those of the boot that was cut short as well."""
     message = b"MESSAGE=docked\nDOCKD_CAMERA=BWC-000123\nDOCKD_SLOT=A1\n"
     guest.agent.run("logger", "--journald", stdin=message)
+    guest.agent.run("journalctl", "--sync")
     (entry,) = guest.journal("DOCKD_CAMERA=BWC-000123")
     assert (entry["MESSAGE"], entry["DOCKD_SLOT"]) == ("docked", "A1")
-    guest.agent.run("journalctl", "--sync")
     guest.machine.cut()
     assert guest.boot() == "running"
     assert [entry["MESSAGE"] for entry in guest.journal("DOCKD_CAMERA=BWC-000123")] == ["docked"]
