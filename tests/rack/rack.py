@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,10 @@ class Rack:
         """Return what the station says of one slot."""
         slots = self.get("/v1/status")["slots"]
         return next(slot for slot in slots if slot["slot"] == slot_name(number))
+
+    def slugs(self) -> AbstractSet[str]:
+        """Return the slugs of the open problems."""
+        return {problem["slug"] for problem in self.get("/v1/problems")["problems"]}
 
     def problems(self, slug: str) -> Sequence[dict[str, Any]]:
         """Return the open problems of one slug."""
