@@ -16,7 +16,7 @@ from dockd.simulator.footage import least_bytes
 from dockd.simulator.performance import Options, Performance
 
 INTERRUPTED: Final = 130
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # The cameras, the spool, the store, and room for what a killed store leaves behind.
 _ROOM_FACTOR: Final = 4
 # A disk: /tmp may be memory, where reading back from the device proves nothing (DESIGN.md 4).
@@ -32,22 +32,22 @@ def main(options: Options, *, console: Console) -> int:
     _check(options)
     folder = Path(tempfile.mkdtemp(prefix="dockd-demo-", dir=_disk()))
     complaints = ["the demo itself broke"]
-    try:
-        with _terminated_is_interrupted():
+    with _interrupted_once():
+        try:
             complaints = Performance(folder, options=options, console=console).run()
-    except KeyboardInterrupt:
-        complaints = []
-        console.print("interrupted; every process was ended")
-        return INTERRUPTED
-    except DockdError as error:
-        complaints = [error.reason, error.next_step]
-    finally:
-        for complaint in complaints:
-            console.print(f"FAILED: {complaint}", highlight=False, markup=False, soft_wrap=True)
-        if options.keep or complaints:
-            console.print(f"everything is kept in {folder}", highlight=False, soft_wrap=True)
-        else:
-            shutil.rmtree(folder)
+        except KeyboardInterrupt:
+            complaints = []
+            console.print("interrupted; every process was ended")
+            return INTERRUPTED
+        except DockdError as error:
+            complaints = [error.reason, error.next_step]
+        finally:
+            for complaint in complaints:
+                console.print(f"FAILED: {complaint}", highlight=False, markup=False, soft_wrap=True)
+            if options.keep or complaints:
+                console.print(f"everything is kept in {folder}", highlight=False, soft_wrap=True)
+            else:
+                shutil.rmtree(folder)
     if complaints:
         return 1
     console.print("every byte arrived exactly once, and every camera is empty of footage")
@@ -81,15 +81,23 @@ def _disk() -> Path:
 
 
 @contextlib.contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that is closed, end the demo as ^C does."""
+def _interrupted_once() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end the demo as ^C does, and only once.
+
+    Whoever presses ^C again is not to stop the clearing away. What was ignored stays so.
+    """
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in _ENDING}
+    for number in heeded:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in heeded:
+            signal.signal(number, before[number])
