@@ -77,11 +77,11 @@ def run(
     """
     # Here, not above: the other commands do without the daemon's parts.
     if list_faults:
-        from dockd.station.ledger import fault_points  # noqa: PLC0415
+        from dockd.station.ledger import fault_points  # noqa: PLC0415 - only this command pays for it
 
         showing.lines(fault_points())
         return
-    from dockd.daemon import run as run_station  # noqa: PLC0415
+    from dockd.daemon import run as run_station  # noqa: PLC0415 - only this command pays for it
 
     raise typer.Exit(run_station(config or options.Chosen.config))
 

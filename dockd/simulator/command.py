@@ -61,14 +61,14 @@ def demo(
     once, every camera is empty, `dockd verify` agrees and no process is left.
     """
     # Here, not above: every other command would pay for boto3.
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - others would pay for boto3
 
     if find_spec("boto3") is None:
         # The package for stations leaves out the demo's store and its judge.
         Console().print("The demo is part of a checkout of dockd: run `make demo` there.")
         raise typer.Exit(2)
-    from dockd.simulator.demo import main  # noqa: PLC0415
-    from dockd.simulator.performance import Options  # noqa: PLC0415
+    from dockd.simulator.demo import main  # noqa: PLC0415 - others would pay for boto3
+    from dockd.simulator.performance import Options  # noqa: PLC0415 - others would pay for boto3
 
     console = Console()
     options = Options(

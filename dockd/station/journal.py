@@ -82,7 +82,7 @@ class SystemdJournal:
 
     def __init__(self) -> None:
         # Here, not above: the library is loaded only where there is a journal.
-        from systemd import journal  # noqa: PLC0415
+        from systemd import journal  # noqa: PLC0415 - only where there is a journal
 
         self._send = journal.send
 

@@ -95,6 +95,6 @@ def fill(home: Path, files: Mapping[bytes, bytes]) -> None:
     """Write files by their raw paths below ``home``."""
     for path, content in files.items():
         file = os.path.join(os.fsencode(home), path)  # noqa: PTH118  raw bytes
-        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(file, "xb") as written:  # noqa: PTH123
+        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120 - names are bytes
+        with open(file, "xb") as written:  # noqa: PTH123 - names are bytes
             written.write(content)

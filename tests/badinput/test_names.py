@@ -72,14 +72,14 @@ class Carried:
             digest = hashlib.sha256(content).hexdigest()
             key = store_key(self.serial, sha256=digest, path=path)
             assert held[key, digest] == 1, path
-            assert not os.path.lexists(os.path.join(os.fsencode(self.home), path)), path  # noqa: PTH118
+            assert not os.path.lexists(os.path.join(os.fsencode(self.home), path)), path  # noqa: PTH118 - names are bytes
             clip = shown[key]
             assert (clip["place"], clip["sha256"]) == ("wiped", digest)
             assert clip["path"].isprintable()
 
     def left_and_named(self, path: bytes, kind: str) -> None:
         """Fail unless something is where it was and a problem names it, its kind and what to do."""
-        assert os.path.lexists(os.path.join(os.fsencode(self.home), path)), path  # noqa: PTH118
+        assert os.path.lexists(os.path.join(os.fsencode(self.home), path)), path  # noqa: PTH118 - names are bytes
         subject = f"camera {self.serial} file {path.decode()}"
         (found,) = [problem for problem in self.problems if problem["subject"] == subject]
         assert found["slug"] == "name-unsupported"
@@ -90,7 +90,7 @@ class Carried:
 def _special(home: Path) -> None:
     """Put what is no file among the footage."""
     for path, target in LINKS.items():
-        os.symlink(target, os.path.join(os.fsencode(home), path))  # noqa: PTH118, PTH211
+        os.symlink(target, os.path.join(os.fsencode(home), path))  # noqa: PTH118, PTH211 - names are bytes
     os.mkfifo(home / "DCIM/fifo")
     folder = os.open(home / "DCIM", os.O_RDONLY)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

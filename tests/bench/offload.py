@@ -50,7 +50,7 @@ def measure(bench: Bench) -> list[Row]:
     ours: list[Cost] = []
     theirs: dict[str, list[Cost]] = {copier.name: [] for copier in COPIERS}
     with camera(bench, clips=CLIPS, clip_bytes=CLIP_BYTES) as source:
-        where = "tmpfs" if source.is_relative_to("/dev/shm") else "the same disk, page cache"  # noqa: S108
+        where = "tmpfs" if source.is_relative_to("/dev/shm") else "the same disk, page cache"  # noqa: S108 - only looked at
         for run in range(bench.runs):
             ours.append(by_dockd(bench, source, run=run))
             for copier in COPIERS:

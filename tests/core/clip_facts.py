@@ -13,7 +13,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 OTHER_SHA = hashlib.sha256(b"aacc").hexdigest()
 
 
-def seen(number: int = 1, *, docking: str = "d1", **changes: Any) -> facts.ClipSeen:  # noqa: ANN401
+def seen(number: int = 1, *, docking: str = "d1", **changes: Any) -> facts.ClipSeen:  # noqa: ANN401 - any field, right or wrong
     """Return the first sighting of a clip of four bytes."""
     fields = {
         "camera": CAMERA,
@@ -71,7 +71,7 @@ def verified(number: int = 1, *, sha256: str = SHA, size_bytes: int = 4) -> fact
     )
 
 
-def receipted(number: int = 1, *, store: str = "s1", **changes: Any) -> facts.ReceiptAccepted:  # noqa: ANN401
+def receipted(number: int = 1, *, store: str = "s1", **changes: Any) -> facts.ReceiptAccepted:  # noqa: ANN401 - any field, right or wrong
     """Return a digest receipt."""
     fields = {
         "strength": "digest",

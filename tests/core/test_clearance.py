@@ -58,12 +58,12 @@ CLEAR = Evidence(
 )
 
 
-def clip(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def clip(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field, right or wrong
     """Return a change of the evidence's clip."""
     return {"clip": replace(CLIP, **changes)}
 
 
-def given_receipt(ago_s: float = 0, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def given_receipt(ago_s: float = 0, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field, right or wrong
     """Return a change of the evidence's only receipt."""
     receipt = replace(RECEIPT, **changes)
     return {"confirmations": (Confirmation(receipt=receipt, confirmed_ago_s=ago_s),)}

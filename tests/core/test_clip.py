@@ -144,10 +144,10 @@ def test_the_whole_way_of_a_clip() -> None:
     """A clip walks through every place, and its id changes once, when its digest is known."""
     required = {"required": 1, "stores": frozenset({"s1"})}
     clip = after()
-    walked = [place(clip, **required)]  # type: ignore[arg-type]
+    walked = [place(clip, **required)]  # type: ignore[arg-type]  # fields chosen at run time
     for fact in (*STORED, INTENDED, WIPED):
         clip = clip_life.apply(clip, fact)
-        walked.append(place(clip, **required))  # type: ignore[arg-type]
+        walked.append(place(clip, **required))  # type: ignore[arg-type]  # fields chosen at run time
     assert list(dict.fromkeys(walked)) == [
         Place.SEEN,
         Place.SPOOLED,

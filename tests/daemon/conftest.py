@@ -55,6 +55,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{kind:<20} {before:>13} {after:>6} {happened[kind]:>8}")
 
 
-def _properties(report: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+def _properties(report: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - pytest's report has no public type
     """Return what a test recorded; its report of the call has it, and so has that of its end."""
     return report.user_properties if getattr(report, "when", None) == "call" else []

@@ -328,7 +328,7 @@ class StationProcess:
             return True
         return False
 
-    def get(self, path: str) -> Any:  # noqa: ANN401  JSON
+    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Return what it answers over the Unix socket."""
         status, answer = self._request("GET", path, None)
         assert status == http.HTTPStatus.OK, answer

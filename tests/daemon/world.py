@@ -236,7 +236,7 @@ class World:
 
     # --- the record --------------------------------------------------------------------------
 
-    def ask(self, query: str, *arguments: Any) -> Sequence[sqlite3.Row]:  # noqa: ANN401
+    def ask(self, query: str, *arguments: Any) -> Sequence[sqlite3.Row]:  # noqa: ANN401 - what SQLite takes
         """Return what the ledger's file answers; nothing while there is none."""
         uri = f"file:{self.spool / LEDGER}?mode=ro"
         try:
@@ -252,7 +252,7 @@ class World:
         """Count the clips anew, and compare with the counts that the ledger keeps."""
         columns = "place, known, count(*) AS clips, sum(size_bytes) AS size_bytes"
         counted = self.ask(
-            f"SELECT {columns} FROM clips WHERE merged_into IS NULL GROUP BY 1, 2"  # noqa: S608
+            f"SELECT {columns} FROM clips WHERE merged_into IS NULL GROUP BY 1, 2"  # noqa: S608 - ours, no input
         )
         kept = self.ask(
             "SELECT place, known, clips, size_bytes FROM tallies"

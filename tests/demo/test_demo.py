@@ -110,7 +110,7 @@ def test_the_demo_fails_when_something_was_spoiled(
 def test_an_interrupted_demo_leaves_nothing_behind(disk: Path) -> None:
     """Ctrl-C in the middle of it ends every process and removes the folder, pressed again or not.
 
-    An interrupted terminal may show its last line twice, and so has it pressed a third time.
+    It is pressed at each of two lines, the first of which may be shown twice.
     """
     options = ["--no-faults", "--cameras", "2", "--size", "64MiB", "--speed", "1"]
     with subprocess.Popen(

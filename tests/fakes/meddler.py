@@ -71,7 +71,7 @@ def meddler(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Med
     scheme = "http" if tls is None else "https"
     state = Meddler(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     server.meddler = state  # type: ignore[attr-defined]  # what its handlers are to know
-    server.upstream = upstream  # type: ignore[attr-defined]
+    server.upstream = upstream  # type: ignore[attr-defined]  # set on the server by us
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -86,7 +86,7 @@ def meddler(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Med
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's own name
         """Say nothing."""
 
     def handle(self) -> None:
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def _serve(self) -> None:
-        state: Meddler = self.server.meddler  # type: ignore[attr-defined]
+        state: Meddler = self.server.meddler  # type: ignore[attr-defined]  # set on the server by us
         parts = urlsplit(self.path)
         query = {n: v[0] for n, v in parse_qs(parts.query, keep_blank_values=True).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -119,14 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(change(self._ask_upstream()))
 
     # What http.server looks for.
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _serve  # noqa: N815 - the library's own names
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("content-length", "0")))
 
     def _ask_upstream(self) -> Reply:
         body = self._body()
-        upstream: str = self.server.upstream  # type: ignore[attr-defined]
+        upstream: str = self.server.upstream  # type: ignore[attr-defined]  # set on the server by us
         connection = http.client.HTTPConnection(upstream, timeout=60)
         try:
             connection.putrequest(

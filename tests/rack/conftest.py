@@ -25,7 +25,7 @@ _JOURNAL_LINES = "200"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the rack's tests, and begin with them.
 
-    A guest waits more than it computes: two at once, on two cores, take little longer than one.
+    A guest waits at times: the Makefile has one more of them at once than there are cores.
     """
     here = Path(__file__).parent
     ours = [item for item in items if item.path.is_relative_to(here)]

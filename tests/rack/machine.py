@@ -199,8 +199,8 @@ class Machine:
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
             # Software emulation always: a /dev/kvm that opens may still hang a guest.
             "-machine", "pc,i8042=off,smbus=off,vmport=off,hpet=off",
-            # One processor: two guests run at once, on two cores. Left out is what makes emulation
-            # slow: string instructions byte by byte, and a page table of five levels.
+            # One processor: there are more guests at once than cores. Left out is what makes
+            # emulation slow: string instructions byte by byte, a page table of five levels.
             "-accel", "tcg", "-cpu", "max,la57=off,-erms,-fsrm", "-smp", "1",
             "-m", _MEMORY,
             "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd),

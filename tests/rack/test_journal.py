@@ -66,7 +66,7 @@ def _reload(station: Rack) -> None:
         station.agent.write(CONFIG, text)
         before = len(_of_dockd(station))
         station.agent.run("systemctl", "reload", SERVICE)
-        station.until(lambda count=before: len(_of_dockd(station)) > count, "the reload")  # type: ignore[misc]
+        station.until(lambda count=before: len(_of_dockd(station)) > count, "the reload")  # type: ignore[misc]  # bound at once, by its default
     station.agent.write(CONFIG, right)
 
 

@@ -165,7 +165,7 @@ def test_gadgets_are_what_qemu_has_not(guest: Rack) -> None:
     assert not guest.agent.exists(f"{folder}/serial")
     for lun in (0, 1):
         link = f"/dev/disk/by-path/{port}:1.0-scsi-0:0:0:{lun}"
-        wait_until(lambda at=link: guest.agent.exists(at), what=link, timeout_s=_END_S)  # type: ignore[misc]
+        wait_until(lambda at=link: guest.agent.exists(at), what=link, timeout_s=_END_S)  # type: ignore[misc]  # bound at once, by its default
     composite = Gadget(media=["/run/a"], serial="BWC-000123", keyboard=True, network=True)
     gadget.plug(guest.agent, composite, socket=1)
     classes = f"cat {gadget.sysfs(guest.agent, socket=1)}/*:1.*/bInterfaceClass"

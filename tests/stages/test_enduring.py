@@ -67,7 +67,7 @@ async def test_a_rack_that_could_not_be_watched_is_watched_again(tmp_path: Path)
                     rig.rack.dock("A1", "BWC-1")
                     raise failures.pop()
 
-        rig.rack.sightings = failing  # type: ignore[method-assign,assignment]
+        rig.rack.sightings = failing  # type: ignore[method-assign,assignment]  # a part is made to fail
         dock = group.create_task(
             enduring("dock", rig.dock.run, problems=rig.problems, clock=rig.clock)
         )

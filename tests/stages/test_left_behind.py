@@ -34,12 +34,12 @@ def pull_while_read_back(rig: Rig) -> None:
 
 
 async def _call(what: object) -> None:
-    what()  # type: ignore[operator]
+    what()  # type: ignore[operator]  # the event loop calls it so too
 
 
 async def left_behind(rig: Rig) -> None:
     """Leave a whole copy that nobody read back, of a camera that was pulled."""
-    rig.spool._pace = replace(rig.spool._pace, sync_every_s=0.0)  # type: ignore[misc]
+    rig.spool._pace = replace(rig.spool._pace, sync_every_s=0.0)  # type: ignore[misc]  # a test may change the pace
     pull_while_read_back(rig)
     (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
     rig.rack.dock("A1", "BWC-1")
@@ -81,7 +81,7 @@ async def test_a_camera_that_comes_back_waits_for_what_is_read_back(tmp_path: Pa
             for _ in range(50):
                 await asyncio.sleep(0.001)
 
-        rig.spool.prove = redocking  # type: ignore[method-assign]
+        rig.spool.prove = redocking  # type: ignore[method-assign]  # a part is made to fail
         await rig.housekeeping.recover()
         await until(lambda: rig.count(facts.DockingOffloaded) == 1, what="it is offloaded")
         assert rig.count(facts.CopyDiscarded) == 0
@@ -98,10 +98,10 @@ async def test_one_bad_copy_holds_up_no_other_recovery(tmp_path: Path) -> None:
         def broken(*_: object, **__: object) -> Proof:
             raise OSError("a disk that says what no disk ever said")
 
-        prove, rig.spool.prove = rig.spool.prove, broken  # type: ignore[method-assign]
+        prove, rig.spool.prove = rig.spool.prove, broken  # type: ignore[method-assign]  # a part is made to fail
         assert await rig.housekeeping.recover() == 0
         assert "internal-error" in rig.open_problems()
-        rig.spool.prove = prove  # type: ignore[method-assign]
+        rig.spool.prove = prove  # type: ignore[method-assign]  # a part is made to fail
         assert await rig.housekeeping.recover() == 1
         await until(lambda: "internal-error" not in rig.open_problems(), what="it is well")
 

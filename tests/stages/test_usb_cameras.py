@@ -81,7 +81,7 @@ async def test_eight_stays_of_four_cameras_at_once(tmp_path: Path) -> None:
             for slot in range(1, 5):
                 rack.pull(f"A{slot}")
             ended = 4 * (shift + 1)
-            await until(lambda: rig.count(facts.Undocked) >= ended, what="all left")  # noqa: B023
+            await until(lambda: rig.count(facts.Undocked) >= ended, what="all left")  # noqa: B023 - awaited before the loop goes on
             for medium in media:
                 (medium / "DCIM/100/next.mp4").write_bytes(b"more of it")
         clips = await rig.clips()

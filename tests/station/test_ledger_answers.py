@@ -140,17 +140,17 @@ async def test_room_is_made_by_what_left_its_camera_first(path: Path) -> None:
         await ledger.record(wiped)
         assert await purgeable(ledger) == [2, 1]
         aside = {"subject": f"camera {parts.CAMERA}", "hold": "legal", "why": "w", "actor": "a"}
-        await ledger.record(facts.SetAside(**aside))  # type: ignore[arg-type]
+        await ledger.record(facts.SetAside(**aside))  # type: ignore[arg-type]  # fields chosen at run time
         assert await purgeable(ledger) == []
         assert await ledger.set_aside() == {parts.CAMERA}
-        await ledger.record(facts.SetFree(**aside))  # type: ignore[arg-type]
+        await ledger.record(facts.SetFree(**aside))  # type: ignore[arg-type]  # fields chosen at run time
         seen_in = {**aside, "subject": f"docking {parts.DOCKING}"}
         await ledger.record(
             facts.ClipSeenAgain(clip=2, docking=other, slot="A2", mtime_ns=2),
-            facts.SetAside(**seen_in),  # type: ignore[arg-type]
+            facts.SetAside(**seen_in),  # type: ignore[arg-type]  # fields chosen at run time
         )
         assert await purgeable(ledger) == []
-        await ledger.record(facts.SetFree(**seen_in))  # type: ignore[arg-type]
+        await ledger.record(facts.SetFree(**seen_in))  # type: ignore[arg-type]  # fields chosen at run time
         assert await ledger.set_aside() == frozenset()
         await ledger.record(facts.SpoolPurged(clip=2, reason="room"))
         assert await purgeable(ledger) == [1]

@@ -37,7 +37,7 @@ def diagram(table: Mapping[tuple[Any, Any], Any]) -> str:
     return "\n".join([*lines, "```"])
 
 
-def _label(what: Any) -> str:  # noqa: ANN401
+def _label(what: Any) -> str:  # noqa: ANN401 - members of any enum, or text
     return str(getattr(what, "kind", what))
 
 
@@ -57,7 +57,7 @@ def drawn(text: str) -> str:
             rf"(<!-- diagram: {name} -->\n).*?(<!-- end of diagram -->)", re.DOTALL
         )
         text, count = between.subn(
-            lambda match, table=table: f"{match[1]}{diagram(table)}\n{match[2]}",  # type: ignore[misc]
+            lambda match, table=table: f"{match[1]}{diagram(table)}\n{match[2]}",  # type: ignore[misc]  # bound at once, by its default
             text,
         )
         if count != 1:

@@ -40,7 +40,7 @@ class TcpSettings:
 class PeerAwareProtocol(H11Protocol):
     """HTTP/1.1 that knows who is at the other end of a Unix socket."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream of the kernel is always a Transport
         """Note the peer's credentials before the first byte is read."""
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family == socket.AF_UNIX:

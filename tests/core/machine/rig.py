@@ -57,7 +57,7 @@ class Rig:
     def clip(self, number: int = 1) -> Clip:
         return self.station.ledger.clips[number]
 
-    def lie(self, number: int = 1, **changes: Any) -> None:  # noqa: ANN401
+    def lie(self, number: int = 1, **changes: Any) -> None:  # noqa: ANN401 - any field, right or wrong
         """Make the ledger believe what is not so, as if another rule had failed before."""
         self.station.ledger.clips[number] = replace(self.clip(number), **changes)
 
@@ -103,7 +103,7 @@ class Rig:
         """Let the spool's copy become something else of the same size."""
         self.station.spool.kept[name_of(self.clip())] = b"zzzz"
 
-    def receipt(self, number: int = 1, **changes: Any) -> facts.ReceiptAccepted:  # noqa: ANN401
+    def receipt(self, number: int = 1, **changes: Any) -> facts.ReceiptAccepted:  # noqa: ANN401 - any field, right or wrong
         given = self.station.ledger.transfers[number, "s1"].receipt
         assert given is not None
         return replace(given, **changes)
@@ -114,7 +114,7 @@ class Rig:
         path: bytes = FOOTAGE,
         given: Iterable[facts.ReceiptAccepted] | None = None,
         ago_s: int = 0,
-        **lies: Any,  # noqa: ANN401
+        **lies: Any,  # noqa: ANN401 - any field, right or wrong
     ) -> None:
         """Clear the clip when ``may_wipe`` says so, with no other guard, intent or second look."""
         listing = dict(self.camera.files)

@@ -121,7 +121,7 @@ class Upload:
             digest = self.clip.part_sha256[index]
             try:
                 etag = self._asked(
-                    lambda index=index, content=content, digest=digest: self.store.send_part(  # type: ignore[misc]
+                    lambda index=index, content=content, digest=digest: self.store.send_part(  # type: ignore[misc]  # bound at once, by its default
                         upload, index, content, digest=digest
                     )
                 )

@@ -17,7 +17,7 @@ from tests.core.machine.world import Behaviour, File, Spool, sha256
 Scene = Callable[[Rules], None]
 
 
-def _one(changes: Callable[[Rig], None], **lies: Any) -> Scene:  # noqa: ANN401
+def _one(changes: Callable[[Rig], None], **lies: Any) -> Scene:  # noqa: ANN401 - any field, right or wrong
     """Return a scene: store the clip, let something happen, and clear it if the verdict allows."""
 
     def scene(rules: Rules) -> None:
@@ -187,7 +187,7 @@ CONDITIONS: Mapping[str, tuple[Scene, str]] = {
 }
 
 
-def _with_receipt(changes: Callable[[Rig], None], *, ago_s: int = 0, **receipt: Any) -> Scene:  # noqa: ANN401
+def _with_receipt(changes: Callable[[Rig], None], *, ago_s: int = 0, **receipt: Any) -> Scene:  # noqa: ANN401 - any field, right or wrong
     """Return a scene in which memory holds a receipt, and the store no longer holds the clip."""
 
     def scene(rules: Rules) -> None:
