@@ -452,6 +452,17 @@ class RequestInvalid(PermanentError):
     next_step = "Correct what the reason names; /openapi.json lists what is understood."
 
 
+class ExportFailed(PermanentError):
+    """The disk that an export goes to failed, or was pulled out."""
+
+    slug = "export-failed"
+    owner: Owner = "station"
+    next_step = (
+        "Look at its cable and at the kernel's log; put it back and run the same command again: it "
+        "goes on where it stopped."
+    )
+
+
 class DaemonUnreachable(TransientError):
     """The command could not reach the running daemon over its socket."""
 

@@ -12,6 +12,7 @@ from dockd import config as configs
 from dockd.cli import options, ordering, showing
 from dockd.cli.asking import quoted
 from dockd.cli.exits import Exit, errors_shown
+from dockd.cli.exporting import export
 from dockd.cli.options import AsJson, ConfigPath
 from dockd.core.clip import Place
 from dockd.errors import ConfigInvalid, ConfigProblem, DaemonUnreachable, NotFound
@@ -280,4 +281,5 @@ def rebuild(
 
 
 ordering.add_to(app)
+app.command()(export)
 app.command()(demo)

@@ -86,8 +86,23 @@ def manifest(row: DockingRow, clips: Sequence[Clip], *, station: str) -> bytes:
 
     A clip's ``path`` is the camera's raw path in base64url; ``name`` is the same for people.
     """
-    document = {
-        "format": _FORMAT,
+    return encoded(
+        {
+            "format": _FORMAT,
+            **head(row, station=station),
+            "clips": [entry(clip, row.clock) for clip in clips if clip.key is not None],
+        }
+    )
+
+
+def encoded(document: Mapping[str, object]) -> bytes:
+    """Return a manifest's bytes; the same document is the same bytes."""
+    return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
+
+
+def head(row: DockingRow, *, station: str) -> Mapping[str, object]:
+    """Return what a manifest says of the docking itself."""
+    return {
         "station": station,
         "slot": row.slot,
         "camera": row.camera,
@@ -98,12 +113,11 @@ def manifest(row: DockingRow, clips: Sequence[Clip], *, station: str) -> bytes:
             "offset_s": row.clock.offset_s,
             "uncertainty_s": row.clock.uncertainty_s,
         },
-        "clips": [_entry(clip, row.clock) for clip in clips if clip.key is not None],
     }
-    return json.dumps(document, sort_keys=True, indent=1).encode() + b"\n"
 
 
-def _entry(clip: Clip, clock: CameraClock) -> dict[str, object]:
+def entry(clip: Clip, clock: CameraClock) -> Mapping[str, object]:
+    """Return what a manifest says of one clip."""
     return {
         "id": clip.id,
         "key": clip.key,

@@ -10,11 +10,11 @@ from dockd.core.facts import ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
-from dockd.ports.ledger import ClipFilter, Head
+from dockd.ports.ledger import ClipFilter, DockingRow, Head
 from dockd.station.ledger import reading
 from dockd.station.ledger.connections import damaged, open_for_reading
 
-_CLIPS_AT_ONCE = 500
+_AT_ONCE = 500
 
 
 class Snapshot:
@@ -32,12 +32,30 @@ class Snapshot:
         """Yield every clip, or every one of a docking."""
         after = 0
         while True:
-            wanted = ClipFilter(docking=docking, after=after, limit=_CLIPS_AT_ONCE)
+            wanted = ClipFilter(docking=docking, after=after, limit=_AT_ONCE)
             found = self.clips(wanted)
             yield from found
-            if len(found) < _CLIPS_AT_ONCE:
+            if len(found) < _AT_ONCE:
                 return
             after = found[-1].number
+
+    def docking(self, reference: str) -> DockingRow | None:
+        """Return one docking by its id."""
+        return reading.docking(self._connection, reference)
+
+    def dockings(self) -> Iterator[DockingRow]:
+        """Yield every docking in the order of their ids, which is that of time."""
+        after = ""
+        while True:
+            found = reading.dockings(self._connection, None, after, _AT_ONCE)
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            after = found[-1].docking
+
+    def in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return the clips last seen on their camera in this docking, by their numbers."""
+        return reading.in_docking(self._connection, docking)
 
     def receipts(self, clip: Clip) -> Sequence[ReceiptAccepted]:
         """Return the receipts of a clip, one a store."""

@@ -1,0 +1,144 @@
+"""`dockd export`'s work: the record read, each docking brought out or looked at.
+
+Like `verify` it reads the ledger and the spool as they lie on the disk, and asks no daemon.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dockd.cli.offline import LEDGER_NAME
+from dockd.cli.vouching import Record, vouchers
+from dockd.config import Config
+from dockd.core.clip import Clip, SpoolCopy
+from dockd.core.printable import printable
+from dockd.errors import NotFound, Refused, RequestInvalid
+from dockd.station.clock import SystemClock
+from dockd.station.export import Absent, Export, Outcome, Present, Target
+from dockd.station.export.copying import Told
+from dockd.station.ledger import snapshot
+from dockd.station.spool.directory import DirectorySpool
+
+State = Literal["exported", "already", "checked"]
+Shown = Callable[[int], AbstractContextManager[Told]]
+"""What shows how far it is, given how many bytes there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person asked for: dockings by name, or every one, or those not stored yet."""
+
+    dockings: Sequence[str]
+    every: bool
+    unstored: bool
+    check: bool
+
+
+def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Mapping[str, Any]:
+    """Bring out what is wanted, docking by docking, and return what is there then.
+
+    Raises:
+        ExportFailed: the disk does not take it.
+        NotFound, Refused, RequestInvalid
+    """
+    if bool(wanted.dockings) == (wanted.every or wanted.unstored):
+        raise RequestInvalid(
+            "what is to be exported was not said, or said twice",
+            next_step="Name dockings, or give --all or --unstored: dockd export [DOCKING]... DIR.",
+        )
+    if folder.resolve().is_relative_to(config.spool.path.resolve()):
+        raise Refused(
+            f"{folder} lies in the spool", next_step="Name a folder on another disk: a courier's."
+        )
+    records = _records(config, wanted)
+    spool_id = records[0].head.spool_id if records else ""
+    opened = DirectorySpool(config.spool.path, reserve_bytes=0, expected_spool_id=spool_id or None)
+    done: list[Mapping[str, Any]] = []
+    with closing(opened) as spool, Target.at(folder) as into, shown(_size_bytes(records)) as told:
+        for record in records:
+            one = Export(record.row.docking, record.clips, into=into, told=told)
+            state, outcomes = _one(one, record, spool=spool, config=config, check=wanted.check)
+            done.append(_answer(record, state, outcomes, into=into, wanted=wanted))
+    return {"dockings": done, "whole": all(each["whole"] for each in done)}
+
+
+def _records(config: Config, wanted: Wanted) -> Sequence[Record]:
+    """Return what the ledger says of the dockings that are wanted, read at one go."""
+    with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
+        names = dict.fromkeys(wanted.dockings) or [row.docking for row in ledger.dockings()]
+        records = [_record(ledger, docking) for docking in names]
+    if wanted.unstored:
+        return [each for each in records if _unstored(each.clips, config)]
+    # Of a docking without a clip there is something to say only to who asked for it by name.
+    return [each for each in records if each.clips or wanted.dockings]
+
+
+def _record(ledger: snapshot.Snapshot, docking: str) -> Record:
+    row = ledger.docking(docking)
+    if row is None:
+        raise NotFound(f"the record has no docking {docking!r}")
+    clips = ledger.in_docking(docking)
+    receipts = {clip.number: ledger.receipts(clip) for clip in clips}
+    return Record(row=row, head=ledger.head(), clips=clips, receipts=receipts)
+
+
+def _unstored(clips: Sequence[Clip], config: Config) -> bool:
+    """Return whether too few stores have one of these, whoever has set it aside."""
+    counting, required = config.counting_stores, max(config.stores.required, 1)
+    return any(len(counting.intersection(clip.proven_by)) < required for clip in clips)
+
+
+def _one(
+    one: Export, record: Record, *, spool: DirectorySpool, config: Config, check: bool
+) -> tuple[State, Sequence[Outcome]]:
+    """Bring one docking out, or look at what is there of it."""
+    finished = one.finished()
+    if finished is not None and one.lacks_nothing(finished):
+        one.tidy()
+        if check:
+            return "checked", one.check(finished)
+        return "already", one.outcomes(finished)
+    made = one.make(spool, vouchers=vouchers(record, config=config, now=SystemClock().now))
+    return "exported", made
+
+
+def _size_bytes(records: Sequence[Record]) -> int:
+    return sum(
+        clip.stored_size_bytes
+        for record in records
+        for clip in record.clips
+        if clip.spool_copy is SpoolCopy.PROVEN
+    )
+
+
+def _answer(
+    record: Record, state: State, outcomes: Sequence[Outcome], *, into: Target, wanted: Wanted
+) -> Mapping[str, Any]:
+    present = [each for each in outcomes if isinstance(each, Present)]
+    absent = [each for each in outcomes if isinstance(each, Absent)]
+    return {
+        "docking": record.row.docking,
+        "camera": record.row.camera,
+        "folder": into.called(record.row.docking),
+        "state": state,
+        "files": len(present),
+        "size_bytes": sum(each.digests.size_bytes for each in present),
+        "partial": [each.place for each in present if each.clip.partial],
+        "absent": [
+            {
+                "id": each.clip.id,
+                "key": each.clip.key,
+                "path": printable(each.clip.path),
+                "reason": each.reason,
+                "bad": each.bad,
+            }
+            for each in absent
+        ],
+        # A courier takes what the stores have not: what made room here is there.
+        "whole": all(
+            wanted.unstored and not each.bad and each.clip.spool_copy is SpoolCopy.PURGED
+            for each in absent
+        ),
+    }

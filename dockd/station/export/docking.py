@@ -1,0 +1,257 @@
+"""One docking onto the disk: its clips, then what vouches for them, then its name."""
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, Protocol
+
+from dockd.core import portable
+from dockd.core.clip import Clip, SpoolCopy
+from dockd.errors import DockdError, ExportFailed, Refused
+from dockd.station.export.copying import Digests, Told, copy, digests_of
+from dockd.station.export.target import NO_ROOM, Target, writing
+
+FOOTAGE: Final = "footage"
+MANIFEST: Final = "manifest.json"
+SUMS: Final = "SHA256SUMS"
+_INCOMING: Final = "incoming"
+_PARTIAL: Final = ".partial"
+_MANIFEST_LIMIT_BYTES: Final = 1 << 28
+
+
+class Spool(Protocol):
+    """What an export wants of the spool."""
+
+    def open(self, clip: Clip) -> BinaryIO:
+        """Open a proven copy. Raises FileNotFoundError or SpoolChanged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A clip that is in the export, at ``place`` below the docking's folder."""
+
+    clip: Clip
+    place: str
+    digests: Digests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A clip that is not, and why; ``bad`` when its copy is not what the record says."""
+
+    clip: Clip
+    reason: str
+    bad: bool = False
+
+
+Outcome = Present | Absent
+
+
+class Export:
+    """The export of one docking into one folder."""
+
+    def __init__(self, docking: str, clips: Sequence[Clip], *, into: Target, told: Told) -> None:
+        """``clips`` are all of the docking's, by their numbers; ``told`` is of bytes done."""
+        self._docking = docking
+        self._into = into
+        self._told = told
+        folder = portable.Folder()
+        self._places = [(clip, f"{FOOTAGE}/{folder.place(clip)}") for clip in clips]
+
+    # --- what is there already -----------------------------------------------------------------
+
+    def finished(self) -> Mapping[str, str] | None:
+        """Return the places of a whole export's clips by their keys; None if there is none.
+
+        Raises:
+            Refused: the folder is something else.
+        """
+        if not self._into.has(self._docking):
+            return None
+        said = self._manifest()
+        if said is None or said.get("docking") != self._docking:
+            raise Refused(
+                f"{self._into.called(self._docking)} is there and no export of this docking",
+                next_step="Look at what it is, and move it away or name another folder.",
+            )
+        return {each["key"]: each["file"] for each in said["clips"] if each["file"] is not None}
+
+    def _manifest(self) -> Mapping[str, Any] | None:
+        try:
+            with (
+                self._into.folder(self._docking) as folder,
+                os.fdopen(folder.opened(MANIFEST), "rb") as file,
+            ):
+                said = json.loads(file.read(_MANIFEST_LIMIT_BYTES))
+            return said if isinstance(said["clips"], list) else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def lacks_nothing(self, finished: Mapping[str, str]) -> bool:
+        """Return whether a whole export has every clip that the spool could give now."""
+        return all(
+            clip.key in finished for clip, _ in self._places if clip.spool_copy is SpoolCopy.PROVEN
+        )
+
+    def check(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
+        """Hash every file of a whole export again, as the disk has it."""
+        with self._into.folder(self._docking) as folder:
+            return [
+                self._checked(folder, clip, finished.get(clip.key or ""))
+                for clip, _ in self._places
+            ]
+
+    def _checked(self, folder: Target, clip: Clip, place: str | None) -> Outcome:
+        if place is None:
+            return Absent(clip=clip, reason=_why_absent(clip))
+        found = self._found(folder, place)
+        if found is None:
+            return Absent(clip=clip, reason=f"{place} is not there any more", bad=True)
+        if found.sha256 != clip.sha256:
+            return Absent(clip=clip, reason=f"{place} hashes to {found.sha256}", bad=True)
+        return Present(clip=clip, place=place, digests=found)
+
+    def outcomes(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
+        """Return what a whole export has, by what it says itself."""
+        return [
+            Present(clip=clip, place=finished[clip.key], digests=_recorded(clip))
+            if clip.key in finished
+            else Absent(clip=clip, reason=_why_absent(clip))
+            for clip, _ in self._places
+        ]
+
+    # --- making it -----------------------------------------------------------------------------
+
+    def make(
+        self, spool: Spool, *, vouchers: Callable[[Sequence[Outcome]], Mapping[str, bytes]]
+    ) -> Sequence[Outcome]:
+        """Bring the export up to what the spool has; it goes on where one before it stopped.
+
+        ``vouchers`` makes the files that vouch for the clips, by their places. The last step gives
+        the folder its name.
+
+        Raises:
+            ExportFailed: the disk does not take it; what was copied stays for the next time.
+        """
+        with self._staging() as (staging, folder):
+            _sweep(folder, {place for _, place in self._places})
+            outcomes = [
+                self._exported(clip, place, staging=staging, folder=folder, spool=spool)
+                for clip, place in self._places
+            ]
+            _sweep(folder, {each.place for each in outcomes if isinstance(each, Present)})
+            for place, content in vouchers(outcomes).items():
+                _write(folder, place, content)
+            with writing(self._into.called(self._docking)):
+                folder.sync()
+                staging.remove(_INCOMING)
+                staging.rename(self._docking, to=self._into, as_name=self._docking)
+        self.tidy()
+        return outcomes
+
+    def tidy(self) -> None:
+        """Remove the folder in which an export was made; one that is not empty stays."""
+        with suppress(OSError):
+            os.rmdir(self._docking + _PARTIAL, dir_fd=self._into.descriptor)
+
+    @contextmanager
+    def _staging(self) -> Iterator[tuple[Target, Target]]:
+        """Open the folder where the export is made, and the docking's in it; nobody else is there.
+
+        A whole export that lacks something goes back in there.
+        """
+        with ExitStack() as opened:
+            with writing(self._into.called(self._docking + _PARTIAL)):
+                staging = opened.enter_context(
+                    self._into.folder(self._docking + _PARTIAL, make=True)
+                )
+                staging.lock()
+                if self._into.has(self._docking):
+                    self._into.rename(self._docking, to=staging, as_name=self._docking)
+                folder = opened.enter_context(staging.folder(self._docking, make=True))
+            yield staging, folder
+
+    def _exported(
+        self, clip: Clip, place: str, *, staging: Target, folder: Target, spool: Spool
+    ) -> Outcome:
+        """Return one clip's outcome: it is there already, is copied now, or cannot be had."""
+        found = self._found(folder, place) if clip.sha256 else None
+        if found is not None and found.sha256 == clip.sha256:
+            return Present(clip=clip, place=place, digests=found)
+        if clip.spool_copy is not SpoolCopy.PROVEN:
+            return Absent(clip=clip, reason=_why_absent(clip))
+        _refuse_without_room(staging, clip, place)
+        try:
+            with spool.open(clip) as source:
+                copied = copy(source, staging, _INCOMING, mtime_ns=clip.mtime_ns, told=self._told)
+        except FileNotFoundError:
+            return Absent(clip=clip, bad=True, reason="its copy is not in the spool")
+        except OSError as error:
+            return Absent(clip=clip, bad=True, reason=f"its copy: {error.strerror}")
+        except ExportFailed:
+            raise
+        except DockdError as error:
+            return Absent(clip=clip, bad=True, reason=error.reason)
+        if copied.sha256 != clip.sha256:
+            reason = f"the spool's copy hashes to {copied.sha256}"
+            return Absent(clip=clip, bad=True, reason=reason)
+        self._named(staging, folder, place)
+        return Present(clip=clip, place=place, digests=copied)
+
+    def _found(self, folder: Target, place: str) -> Digests | None:
+        above, _, name = place.rpartition("/")
+        with writing(folder.called(place)):
+            try:
+                with folder.folder(above) as parent:
+                    return digests_of(parent, name, told=self._told)
+            except FileNotFoundError:
+                return None
+
+    def _named(self, staging: Target, folder: Target, place: str) -> None:
+        above, _, name = place.rpartition("/")
+        with writing(folder.called(place)), folder.folder(above, make=True) as parent:
+            if parent.has(name):
+                parent.remove(name)
+            staging.rename(_INCOMING, to=parent, as_name=name)
+
+
+def _sweep(folder: Target, places: Collection[str]) -> None:
+    """Remove what would not be vouched for, of an earlier try or a stranger's."""
+    with writing(folder.path):
+        folder.keep_only(places)
+
+
+def _write(folder: Target, place: str, content: bytes) -> None:
+    above, _, name = place.rpartition("/")
+    with writing(folder.called(place)), folder.folder(above, make=True) as parent:
+        parent.write(name, content)
+        parent.sync()
+
+
+def _refuse_without_room(staging: Target, clip: Clip, place: str) -> None:
+    with writing(staging.path):
+        free_bytes = staging.free_bytes()
+    if free_bytes < clip.stored_size_bytes:
+        raise ExportFailed(
+            f"{place} has {clip.stored_size_bytes} bytes, and {staging.path} has room for"
+            f" {free_bytes}",
+            slug="export-disk-full",
+            next_step=NO_ROOM,
+        )
+
+
+def _recorded(clip: Clip) -> Digests:
+    return Digests(
+        size_bytes=clip.stored_size_bytes, sha256=clip.sha256 or "", xxh128=clip.xxh128 or ""
+    )
+
+
+def _why_absent(clip: Clip) -> str:
+    if clip.spool_copy is SpoolCopy.PROVEN:
+        return "it came after this export"
+    if clip.spool_copy is SpoolCopy.PURGED:
+        at = ", ".join(clip.proven_by) or "no store that says so now"
+        return f"its copy here made room; it is at {at} under {clip.key}"
+    return "it is not proven here yet, or was lost before it was"

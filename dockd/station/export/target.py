@@ -1,0 +1,211 @@
+"""The disk that an export goes to: folders by descriptor, no link followed, errors explained."""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Self
+
+from dockd.core.printable import printable
+from dockd.errors import ExportFailed, Refused
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_AGAIN: Final = "run the same command again: it goes on where it stopped."
+NO_ROOM: Final = f"Make room or take a larger disk, then {_AGAIN}"
+# By errno, what an error of the disk is called, what it means, and what to do.
+_MEANINGS: Final[dict[int, tuple[str, str, str]]] = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        ("export-disk-full", "the disk is full", NO_ROOM),
+    ),
+    errno.EFBIG: (
+        "export-file-too-large",
+        "the disk's file system does not hold files as large as this one",
+        "Take a disk with exFAT or ext4: FAT holds no file of 4 GiB or more.",
+    ),
+    **dict.fromkeys(
+        (errno.EROFS, errno.EACCES, errno.EPERM),
+        (
+            "export-disk-read-only",
+            "the disk may not be written to",
+            f"Look for a lock switch, mount options and permissions, then {_AGAIN}",
+        ),
+    ),
+    **dict.fromkeys(
+        (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG),
+        (
+            "export-name-unsupported",
+            "the disk's file system does not carry this name",
+            "Take a disk with exFAT or ext4 (FAT: mounted with utf8); a folder nearer its root.",
+        ),
+    ),
+    **dict.fromkeys(
+        (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
+        (
+            "export-in-the-way",
+            "something else stands there (a link is never followed)",
+            "Look at what it is, and move it away or name another folder.",
+        ),
+    ),
+}
+_FAILED: Final = (ExportFailed.slug, "the disk failed or was pulled out", ExportFailed.next_step)
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn what the disk says of ``what`` into an error that says what to do.
+
+    Raises:
+        ExportFailed: with one of the slugs above.
+    """
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        slug, meaning, next_step = _MEANINGS.get(number, _FAILED)
+        said = os.strerror(number) if number else str(error)
+        raise ExportFailed(
+            f"{printable(what)}: {meaning} ({said})",
+            slug=slug,
+            next_step=next_step,
+            errno=number,
+        ) from error
+
+
+class Target:
+    """One folder of the disk, by its descriptor; ``path`` is what people call it."""
+
+    def __init__(self, descriptor: int, *, path: str) -> None:
+        self.descriptor: Final = descriptor
+        self.path: Final = path
+
+    @classmethod
+    @contextmanager
+    def at(cls, path: Path) -> Iterator[Self]:
+        """Open the folder that a person named, made if only its last part is missing."""
+        with writing(str(path)):
+            with suppress(FileExistsError):
+                path.mkdir()
+            # The person's own link to a disk is followed, and no other.
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield cls(descriptor, path=str(path))
+        finally:
+            os.close(descriptor)
+
+    def called(self, name: str) -> str:
+        """Return what people call something in this folder."""
+        return f"{self.path}/{name}"
+
+    @contextmanager
+    def folder(self, place: str, *, make: bool = False) -> Iterator["Target"]:
+        """Open a folder below this one, step by step; ``""`` is this one.
+
+        Raises:
+            FileNotFoundError: it is not there, and was not to be made.
+        """
+        descriptor = os.dup(self.descriptor)
+        try:
+            for name in filter(None, place.split("/")):
+                if make and _made(name, descriptor):
+                    os.fsync(descriptor)
+                below = os.open(name, _FOLDER, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+            yield Target(descriptor, path=self.called(place) if place else self.path)
+        finally:
+            os.close(descriptor)
+
+    def lock(self) -> None:
+        """Keep every other export out of this folder until it is closed. Raises Refused."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(
+                f"another export is writing to {self.path}",
+                next_step="Wait for it: two into one folder would write over one another.",
+            ) from None
+
+    def has(self, name: str) -> bool:
+        """Return whether anything of this name is here."""
+        try:
+            os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def opened(self, name: str) -> int:
+        """Return the descriptor of a file here. Raises OSError, and for a link too."""
+        return os.open(name, _READ, dir_fd=self.descriptor)
+
+    def new(self, name: str) -> int:
+        """Return the descriptor of a new file here; what was there is not written into."""
+        self.remove(name)
+        return os.open(name, _NEW, 0o666, dir_fd=self.descriptor)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a small file, durable but for its name."""
+        with os.fdopen(self.new(name), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self, name: str) -> None:
+        """Remove a file, a link or a whole folder, if it is there."""
+        try:
+            os.unlink(name, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return
+        except (IsADirectoryError, PermissionError):
+            shutil.rmtree(name, dir_fd=self.descriptor)
+
+    def keep_only(self, places: Collection[str]) -> None:
+        """Remove every file below this folder that is at none of these places, and empty folders.
+
+        What is no folder is never gone into, and a link to one is removed as a link.
+        """
+        walk = os.fwalk(".", topdown=False, follow_symlinks=False, dir_fd=self.descriptor)
+        for above, folders, names, descriptor in walk:
+            for name in names:
+                if f"{above}/{name}".removeprefix("./") not in places:
+                    os.unlink(name, dir_fd=descriptor)
+            for name in folders:
+                _remove_if_empty(name, descriptor)
+
+    def rename(self, name: str, *, to: "Target", as_name: str) -> None:
+        """Rename, and make both folders durable."""
+        os.rename(name, as_name, src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
+        to.sync()
+        self.sync()
+
+    def sync(self) -> None:
+        """Make the names in this folder durable."""
+        os.fsync(self.descriptor)
+
+    def free_bytes(self) -> int:
+        """Return how much room is left."""
+        room = os.fstatvfs(self.descriptor)
+        return room.f_bavail * room.f_frsize
+
+
+def _remove_if_empty(name: str, descriptor: int) -> None:
+    try:
+        os.rmdir(name, dir_fd=descriptor)
+    except NotADirectoryError:
+        os.unlink(name, dir_fd=descriptor)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+
+
+def _made(name: str, descriptor: int) -> bool:
+    try:
+        os.mkdir(name, dir_fd=descriptor)
+    except FileExistsError:
+        return False
+    return True

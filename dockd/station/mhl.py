@@ -1,0 +1,80 @@
+"""ASC MHL histories (the film world's hash lists), by the ASC's own library; `dockd export` alone.
+
+The library writes in place, without an fsync, and a crash between its two files breaks what comes
+later. So it works in a folder of its own, and what it made is handed back as content.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final
+
+import xxhash
+from ascmhl.generator import MHLGenerationCreationSession
+from ascmhl.hashlist import MHLCreatorInfo, MHLProcess, MHLProcessInfo, MHLTool
+from ascmhl.history import MHLHistory
+from ascmhl.utils import datetime_isostring
+
+import dockd
+
+FOLDER: Final = "ascmhl"
+_ANY_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - only the zone is asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One file of a history: its place below the history's root, and what it was hashed to."""
+
+    place: str
+    size_bytes: int
+    written_s: int
+    xxh128: str
+
+
+def listed(place: str, content: bytes, *, when: datetime) -> Listed:
+    """Return a small file that was written just now, hashed."""
+    return Listed(
+        place=place,
+        size_bytes=len(content),
+        written_s=int(when.timestamp()),
+        xxh128=xxhash.xxh128(content).hexdigest(),
+    )
+
+
+def history(
+    name: str, files: Sequence[Listed], *, host: str, now: datetime, comment: str
+) -> Mapping[str, bytes]:
+    """Return the files of a first generation of process ``transfer`` for a folder called ``name``.
+
+    Their names are below `FOLDER`. Every place is one that XML carries (``dockd.core.portable``).
+    """
+    with tempfile.TemporaryDirectory(prefix="dockd-mhl-") as scratch:
+        root = Path(scratch) / name
+        root.mkdir()
+        session = MHLGenerationCreationSession(MHLHistory.load_from_path(str(root)))
+        for file in files:
+            session.append_file_hash(
+                str(root / file.place),
+                file.size_bytes,
+                _labelled(datetime.fromtimestamp(file.written_s, UTC)),
+                "xxh128",
+                file.xxh128,
+                hash_date=_labelled(now),
+            )
+        creator = MHLCreatorInfo()
+        creator.tool = MHLTool("dockd", dockd.__version__)
+        creator.creation_date = datetime_isostring(_labelled(now))
+        creator.host_name = host
+        creator.comment = comment
+        process = MHLProcessInfo()
+        process.process = MHLProcess("transfer")
+        session.commit(creator, process)
+        return {each.name: each.read_bytes() for each in sorted((root / FOLDER).iterdir())}
+
+
+def _labelled(when: datetime) -> datetime:
+    """Return a time that the library, which labels any time with today's offset, labels rightly."""
+    offset = datetime.fromisoformat(datetime_isostring(_ANY_DAY)).utcoffset() or timedelta(0)
+    return when.astimezone(timezone(offset)).replace(tzinfo=None)
