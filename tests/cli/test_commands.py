@@ -171,7 +171,7 @@ def test_usage_is_taught(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["--help"]) == 0
     overview = capsys.readouterr().out
     for command in ("run", "check-config", "status", "clips", "explain", "completeness", "verify",
-                    "doctor", "rebuild", "retry", "hold", "release", "demo"):  # fmt: skip
+                    "doctor", "rebuild", "export", "retry", "hold", "release", "demo"):  # fmt: skip
         assert command in overview
         assert dispatch([command, "--help"]) == 0
         assert "Usage:" in capsys.readouterr().out

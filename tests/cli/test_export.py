@@ -1,0 +1,280 @@
+"""`dockd export` as a person and a courier use it, judged by tools that are not dockd's."""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockd.__main__ import dispatch
+from tests.cli.test_commands import configured
+
+# One station for all of them: it takes a daemon's life to make.
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("exporting station")]
+
+HOSTILE = (
+    b"DCIM/100BWC/C0001.MP4",
+    b"DCIM/100BWC/c0001.mp4",
+    b"DCIM/100bwc/C0002.MP4",
+    b"DCIM/Stra\xc3\x9fe 7.MP4",
+    b"DCIM/line\nfeed \\ and \x1b[31m.MP4",
+    b"DCIM/not\xffutf8.MP4",
+    b"DCIM/\xe2\x80\xaegpj.MP4",
+    b"DCIM/<&\"'>?*|:.MP4",
+    b"DCIM/ends. ",
+    b"DCIM/con.txt",
+    b"DCIM/" + b"long" * 60 + b".MP4",
+    b"DCIM/ascmhl/0001_forged.mhl",
+    b".DS_Store",
+    b"SHA256SUMS",
+    b"manifest.json",
+    b"-c",
+    b"DCIM/empty",
+)
+
+
+async def _work(folder: Path, config: str, *, cameras: int) -> None:
+    """Run the daemon until every camera's footage is in its spool and its store, and stop it."""
+    for name in ("rack/A1", "rack/A2", "store"):
+        (folder / name).mkdir(parents=True)
+    (folder / "store" / ".dockd-store").touch()
+    for number in range(1, cameras + 1):
+        for path in HOSTILE:
+            clip = folder / f"camera-{number}" / os.fsdecode(path)
+            clip.parent.mkdir(parents=True, exist_ok=True)
+            clip.write_bytes(b"" if path.endswith(b"empty") else os.urandom(40_000))
+        (folder / f"camera-{number}").rename(folder / "rack" / f"A{number}" / f"BWC-{number}")
+    daemon = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dockd", "run", "--config", config,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert daemon.stderr is not None
+    clear = 0
+    async for line in daemon.stderr:
+        clear += b"The camera is clear of stored footage." in line
+        if clear == cameras:
+            break
+    daemon.send_signal(signal.SIGTERM)
+    await daemon.communicate()
+    assert daemon.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the folder and the configuration of a station that two bad cameras were docked in."""
+    folder = tmp_path_factory.mktemp("station")
+    config = configured(folder, more=f'[cameras.directory]\npath = "{folder}/rack"\n')
+    asyncio.run(_work(folder, config, cameras=2))
+    return folder, config
+
+
+def exported(config: str, capsys: pytest.CaptureFixture[str], *more: str | Path) -> tuple[int, Any]:
+    """Return the status and the answer, or the error, of an export."""
+    capsys.readouterr()
+    status = dispatch(["export", "--json", "--config", config, *map(str, more)])
+    out, err = capsys.readouterr()
+    return status, json.loads(out or err)
+
+
+def dockings_of(station: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the station's two dockings."""
+    capsys.readouterr()
+    dispatch(["clips", "--json", "--limit", "1000", "--config", station[1]])
+    return sorted({clip["docking"] for clip in json.loads(capsys.readouterr().out)["clips"]})
+
+
+def sha256sum(folder: Path) -> int:
+    """Return coreutils' verdict."""
+    judged = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"],
+        cwd=folder, capture_output=True, check=False,
+    )  # fmt: skip
+    return judged.returncode
+
+
+def ascmhl(folder: Path) -> int:
+    """Return the verdict of the ASC's own tool, kept from asking the network for a newer one."""
+    judged = subprocess.run(
+        [Path(sys.executable).with_name("ascmhl-debug"), "verify", folder],
+        capture_output=True, check=False,
+        env={**os.environ, "https_proxy": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    return judged.returncode
+
+
+def test_both_tools_believe_an_export_and_find_a_flipped_byte(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Names that no format carries verify on any disk; one flipped byte fails both tools."""
+    docking, _ = dockings_of(station, capsys)
+    status, answer = exported(station[1], capsys, docking, tmp_path)
+    (one,) = answer["dockings"]
+    assert (status, one["state"], one["files"], one["absent"]) == (0, "exported", len(HOSTILE), [])
+    folder = tmp_path / docking
+    assert [each.name for each in tmp_path.iterdir()] == [docking]
+    assert (sha256sum(folder), ascmhl(folder)) == (0, 0)
+
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    by_path = {base64.urlsafe_b64decode(clip["path"]): clip for clip in manifest["clips"]}
+    assert by_path.keys() == set(HOSTILE)
+    assert all(
+        (folder / clip["file"]).stat().st_size == clip["size_bytes"] for clip in by_path.values()
+    )
+    places = [clip["file"] for clip in by_path.values()]
+    assert len({place.casefold() for place in places}) == len(HOSTILE)
+    assert all(place.isprintable() and not set(place) & set('\\"*:<>?|') for place in places)
+
+    clip = folder / by_path[HOSTILE[0]]["file"]
+    content = clip.read_bytes()
+    clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert sha256sum(folder) != 0
+    assert ascmhl(folder) != 0
+    status, answer = exported(station[1], capsys, "--check", docking, tmp_path)
+    assert status == 1
+    assert [each["bad"] for each in answer["dockings"][0]["absent"]] == [True]
+
+
+def test_a_manifest_is_vouched_for_as_well(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A byte changed in the manifest or in the history itself is found too."""
+    docking, _ = dockings_of(station, capsys)
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    history = next((tmp_path / docking / "ascmhl").glob("*.mhl"))
+    for file, judge in (
+        (tmp_path / docking / "manifest.json", sha256sum),
+        (tmp_path / docking / "manifest.json", ascmhl),
+        (history, ascmhl),
+    ):
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"BWC", b"BWX", 1))
+        assert judge(tmp_path / docking) != 0
+        file.write_bytes(content)
+        assert judge(tmp_path / docking) == 0
+
+
+def test_it_may_be_killed_at_any_step(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Killed before each change that it makes to the disk, the same command ends it whole."""
+    dockings = dockings_of(station, capsys)
+    (tmp_path / "disks").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.cli.killed", tmp_path / "disks", station[1], "--all"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    disks = sorted((tmp_path / "disks").iterdir())
+    # Two dockings, each file made and named, and each folder: far more moments than these.
+    assert len(disks) > 4 * len(HOSTILE)
+    for disk in disks:
+        assert sorted(each.name for each in disk.iterdir()) == dockings
+        assert [sha256sum(disk / docking) for docking in dockings] == [0, 0]
+    for disk in (disks[0], disks[len(disks) // 2], disks[-1]):
+        assert [ascmhl(disk / docking) for docking in dockings] == [0, 0]
+
+
+def test_what_is_whole_is_not_copied_again(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A courier's second run copies nothing, --check reads everything, and all is well."""
+    assert exported(station[1], capsys, "--all", tmp_path)[0] == 0
+    before = {path: path.stat().st_ctime_ns for path in tmp_path.rglob("*")}
+    for more, state in (((), "already"), (("--check",), "checked")):
+        status, answer = exported(station[1], capsys, *more, "--all", tmp_path)
+        assert status == 0
+        assert [one["state"] for one in answer["dockings"]] == [state, state]
+    assert {path: path.stat().st_ctime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_courier_takes_what_the_stores_have_not(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """--unstored takes nothing while every clip is at its stores, and all for one store more."""
+    status, answer = exported(station[1], capsys, "--unstored", tmp_path)
+    assert (status, answer["dockings"]) == (0, [])
+    folder, config = station
+    more = Path(config).with_name("two.toml")
+    more.write_text(
+        Path(config).read_text()
+        + f'[[store]]\nname = "vault"\nkind = "directory"\npath = "{folder}/vault"\n'
+        + "[stores]\nrequired = 2\n"
+    )
+    status, answer = exported(str(more), capsys, "--unstored", tmp_path)
+    assert (status, len(answer["dockings"])) == (0, 2)
+
+
+def test_nothing_is_written_through_a_link(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A disk prepared with links leads no write, and no removal, out of the folder."""
+    docking, _ = dockings_of(station, capsys)
+    outside, disk = tmp_path / "outside", tmp_path / "disk"
+    (outside / "DCIM").mkdir(parents=True)
+    (outside / "precious").write_text("mine")
+    for name in ("", f"{docking}.partial"):
+        shutil.rmtree(disk, ignore_errors=True)
+        (disk / name).mkdir(parents=True)
+        (disk / name / (docking if name else f"{docking}.partial")).symlink_to(outside)
+        status, answer = exported(station[1], capsys, docking, disk)
+        assert (status, answer["slug"]) == (1, "export-in-the-way")
+    shutil.rmtree(disk)
+    staging = disk / f"{docking}.partial" / docking
+    staging.mkdir(parents=True)
+    (staging / "footage").symlink_to(outside)
+    (staging / "manifest.json").symlink_to(outside / "precious")
+    (disk / f"{docking}.partial" / "incoming").symlink_to(outside / "precious")
+    assert exported(station[1], capsys, docking, disk)[0] == 0
+    assert sha256sum(disk / docking) == 0
+    assert (outside / "precious").read_text() == "mine"
+    assert sorted(each.name for each in outside.rglob("*")) == ["DCIM", "precious"]
+    assert not any(each.is_symlink() for each in disk.rglob("*"))
+
+
+def test_what_cannot_be_done_is_said(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each refusal has its status, and says what to do."""
+    folder, config = station
+    docking, _ = dockings_of(station, capsys)
+    assert exported(config, capsys, "20000101T000000Z-00000000", tmp_path)[0] == 5
+    assert exported(config, capsys, docking, folder / "clips")[0] == 4
+    assert exported(config, capsys, "--all", docking, tmp_path)[0] == 2
+    assert exported(config, capsys, tmp_path)[0] == 2
+    (tmp_path / docking).mkdir()
+    (tmp_path / docking / "mine").touch()
+    status, answer = exported(config, capsys, docking, tmp_path)
+    assert (status, answer["slug"]) == (4, "refused")
+    assert [each.name for each in (tmp_path / docking).iterdir()] == ["mine"]
+
+
+def test_a_bad_copy_in_the_spool_never_gets_out(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is not what the record says is named; the rest verifies, and is completed later."""
+    folder, config = station
+    docking, _ = dockings_of(station, capsys)
+    copy = next((folder / "clips").glob(f"*/{docking}/DCIM/100BWC/C0001.MP4"))
+    copy.chmod(0o600)
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    try:
+        status, answer = exported(config, capsys, docking, tmp_path)
+    finally:
+        copy.write_bytes(content)
+    (one,) = answer["dockings"]
+    assert (status, one["files"]) == (1, len(HOSTILE) - 1)
+    assert [(each["path"], each["bad"]) for each in one["absent"]] == [
+        (os.fsdecode(HOSTILE[0]), True)
+    ]
+    assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
+    status, answer = exported(config, capsys, docking, tmp_path)
+    assert (status, answer["dockings"][0]["state"]) == (0, "exported")
+    assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
