@@ -11,8 +11,9 @@ verifies. A component of a camera's path stays as it is, except that each of the
   ``ascmhl`` and ``.DS_Store``, which tools for ASC MHL pass over.
 
 A component that is then over 255 bytes becomes its first 200 or a few less, ``~`` and 16 hex digits
-of the SHA-256 of the raw one. A name that another one of its folder equals, but for case and
-Unicode's forms, gets the same suffix. A path over 1,024 bytes becomes ``~/`` and a SHA-256 of it.
+of the SHA-256 of the raw one, and its ending if that is short. A name that another one of its
+folder equals, but for case and Unicode's forms, gets the same suffix. A path over 1,024 bytes
+becomes ``~/`` and a SHA-256 of it.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ _RESERVED: Final = re.compile(
 _NAME_LIMIT_BYTES: Final = 255
 _NAME_KEPT_BYTES: Final = 200
 _PATH_LIMIT_BYTES: Final = 1024
+_KIND_LIMIT_BYTES: Final = 16
 _DIGITS: Final = 16
 
 
@@ -58,8 +60,11 @@ def _hex(character: str) -> str:
 
 
 def _suffixed(name: str, raw: bytes) -> str:
-    kept = name.encode()[:_NAME_KEPT_BYTES].decode(errors="ignore")
-    return f"{kept}~{hashlib.sha256(raw).hexdigest()[:_DIGITS]}"
+    stem, dot, kind = name.rpartition(".")
+    if not stem or len(kind.encode()) > _KIND_LIMIT_BYTES:
+        stem, dot, kind = name, "", ""
+    kept = stem.encode()[:_NAME_KEPT_BYTES].decode(errors="ignore")
+    return f"{kept}~{hashlib.sha256(raw).hexdigest()[:_DIGITS]}{dot}{kind}"
 
 
 class Folder:

@@ -32,7 +32,6 @@ HOSTILE = (
     b"DCIM/con.txt",
     b"DCIM/" + b"long" * 60 + b".MP4",
     b"DCIM/ascmhl/0001_forged.mhl",
-    b".DS_Store",
     b"SHA256SUMS",
     b"manifest.json",
     b"-c",
