@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,11 @@ from typing import Any
 import pytest
 
 from dockd.__main__ import dispatch
+from dockd.core import facts, naming
+from dockd.station.spool import layout
 from tests.cli.test_commands import configured
+from tests.station import ledger_parts as parts
+from tests.station.spool_parts import mounted
 
 # One station for all of them: it takes a daemon's life to make.
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("exporting station")]
@@ -163,21 +168,21 @@ def test_it_may_be_killed_at_any_step(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Killed before each change that it makes to the disk, the same command ends it whole."""
-    dockings = dockings_of(station, capsys)
+    docking, _ = dockings_of(station, capsys)
     (tmp_path / "disks").mkdir()
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.cli.killed", tmp_path / "disks", station[1], "--all"],
+        [sys.executable, "-m", "tests.cli.killed", tmp_path / "disks", station[1], docking],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     disks = sorted((tmp_path / "disks").iterdir())
-    # Two dockings, each file made and named, and each folder: far more moments than these.
-    assert len(disks) > 4 * len(HOSTILE)
+    # Each clip is made, dated and named, each folder made, and then there is what vouches.
+    assert len(disks) > 3 * len(HOSTILE)
     for disk in disks:
-        assert sorted(each.name for each in disk.iterdir()) == dockings
-        assert [sha256sum(disk / docking) for docking in dockings] == [0, 0]
-    for disk in (disks[0], disks[len(disks) // 2], disks[-1]):
-        assert [ascmhl(disk / docking) for docking in dockings] == [0, 0]
+        assert [each.name for each in disk.iterdir()] == [docking]
+        assert sha256sum(disk / docking) == 0
+    for disk in (disks[0], disks[len(disks) // 2], disks[-2], disks[-1]):
+        assert ascmhl(disk / docking) == 0
 
 
 def test_what_is_whole_is_not_copied_again(
@@ -277,3 +282,111 @@ def test_a_bad_copy_in_the_spool_never_gets_out(
     status, answer = exported(config, capsys, docking, tmp_path)
     assert (status, answer["dockings"][0]["state"]) == (0, "exported")
     assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
+
+
+@pytest.mark.asyncio
+async def test_what_is_not_here_is_said_with_its_place(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A purged clip is named with its store and key, one not yet proven too; partial is marked."""
+    shutil.copytree(station[0] / "clips", tmp_path / "clips")
+    for name in ("spool.json", "ledger.sqlite3"):
+        shutil.copy(station[0] / name, tmp_path)
+    config = configured(tmp_path)
+    docking, _ = dockings_of((tmp_path, config), capsys)
+    content = b"as far as it went"
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = naming.store_key("BWC-9", sha256=sha256, path=b"DCIM/9.mp4")
+    with parts.ledger_at(tmp_path / "ledger.sqlite3") as ledger:
+        purged = (await ledger.in_docking(docking))[1]
+        await ledger.record(
+            facts.SpoolPurged(clip=purged.number, reason="room"),
+            parts.docked(camera="BWC-9"),
+            parts.seen(901, camera="BWC-9", path=b"DCIM/9.mp4", size_bytes=1000),
+            parts.seen(902, camera="BWC-9", path=b"DCIM/unread.mp4"),
+            facts.ClipCopied(
+                clip=901, docking=parts.DOCKING, sha256=sha256, xxh128="0" * 32, spliced=False
+            ),
+        )
+        await ledger.record(
+            facts.ClipVerified(
+                clip=901, sha256=sha256, xxh128="0" * 32, size_bytes=len(content), key=key,
+                part_size_bytes=16, part_sha256=(), proof="direct", partial=True,
+            ),
+        )  # fmt: skip
+        kept = tmp_path / layout.homes(await ledger.clip(901))[0]
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(content)
+    disk = tmp_path / "disk"
+    status, answer = exported(config, capsys, docking, parts.DOCKING, disk)
+    assert status == 1
+    one, other = answer["dockings"]
+    assert [(each["key"], each["bad"]) for each in one["absent"]] == [(purged.key, False)]
+    assert f"it is at central under {purged.key}" in one["absent"][0]["reason"]
+    assert other["partial"] == ["footage/DCIM/9.mp4"]
+    assert [each["path"] for each in other["absent"]] == ["DCIM/unread.mp4"]
+    manifest = json.loads((disk / parts.DOCKING / "manifest.json").read_bytes())
+    assert [(clip["partial"], clip["file"]) for clip in manifest["clips"]] == [
+        (True, "footage/DCIM/9.mp4"),
+        (False, None),
+    ]
+    assert (sha256sum(disk / parts.DOCKING), ascmhl(disk / parts.DOCKING)) == (0, 0)
+    assert exported(config, capsys, docking, disk)[1]["dockings"][0]["state"] == "already"
+    # People are told the same, and a courier misses nothing that a store has.
+    assert dispatch(["export", "--config", config, docking, str(disk)]) == 1
+    assert f"it is at central under {purged.key}" in capsys.readouterr().out
+
+
+def test_a_disk_that_is_full_says_so_and_goes_on_with_room(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A full disk stops it, before or while a clip is copied; with room the rest is copied."""
+    docking, _ = dockings_of(station, capsys)
+    with mounted("-t", "tmpfs", "-o", "size=300k", "tmpfs", at=tmp_path / "disk") as disk:
+        status, answer = exported(station[1], capsys, docking, disk)
+        assert (status, answer["slug"], answer["owner"]) == (1, "export-disk-full", "station")
+        assert list((disk / f"{docking}.partial" / docking).rglob("*.MP4"))
+        assert not (disk / docking).exists()
+        subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
+        assert exported(station[1], capsys, docking, disk)[0] == 0
+        assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        assert exported(station[1], capsys, docking, disk)[0] == 0
+        status, answer = exported(station[1], capsys, "--all", disk)
+        assert (status, answer["slug"]) == (1, "export-disk-read-only")
+
+
+def test_a_disk_that_holds_no_large_file_says_so(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What FAT says of 4 GiB, the kernel says here of 39 kB."""
+    docking, _ = dockings_of(station, capsys)
+    limited = subprocess.run(
+        ["prlimit", "--fsize=39000", sys.executable, "-m", "dockd", "export", "--json",
+         "--config", station[1], docking, tmp_path],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert limited.returncode == 1
+    assert json.loads(limited.stderr)["slug"] == "export-file-too-large"
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+
+
+def test_a_disk_that_fails_leaves_what_can_be_gone_on_with(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A disk that takes no more blocks in the middle is a failed disk; put right, it goes on."""
+    docking, _ = dockings_of(station, capsys)
+    # An ext2 on a sparse file whose own disk fills up: the kernel says EIO, as of a dying stick.
+    with mounted("-t", "tmpfs", "-o", "size=600k", "tmpfs", at=tmp_path / "below") as below:
+        image = below / "image"
+        with image.open("wb") as file:
+            file.truncate(8 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext2", "-b", "1024", "-N", "256", image], check=True)
+        with mounted("-o", "loop", str(image), at=tmp_path / "disk") as disk:
+            status, answer = exported(station[1], capsys, docking, disk)
+        assert (status, answer["slug"]) == (1, "export-failed")
+        subprocess.run(["mount", "-o", "remount,size=16m", below], check=True)
+        subprocess.run(["e2fsck", "-fy", image], check=False, capture_output=True)
+        with mounted("-o", "loop", str(image), at=tmp_path / "disk") as disk:
+            assert exported(station[1], capsys, docking, disk)[0] == 0
+            assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
