@@ -289,15 +289,16 @@ async def test_what_is_not_here_is_said_with_its_place(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A purged clip is named with its store and key, one not yet proven too; partial is marked."""
-    shutil.copytree(station[0] / "clips", tmp_path / "clips")
+    spool, disk = tmp_path / "spool", tmp_path / "disk"
+    shutil.copytree(station[0] / "clips", spool / "clips")
     for name in ("spool.json", "ledger.sqlite3"):
-        shutil.copy(station[0] / name, tmp_path)
-    config = configured(tmp_path)
-    docking, _ = dockings_of((tmp_path, config), capsys)
+        shutil.copy(station[0] / name, spool)
+    config = configured(spool)
+    docking, _ = dockings_of((spool, config), capsys)
     content = b"as far as it went"
     sha256 = hashlib.sha256(content).hexdigest()
     key = naming.store_key("BWC-9", sha256=sha256, path=b"DCIM/9.mp4")
-    with parts.ledger_at(tmp_path / "ledger.sqlite3") as ledger:
+    with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
         purged = (await ledger.in_docking(docking))[1]
         await ledger.record(
             facts.SpoolPurged(clip=purged.number, reason="room"),
@@ -314,10 +315,9 @@ async def test_what_is_not_here_is_said_with_its_place(
                 part_size_bytes=16, part_sha256=(), proof="direct", partial=True,
             ),
         )  # fmt: skip
-        kept = tmp_path / layout.homes(await ledger.clip(901))[0]
+        kept = spool / layout.homes(await ledger.clip(901))[0]
     kept.parent.mkdir(parents=True)
     kept.write_bytes(content)
-    disk = tmp_path / "disk"
     status, answer = exported(config, capsys, docking, parts.DOCKING, disk)
     assert status == 1
     one, other = answer["dockings"]
