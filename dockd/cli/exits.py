@@ -9,7 +9,14 @@ from enum import IntEnum
 import typer
 
 from dockd.core.printable import printable
-from dockd.errors import ConfigInvalid, DaemonUnreachable, DockdError, NotFound, Refused
+from dockd.errors import (
+    ConfigInvalid,
+    DaemonUnreachable,
+    DockdError,
+    NotFound,
+    Refused,
+    RequestInvalid,
+)
 
 
 class Exit(IntEnum):
@@ -32,7 +39,7 @@ class Exit(IntEnum):
 def exit_of(error: DockdError) -> Exit:
     """Return the status that says what `error` says."""
     match error:
-        case ConfigInvalid():
+        case ConfigInvalid() | RequestInvalid():
             return Exit.USAGE
         case DaemonUnreachable():
             return Exit.UNREACHABLE

@@ -87,11 +87,9 @@ def exported(config: str, capsys: pytest.CaptureFixture[str], *more: str | Path)
     return status, json.loads(out or err)
 
 
-def dockings_of(station: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+def dockings_of(station: tuple[Path, str]) -> list[str]:
     """Return the station's two dockings."""
-    capsys.readouterr()
-    dispatch(["clips", "--json", "--limit", "1000", "--config", station[1]])
-    return sorted({clip["docking"] for clip in json.loads(capsys.readouterr().out)["clips"]})
+    return sorted(docking.name for docking in (station[0] / "clips").glob("*/*"))
 
 
 def sha256sum(folder: Path) -> int:
@@ -117,7 +115,7 @@ def test_both_tools_believe_an_export_and_find_a_flipped_byte(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Names that no format carries verify on any disk; one flipped byte fails both tools."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     status, answer = exported(station[1], capsys, docking, tmp_path)
     (one,) = answer["dockings"]
     assert (status, one["state"], one["files"], one["absent"]) == (0, "exported", len(HOSTILE), [])
@@ -149,7 +147,7 @@ def test_a_manifest_is_vouched_for_as_well(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A byte changed in the manifest or in the history itself is found too."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     assert exported(station[1], capsys, docking, tmp_path)[0] == 0
     history = next((tmp_path / docking / "ascmhl").glob("*.mhl"))
     for file, judge in (
@@ -164,11 +162,9 @@ def test_a_manifest_is_vouched_for_as_well(
         assert judge(tmp_path / docking) == 0
 
 
-def test_it_may_be_killed_at_any_step(
-    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_it_may_be_killed_at_any_step(station: tuple[Path, str], tmp_path: Path) -> None:
     """Killed before each change that it makes to the disk, the same command ends it whole."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     (tmp_path / "disks").mkdir()
     ran = subprocess.run(
         [sys.executable, "-m", "tests.cli.killed", tmp_path / "disks", station[1], docking],
@@ -219,7 +215,7 @@ def test_nothing_is_written_through_a_link(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A disk prepared with links leads no write, and no removal, out of the folder."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     outside, disk = tmp_path / "outside", tmp_path / "disk"
     (outside / "DCIM").mkdir(parents=True)
     (outside / "precious").write_text("mine")
@@ -247,7 +243,7 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     """Each refusal has its status, and says what to do."""
     folder, config = station
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     assert exported(config, capsys, "20000101T000000Z-00000000", tmp_path)[0] == 5
     assert exported(config, capsys, docking, folder / "clips")[0] == 4
     assert exported(config, capsys, "--all", docking, tmp_path)[0] == 2
@@ -264,7 +260,7 @@ def test_a_bad_copy_in_the_spool_never_gets_out(
 ) -> None:
     """What is not what the record says is named; the rest verifies, and is completed later."""
     folder, config = station
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     copy = next((folder / "clips").glob(f"*/{docking}/DCIM/100BWC/C0001.MP4"))
     copy.chmod(0o600)
     content = copy.read_bytes()
@@ -294,7 +290,7 @@ async def test_what_is_not_here_is_said_with_its_place(
     for name in ("spool.json", "ledger.sqlite3"):
         shutil.copy(station[0] / name, spool)
     config = configured(spool)
-    docking, _ = dockings_of((spool, config), capsys)
+    docking, _ = dockings_of(station)
     content = b"as far as it went"
     sha256 = hashlib.sha256(content).hexdigest()
     key = naming.store_key("BWC-9", sha256=sha256, path=b"DCIM/9.mp4")
@@ -341,7 +337,7 @@ def test_a_disk_that_is_full_says_so_and_goes_on_with_room(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A full disk stops it, before or while a clip is copied; with room the rest is copied."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     with mounted("-t", "tmpfs", "-o", "size=300k", "tmpfs", at=tmp_path / "disk") as disk:
         status, answer = exported(station[1], capsys, docking, disk)
         assert (status, answer["slug"], answer["owner"]) == (1, "export-disk-full", "station")
@@ -360,7 +356,7 @@ def test_a_disk_that_holds_no_large_file_says_so(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """What FAT says of 4 GiB, the kernel says here of 39 kB."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     limited = subprocess.run(
         ["prlimit", "--fsize=39000", sys.executable, "-m", "dockd", "export", "--json",
          "--config", station[1], docking, tmp_path],
@@ -375,7 +371,7 @@ def test_a_disk_that_fails_leaves_what_can_be_gone_on_with(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A disk that takes no more blocks in the middle is a failed disk; put right, it goes on."""
-    docking, _ = dockings_of(station, capsys)
+    docking, _ = dockings_of(station)
     # An ext2 on a sparse file whose own disk fills up: the kernel says EIO, as of a dying stick.
     with mounted("-t", "tmpfs", "-o", "size=600k", "tmpfs", at=tmp_path / "below") as below:
         image = below / "image"
