@@ -463,6 +463,47 @@ class ExportFailed(PermanentError):
     )
 
 
+class ExportDiskFull(ExportFailed):
+    """The disk that an export goes to has no room left."""
+
+    slug = "export-disk-full"
+    next_step = (
+        "Make room or take a larger disk, then run the same command again: it goes on where it "
+        "stopped."
+    )
+
+
+class ExportFileTooLarge(ExportFailed):
+    """The file system that an export goes to does not hold a file of this size."""
+
+    slug = "export-file-too-large"
+    next_step = "Take a disk with exFAT or ext4: FAT holds no file of 4 GiB or more."
+
+
+class ExportDiskReadOnly(ExportFailed):
+    """The disk that an export goes to may not be written to."""
+
+    slug = "export-disk-read-only"
+    next_step = (
+        "Look for a lock switch, mount options and permissions, then run the same command again: "
+        "it goes on where it stopped."
+    )
+
+
+class ExportNameUnsupported(ExportFailed):
+    """The file system that an export goes to does not carry a name."""
+
+    slug = "export-name-unsupported"
+    next_step = "Take a disk with exFAT or ext4 (FAT: mounted with utf8); a folder nearer its root."
+
+
+class ExportInTheWay(ExportFailed):
+    """Something else stands where an export would write; a link is never followed."""
+
+    slug = "export-in-the-way"
+    next_step = "Look at what it is, and move it away or name another folder."
+
+
 class DaemonUnreachable(TransientError):
     """The command could not reach the running daemon over its socket."""
 

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
-from dockd.errors import DockdError, ExportFailed, Refused
+from dockd.errors import DockdError, ExportDiskFull, ExportFailed, Refused
 from dockd.station.export.copying import Digests, Told, copy, digests_of
-from dockd.station.export.target import NO_ROOM, Target, writing
+from dockd.station.export.target import Target, writing
 
 FOOTAGE: Final = "footage"
 MANIFEST: Final = "manifest.json"
@@ -116,8 +116,8 @@ class Export:
     def outcomes(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
         """Return what a whole export has, by what it says itself."""
         return [
-            Present(clip=clip, place=finished[clip.key], digests=_recorded(clip))
-            if clip.key in finished
+            Present(clip=clip, place=place, digests=_recorded(clip))
+            if (place := finished.get(clip.key or "")) is not None
             else Absent(clip=clip, reason=_why_absent(clip))
             for clip, _ in self._places
         ]
@@ -234,11 +234,9 @@ def _refuse_without_room(staging: Target, clip: Clip, place: str) -> None:
     with writing(staging.path):
         free_bytes = staging.free_bytes()
     if free_bytes < clip.stored_size_bytes:
-        raise ExportFailed(
+        raise ExportDiskFull(
             f"{place} has {clip.stored_size_bytes} bytes, and {staging.path} has room for"
-            f" {free_bytes}",
-            slug="export-disk-full",
-            next_step=NO_ROOM,
+            f" {free_bytes}"
         )
 
 

@@ -10,50 +10,40 @@ from pathlib import Path
 from typing import Final, Self
 
 from dockd.core.printable import printable
-from dockd.errors import ExportFailed, Refused
+from dockd.errors import (
+    ExportDiskFull,
+    ExportDiskReadOnly,
+    ExportFailed,
+    ExportFileTooLarge,
+    ExportInTheWay,
+    ExportNameUnsupported,
+    Refused,
+)
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_AGAIN: Final = "run the same command again: it goes on where it stopped."
-NO_ROOM: Final = f"Make room or take a larger disk, then {_AGAIN}"
-# By errno, what an error of the disk is called, what it means, and what to do.
-_MEANINGS: Final[dict[int, tuple[str, str, str]]] = {
-    **dict.fromkeys(
-        (errno.ENOSPC, errno.EDQUOT),
-        ("export-disk-full", "the disk is full", NO_ROOM),
-    ),
+# By errno, what an error of the disk is, and what it means.
+_MEANINGS: Final[dict[int, tuple[type[ExportFailed], str]]] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), (ExportDiskFull, "the disk is full")),
     errno.EFBIG: (
-        "export-file-too-large",
+        ExportFileTooLarge,
         "the disk's file system does not hold files as large as this one",
-        "Take a disk with exFAT or ext4: FAT holds no file of 4 GiB or more.",
     ),
     **dict.fromkeys(
         (errno.EROFS, errno.EACCES, errno.EPERM),
-        (
-            "export-disk-read-only",
-            "the disk may not be written to",
-            f"Look for a lock switch, mount options and permissions, then {_AGAIN}",
-        ),
+        (ExportDiskReadOnly, "the disk may not be written to"),
     ),
     **dict.fromkeys(
         (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG),
-        (
-            "export-name-unsupported",
-            "the disk's file system does not carry this name",
-            "Take a disk with exFAT or ext4 (FAT: mounted with utf8); a folder nearer its root.",
-        ),
+        (ExportNameUnsupported, "the disk's file system does not carry this name"),
     ),
     **dict.fromkeys(
         (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
-        (
-            "export-in-the-way",
-            "something else stands there (a link is never followed)",
-            "Look at what it is, and move it away or name another folder.",
-        ),
+        (ExportInTheWay, "something else stands there (a link is never followed)"),
     ),
 }
-_FAILED: Final = (ExportFailed.slug, "the disk failed or was pulled out", ExportFailed.next_step)
+_FAILED: Final = (ExportFailed, "the disk failed or was pulled out")
 
 
 @contextmanager
@@ -61,20 +51,15 @@ def writing(what: str) -> Iterator[None]:
     """Turn what the disk says of ``what`` into an error that says what to do.
 
     Raises:
-        ExportFailed: with one of the slugs above.
+        ExportFailed: of one of the kinds above.
     """
     try:
         yield
     except OSError as error:
         number = error.errno or 0
-        slug, meaning, next_step = _MEANINGS.get(number, _FAILED)
+        kind, meaning = _MEANINGS.get(number, _FAILED)
         said = os.strerror(number) if number else str(error)
-        raise ExportFailed(
-            f"{printable(what)}: {meaning} ({said})",
-            slug=slug,
-            next_step=next_step,
-            errno=number,
-        ) from error
+        raise kind(f"{printable(what)}: {meaning} ({said})", errno=number) from error
 
 
 class Target:
