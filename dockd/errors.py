@@ -388,6 +388,22 @@ class IllegalFact(PermanentError):
     slug = "illegal-fact"
 
 
+class ChargerUnreachable(TransientError):
+    """The hub, or the helper that switches its ports, does not answer."""
+
+    slug = "charger-unreachable"
+    owner: Owner = "station"
+    next_step = "Look at the hub's cable and power, and at `dockd doctor`."
+
+
+class PortNotSwitchable(PermanentError):
+    """A port stayed as it was although it was told to change, or there is no switch for it."""
+
+    slug = "port-not-switchable"
+    owner: Owner = "station"
+    next_step = "Charge without switching this port, or replace the hub; `dockd doctor` tries each."
+
+
 # --- configuration, commands and answers ----------------------------------------------------
 
 
