@@ -359,13 +359,17 @@ _CAMERAS: Final = (
         reason="Slot {slot}: {detail}.",
         next_step="Undock and dock again; if it repeats in other slots, it is the camera.",
     ),
-    _found(
-        "port-not-switchable",
+    _raised(
+        errors.PortNotSwitchable,
         "warn",
-        "station",
-        sentence="A slot's power cannot be switched.",
-        reason="The port of slot {slot} did not follow: {detail}.",
-        next_step="Use a hub with switchable ports, or set the power driver to none.",
+        "A slot's power cannot be switched.",
+        "The port of slot {slot} did not follow: {detail}.",
+    ),
+    _raised(
+        errors.ChargerUnreachable,
+        "warn",
+        "What powers the slots does not answer; its ports stay as they are.",
+        "The charger does not answer: {detail}.",
     ),
 )
 

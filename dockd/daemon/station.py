@@ -31,6 +31,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
+from dockd.stages.slot_power import SlotPower
 from dockd.stages.throttle import Throttle
 from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
@@ -86,6 +87,7 @@ class Station:
             clock=clock,
         )
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
+        self.slot_power = SlotPower()
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
         self.confirming = Confirming(
             ledger=self.ledger,
@@ -335,6 +337,7 @@ class Station:
             offload=self.offload,
             wipe=self.wipe,
             board=self.board,
+            power=self.slot_power,
             problems=self.problems,
             clock=self._clock,
             policy=DockingPolicy(),

@@ -194,7 +194,10 @@ class ClipDetail(ClipReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockingReport:
-    """One stay of one camera; ``ended_at`` is None while it lasts."""
+    """One stay of one camera; ``ended_at`` is None while it lasts.
+
+    ``continues`` is the docking whose slot was switched off meanwhile, None for an arrival.
+    """
 
     docking: str
     camera: str
@@ -206,6 +209,7 @@ class DockingReport:
     listed: bool
     offloaded: bool
     cleared: bool
+    continues: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class DockingRow:
     offloaded: bool
     cleared: bool
     clock: CameraClock
+    continues: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

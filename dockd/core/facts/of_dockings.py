@@ -62,3 +62,28 @@ class ManifestStored(
 @dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingPaused(
+    Undocked, kind="docking-paused", sentence="The slot of a docked camera was switched off."
+):
+    """No undocking, and yet an end: nobody sees what happens to the camera from here on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingContinued(
+    Docked, kind="docking-continued", sentence="A camera is back as its slot has power again."
+):
+    """No new arrival, and yet a stretch with an id of its own; ``continues`` is the one before."""
+
+    continues: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftWhileCut(
+    DockingFact,
+    kind="left-while-cut",
+    sentence="A camera left its slot while that was switched off.",
+):
+    reason: str

@@ -229,6 +229,7 @@ def docking_from(row: sqlite3.Row) -> DockingRow:
             offset_s=row["clock_offset_s"],
             uncertainty_s=row["clock_uncertainty_s"],
         ),
+        continues=row["continues"],
     )
 
 

@@ -49,10 +49,16 @@ _ELSEWHERE: Final = (
     """,
 )
 
+_PAUSES: Final = (
+    # The docking that one continues, its slot having been switched off in between.
+    "ALTER TABLE dockings ADD COLUMN continues TEXT",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
     Migration(3, _CAMERA_CLOCKS),
     Migration(4, _EXTRA_STORES),
     Migration(5, _ELSEWHERE),
+    Migration(6, _PAUSES),
 )
