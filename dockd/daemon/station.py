@@ -12,10 +12,12 @@ from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.camera import CameraSource
+from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages.board import SlotBoard
+from dockd.stages.charge import Charge
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
@@ -115,6 +117,8 @@ class Station:
         self.offload = self._offload()
         equipment = Equipment(usb=UdevBus(journal=journal), helper=HelperClient())
         self._cameras = building.camera_sources(config, equipment=equipment)
+        self._charger = building.charger(config, equipment=equipment)
+        self.charge = None if self._charger is None else self._charge(self._charger)
         self.uploads = [self._upload(name) for name in self.stores]
         self.turns = [
             Turns(
@@ -190,6 +194,17 @@ class Station:
             clock=self._clock,
             policy=upload_policy(self.config),
             fullness=self.board.fullness,
+        )
+
+    def _charge(self, charger: Charger) -> Charge:
+        return Charge(
+            charger,
+            ledger=self.ledger,
+            board=self.board,
+            power=self.slot_power,
+            problems=self.problems,
+            clock=self._clock,
+            policy=building.charge_policy(self.config),
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
@@ -302,6 +317,7 @@ class Station:
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "house": self._keep_house,
+            **({} if self.charge is None else {"charging": self.charge.run}),
         }
 
     async def _enduring(
@@ -358,6 +374,8 @@ class Station:
     async def close(self) -> None:
         """Say what is left to say, and let go of the stores; the ledger stays open."""
         await self.narrator.flush()
+        if self._charger is not None:
+            await self._charger.close()
         for store in self.stores.values():
             await store.close()
 

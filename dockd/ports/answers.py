@@ -39,6 +39,8 @@ class SlotReport:
     bytes_verified: int
     bytes_stored: int
     battery_percent: int | None
+    battery_error_percent: int | None
+    battery_source: str | None
     charging: bool | None
     power_w: float | None
     ready_at: str | None

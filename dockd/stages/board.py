@@ -80,6 +80,15 @@ class SlotBoard:
             port = self._slots[slot].port if slot in self._slots else None
             self._slots[slot] = SlotSnapshot(slot=slot, port=port)
 
+    def cut(self, slot: str) -> None:
+        """A slot was switched off; of the camera that may be in it nothing is shown."""
+        self.left(slot)
+        self._change(slot, event=SlotEvent.POWER_CUT)
+
+    def has_power(self, slot: str) -> None:
+        """A slot that was switched off has power, and nothing in it shows itself."""
+        self._change(slot, event=SlotEvent.POWER_RESTORED)
+
     def _change(
         self,
         slot: str,

@@ -23,6 +23,7 @@ from dockd.ports.spool import Space, Spool
 from dockd.ports.station import ClipQuery, HealthDocument, Measurements
 from dockd.stages import describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
+from dockd.stages.charge import Charge
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
@@ -66,9 +67,11 @@ class Report:
     ) -> None:
         """``policy`` may be replaced; ``listen`` is set once TCP is bound.
 
-        ``turns``, the lines to the configured stores, are set where there are any.
+        ``turns``, the lines to the configured stores, are set where there are any; ``charge``
+        where the station switches or measures what powers its slots.
         """
         self.turns: Sequence[Turns] = ()
+        self.charge: Charge | None = None
         self._ledger = ledger
         self._spool = spool
         self._board = board
@@ -122,7 +125,9 @@ class Report:
                 oldest_unstored_s=int(self._oldest_s(queue)),
             ),
             power=answers.PowerReport(
-                driver=self.policy.power_driver, budget_w=self.policy.budget_w, drawn_w=None
+                driver=self.policy.power_driver,
+                budget_w=self.policy.budget_w,
+                drawn_w=self.charge.drawn_w if self.charge else None,
             ),
             clock=answers.ClockReport(
                 synchronised=synchronisation.synchronised, offset_s=synchronisation.offset_s
@@ -148,7 +153,11 @@ class Report:
         return describe.slot_report(
             snapshot,
             tally=tally,
-            problems=self._problems.of_subject(f"slot {snapshot.slot}"),
+            problems=(
+                *self._problems.of_subject(f"slot {snapshot.slot}"),
+                *self._problems.of_subject(f"port {snapshot.slot}"),
+            ),
+            charging=self.charge.slots.get(snapshot.slot) if self.charge else None,
         )
 
     async def clips(self, query: ClipQuery) -> answers.ClipPage:

@@ -12,7 +12,7 @@ same. Nobody watched in between, so no stretch vouches for what was hashed in an
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,9 +74,16 @@ class SlotPower:
         return not self._free[slot].is_set()
 
     @asynccontextmanager
-    async def cutting(self, slot: str, kind: CutKind) -> AsyncIterator[None]:
-        """Have a slot's turn to switch it off; what raises within leaves it with its power."""
-        async with self._turns[slot]:
+    async def cutting(
+        self, slot: str, kind: CutKind, *, is_forced: bool = False
+    ) -> AsyncIterator[None]:
+        """Have a slot's turn to switch it off; what raises within leaves it with its power.
+
+        ``is_forced`` does without the turn: a read that never comes back must not keep a camera
+        that burns on its power.
+        """
+        turn = nullcontext() if is_forced else self._turns[slot]
+        async with turn:
             before = self._cuts.get(slot)
             # Said before the port is switched: whatever disappears from now on was cut.
             self._free[slot].clear()
@@ -90,6 +97,11 @@ class SlotPower:
                 else:
                     self._cuts[slot] = before
                 raise
+
+    def go_on(self, slot: str) -> None:
+        """Take back what `ask_to_yield` asked for; a slot that is cut stays so."""
+        if slot not in self._cuts:
+            self._free[slot].set()
 
     def found_cut(self, slot: str, kind: CutKind) -> None:
         """Take over a cut that this dockd did not make, and knows no camera of."""
