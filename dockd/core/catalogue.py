@@ -371,6 +371,46 @@ _CAMERAS: Final = (
         "What powers the slots does not answer; its ports stay as they are.",
         "The charger does not answer: {detail}.",
     ),
+    _found(
+        "charge-temperature",
+        "warn",
+        "station",
+        sentence="A slot is too cold or too hot to charge in: its port is cut.",
+        reason="Slot {slot}: {detail}.",
+        next_step="Bring the rack between 0 and 45 C; charging goes on by itself.",
+    ),
+    _found(
+        "charge-over-current",
+        "fail",
+        "station",
+        sentence="A slot draws more than a camera may: its port is cut.",
+        reason="Slot {slot}: {detail}.",
+        next_step="Take the camera out, look at it and at the contacts, and have both checked.",
+    ),
+    _found(
+        "charge-no-progress",
+        "fail",
+        "station",
+        sentence="A camera takes power and does not get fuller: its port is cut.",
+        reason="Slot {slot}: {detail}.",
+        next_step="Take the camera out of service: where the power goes is heat.",
+    ),
+    _found(
+        "charge-reading-refused",
+        "warn",
+        "station",
+        sentence="A hub or a camera reports numbers that cannot be; they are not used.",
+        reason="Slot {slot}: {detail}.",
+        next_step="Restart the hub; if it repeats, have the hub or the camera checked.",
+    ),
+    _found(
+        "power-budget",
+        "fail",
+        "operations",
+        sentence="The power budget cannot be kept, or is too small for a single camera.",
+        reason="{detail}.",
+        next_step="Correct budget_w and camera_w in [power], or use a driver that can switch.",
+    ),
 )
 
 _STATION: Final = (

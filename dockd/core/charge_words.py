@@ -99,13 +99,17 @@ class SlotMemory:
         changed_s: When the port was last seen to change between on and off.
         is_on: As which it was seen.
         powered_s: How long this camera was powered, all in all.
-        seen_s: When the slot was last looked at.
+        seen_s: When it was last known what is in the slot.
         percent: The charge as last known or, without any reading, by the time on the curve.
         is_held: It has reached `hold_percent` and is not wanted yet.
         danger: Why it is cut, or about to be cut, for safety.
-        danger_since_s: Since when something looks dangerous; a single reading is no danger yet.
+        danger_since_s: Since when its current is too high; a single reading is no danger yet.
         progress_percent: The highest charge so far.
         progress_s: At which `powered_s` it was reached.
+        ordered_on: What the last order was; None before the first.
+        ordered_s: When that order was first given.
+        cut: Of which kind the cut is that is in force; a safety cut ends only as one.
+        released_for: The shift for which it is charged beyond the hold; no second hold before it.
     """
 
     camera: str | None = None
@@ -119,6 +123,10 @@ class SlotMemory:
     danger_since_s: float | None = None
     progress_percent: float = 0.0
     progress_s: float = 0.0
+    ordered_on: bool | None = None
+    ordered_s: float = 0.0
+    cut: CutKind | None = None
+    released_for: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +137,11 @@ class PlanMemory:
         slots: By slot.
         at_s: The monotonic time of the last tick.
         powered_on_s: When a port was last ordered on.
-        released_for: The shift for which holds have been lifted; they are not set again before it.
     """
 
     slots: Mapping[str, SlotMemory] = field(default_factory=dict)
     at_s: float | None = None
     powered_on_s: float | None = None
-    released_for: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
