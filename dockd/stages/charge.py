@@ -70,6 +70,8 @@ class Charge:
         self._renewed_s: dict[str, float] = {}
         self._asked_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
+        self._found: set[str] = set()
+        self._is_warmth_known = False
         self._said: set[tuple[str, str]] = set()
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
@@ -111,6 +113,7 @@ class Charge:
         for slot, port in reading.ports.items():
             if port.mode is PortMode.OFF and not self._power.is_cut(slot):
                 self._power.found_cut(slot, CutKind.SAFETY)
+                self._found.add(slot)
                 self._board.cut(slot)
             elif port.mode is PortMode.SYNC and self._power.is_cut(slot):
                 self._have_power(slot)
@@ -120,6 +123,7 @@ class Charge:
         now_s = self._clock.monotonic_s()
         for slot in [slot for slot, until_s in self._stuck_until_s.items() if until_s <= now_s]:
             del self._stuck_until_s[slot]
+        self._is_warmth_known = reading.temperature_c is not None
         views = await self._view.slots(reading, given_up=self._given_up(now_s))
         self.slots = self._view.charges(views, plan=self.policy.plan)
         drawn = [port.power_w for port in reading.ports.values() if port.power_w is not None]
@@ -156,27 +160,34 @@ class Charge:
         wrong: dict[tuple[str, str], str] = {}
         may_restore = True
         for order in orders:
-            is_cut = self._power.is_cut(order.slot)
             try:
-                if order.quiesce:
-                    self._asked_s.setdefault(order.slot, self._clock.monotonic_s())
-                    self._power.ask_to_yield(order.slot)
-                elif order.mode is not PortMode.SYNC:
-                    may_restore = await self._cut(order) and may_restore
-                elif is_cut and may_restore:
-                    await self._restore(order)
-                elif not is_cut and self._asked_s.pop(order.slot, None) is not None:
-                    self._power.go_on(order.slot)
+                done = await self._obey(order, may_restore=may_restore)
             except DockdError as error:
-                may_restore = may_restore and order.mode is PortMode.SYNC
+                done = False
                 wrong[error.slug, order.slot] = error.reason
                 if isinstance(error, PortNotSwitchable):
                     until_s = self._clock.monotonic_s() + _TRY_AGAIN_S
                     self._stuck_until_s[order.slot] = until_s
+            may_restore = may_restore and (done or order.mode is PortMode.SYNC)
         for slot in self._stuck_until_s:
             if self._power.is_cut(slot):
                 await self._give_up(slot, wrong)
         return wrong
+
+    async def _obey(self, order: PortOrder, *, may_restore: bool) -> bool:
+        """Do one thing; return whether it is as it should be."""
+        slot = order.slot
+        if order.quiesce:
+            self._asked_s.setdefault(slot, self._clock.monotonic_s())
+            self._power.ask_to_yield(slot)
+        elif order.mode is not PortMode.SYNC:
+            return await self._cut(order)
+        elif self._power.is_cut(slot):
+            if may_restore:
+                await self._restore(order)
+        elif self._asked_s.pop(slot, None) is not None:
+            self._power.go_on(slot)
+        return True
 
     async def _cut(self, order: PortOrder) -> bool:
         """Cut a port, or renew its lease; return whether it is off."""
@@ -210,6 +221,10 @@ class Charge:
 
     async def _restore(self, order: PortOrder) -> None:
         kind = self._power.cuts()[order.slot]
+        if order.slot in self._found and not self._is_warmth_known:
+            # Whoever made this cut may have had a reason that nobody can look at now: then the
+            # charger refuses, and a person lifts it.
+            kind = order.kind
         await self._charger.switch(order.slot, PortMode.SYNC, kind=kind, lease_s=0)
         self._have_power(order.slot)
 
@@ -225,6 +240,7 @@ class Charge:
 
     def _have_power(self, slot: str) -> None:
         self._renewed_s.pop(slot, None)
+        self._found.discard(slot)
         self._power.restored(slot, now_s=self._clock.monotonic_s())
         if not self._power.is_awaited(slot):
             self._board.has_power(slot)

@@ -116,9 +116,8 @@ class RackView:
     def charges(self, views: Sequence[SlotView], *, plan: PlanPolicy) -> Mapping[str, SlotCharge]:
         """Return the same for people; cameras that are nowhere any more are forgotten."""
         there = {view.camera for view in views}
-        self._charges = {
-            camera: known for camera, known in self._charges.items() if camera in there
-        }
+        for camera in self._charges.keys() - there:
+            del self._charges[camera]
         states = {snapshot.slot: snapshot.state for snapshot in self._board.snapshots()}
         return {view.slot: self._of(view, states[view.slot], plan=plan) for view in views}
 

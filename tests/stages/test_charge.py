@@ -1,0 +1,297 @@
+"""The charge plan carried out: what it cuts, what it never cuts, and what becomes of a docking."""
+
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dockd.core import facts
+from dockd.core.charge_words import PlanPolicy
+from dockd.core.port_power import CutKind, Light, PortMode, PortReading
+from dockd.core.slot import SlotState
+from dockd.errors import ChargerUnreachable, PortNotSwitchable
+from dockd.ports.charger import ChargerReading
+from dockd.stages.charge import Charge, ChargePolicy
+from tests.stages.rig import Rig, rig_at, running, until
+
+CAMERA_W = 7.5
+FOR_ONE, FOR_BOTH = 8.0, 20.0
+
+
+class RackCharger:
+    """Switches the ports of the rig's rack: a camera without power is gone from it."""
+
+    def __init__(self, rig: Rig, *slots: str) -> None:
+        self.rig = rig
+        self.cameras: dict[str, str | None] = dict.fromkeys(slots)
+        self.off: dict[str, CutKind] = {}
+        self.stuck: set[str] = set()
+        self.is_away = False
+        self.switched: list[tuple[str, PortMode]] = []
+        self.lights: dict[str, Light] = {}
+
+    @property
+    def switchable(self) -> frozenset[PortMode]:
+        return frozenset({PortMode.SYNC, PortMode.OFF})
+
+    async def read(self) -> ChargerReading:
+        if self.is_away:
+            raise ChargerUnreachable("nobody is there")
+        ports = {
+            slot: PortReading(
+                slot=slot,
+                mode=PortMode.OFF if slot in self.off else PortMode.SYNC,
+                is_attached=None if slot in self.off else camera is not None,
+            )
+            for slot, camera in self.cameras.items()
+        }
+        return ChargerReading(ports=ports)
+
+    async def switch(self, slot: str, mode: PortMode, *, kind: CutKind, lease_s: int) -> None:
+        del lease_s
+        if self.is_away:
+            raise ChargerUnreachable("nobody is there")
+        if slot in self.stuck:
+            raise PortNotSwitchable(f"the port of slot {slot} stayed", slot=slot)
+        was_off = slot in self.off
+        self.switched.append((slot, mode))
+        if mode is PortMode.OFF:
+            self.off[slot] = kind
+            if not was_off and self.cameras[slot] is not None:
+                self.rig.rack.undock(slot)
+        elif was_off:
+            del self.off[slot]
+            if (camera := self.cameras[slot]) is not None:
+                self.rig.rack.dock(slot, camera)
+
+    async def light(self, slot: str, light: Light) -> None:
+        self.lights[slot] = light
+
+    async def close(self) -> None:
+        return
+
+    def put_in(self, slot: str, camera: str) -> None:
+        """Put a camera into a slot; without power nobody sees it."""
+        self.cameras[slot] = camera
+        if slot not in self.off:
+            self.rig.rack.dock(slot, camera)
+
+    def take_out(self, slot: str) -> None:
+        """Take it out again."""
+        self.cameras[slot] = None
+        if slot not in self.off:
+            self.rig.rack.undock(slot)
+
+
+class Station:
+    """A rig with a charger, whose turns the test takes."""
+
+    def __init__(self, rig: Rig, charger: RackCharger, *, budget_w: float) -> None:
+        self.rig = rig
+        self.charger = charger
+        self.charge = Charge(
+            charger,
+            ledger=rig.ledger,
+            board=rig.board,
+            power=rig.slot_power,
+            problems=rig.problems,
+            clock=rig.clock,
+            policy=ChargePolicy(plan=PlanPolicy(budget_w=budget_w, camera_w=CAMERA_W)),
+        )
+
+    def film(self, slot: str, camera: str) -> Path:
+        """Put a clip on a camera that belongs in a slot."""
+        clip = self.rig.rack.folder(slot, camera) / "DCIM/clip.mp4"
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        clip.write_bytes(camera.encode() * 1000)
+        return clip
+
+    def state(self, slot: str) -> SlotState:
+        """Return what a slot shows."""
+        return {one.slot: one.state for one in self.rig.board.snapshots()}[slot]
+
+    def kinds(self, kind: str) -> int:
+        """Count the facts of exactly a kind."""
+        return sum(fact.kind == kind for fact in self.rig.committed)
+
+    async def turns_until(self, holds: Callable[[], bool], *, what: str) -> None:
+        """Take turns, three seconds each, until something is so; an hour at most."""
+        for _ in range(1200):
+            if holds():
+                return
+            await self.charge.turn()
+            await self.rig.clock.sleep(3.0)
+        raise AssertionError(f"it never came about that {what}")
+
+    def give_both(self) -> None:
+        """Have the budget suffice for both."""
+        plan = PlanPolicy(budget_w=FOR_BOTH, camera_w=CAMERA_W)
+        self.charge.policy = ChargePolicy(plan=plan)
+
+    async def offloaded(self, count: int) -> None:
+        """Wait for dockings to be offloaded and at rest."""
+        await until(
+            lambda: (
+                self.rig.count(facts.DockingOffloaded) >= count
+                and not any(map(self.rig.slot_power.is_at_work, self.charger.cameras))
+            ),
+            what="they are offloaded",
+        )
+
+
+@asynccontextmanager
+async def station(folder: Path, *, budget_w: float) -> AsyncIterator[Station]:
+    """Lend a station with the slots A1 and A2, of which nothing runs yet."""
+    async with rig_at(folder) as rig:
+        yield Station(rig, RackCharger(rig, "A1", "A2"), budget_w=budget_w)
+
+
+async def one_cut(it: Station) -> tuple[str, str]:
+    """Have both slots filled and offloaded, and one cut; return that slot and the other."""
+    for slot in ("A1", "A2"):
+        it.film(slot, f"CAM-{slot}")
+        it.charger.put_in(slot, f"CAM-{slot}")
+    await it.offloaded(2)
+    await it.turns_until(lambda: bool(it.charger.off), what="one of two is cut")
+    (cut,) = it.charger.off
+    await until(lambda: it.kinds("docking-paused") == 1, what="its docking pauses")
+    return cut, "A1" if cut == "A2" else "A2"
+
+
+@pytest.mark.asyncio
+async def test_a_cut_is_no_undocking_and_its_end_no_arrival(tmp_path: Path) -> None:
+    """A camera cut for the budget is unknown, comes back with the power, and has never left."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        assert it.state(cut) is SlotState.UNKNOWN
+        it.give_both()
+        await it.turns_until(lambda: cut not in it.charger.off, what="it has power again")
+        await until(lambda: it.kinds("docking-continued") == 1, what="its docking goes on")
+        (goes_on,) = (one for one in it.rig.committed if isinstance(one, facts.DockingContinued))
+        row = await it.rig.ledger.docking(goes_on.docking)
+        assert (goes_on.camera, goes_on.slot) == (f"CAM-{cut}", cut)
+        assert row is not None
+        assert row.continues == goes_on.continues != goes_on.docking
+        assert (it.kinds("docked"), it.kinds("undocked"), it.kinds("left-while-cut")) == (2, 0, 0)
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_wiped_after_a_cut_that_was_not_hashed_after_it(tmp_path: Path) -> None:
+    """A file that changed behind a cut port is other footage, however like the old one it looks."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it:
+        async with running(it.rig, uploads=False):
+            cut, _ = await one_cut(it)
+            clip = it.film(cut, f"CAM-{cut}")
+            (known,) = (one for one in await it.rig.clips() if one.slot == cut)
+            clip.write_bytes(b"x" * known.size_bytes)
+            os.utime(clip, ns=(known.mtime_ns, known.mtime_ns))
+            it.charge.policy = ChargePolicy(plan=PlanPolicy(budget_w=FOR_BOTH, camera_w=CAMERA_W))
+            await it.turns_until(lambda: not it.charger.off, what="both have power")
+            await until(lambda: it.kinds("docking-continued") == 1, what="it goes on")
+        async with running(it.rig):
+            it.charger.put_in(cut, f"CAM-{cut}")
+            await until(lambda: not clip.exists(), what="what is there now is stored and cleared")
+        clips = [one for one in await it.rig.clips() if one.slot == cut]
+        assert len(clips) == 2
+        assert len({one.sha256 for one in clips}) == 2
+
+
+@pytest.mark.asyncio
+async def test_an_offload_is_never_interrupted(tmp_path: Path) -> None:
+    """While a camera is read its port stays on, whatever the budget; then it may be cut."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        camera = it.rig.rack.camera_class
+
+        class Slow(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+            def listing(self) -> object:
+                reading.set()
+                assert go_on.wait(20)
+                return super().listing()
+
+        it.rig.rack.camera_class = Slow
+        for slot in ("A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            it.charger.put_in(slot, f"CAM-{slot}")
+        await until(
+            lambda: all(map(it.rig.slot_power.is_at_work, ("A1", "A2"))), what="both are read"
+        )
+        for _ in range(50):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert not it.charger.switched
+        go_on.set()
+        await it.offloaded(2)
+        await it.turns_until(lambda: bool(it.charger.off), what="one is cut then")
+        await until(lambda: it.kinds("docking-paused") == 1, what="its docking pauses")
+        assert it.kinds("docking-offloaded") == 2
+
+
+@pytest.mark.asyncio
+async def test_a_yank_behind_a_cut_port_is_noticed_with_the_power(tmp_path: Path) -> None:
+    """Who took a camera out of a cut slot is found out when that slot shows nobody with power."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        it.charger.take_out(cut)
+        assert it.state(cut) is SlotState.UNKNOWN
+        it.give_both()
+        await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
+        assert it.kinds("docking-continued") == 0
+        assert it.state(cut) is SlotState.EMPTY
+
+
+@pytest.mark.asyncio
+async def test_a_camera_is_where_it_was_seen_last(tmp_path: Path) -> None:
+    """A camera seen elsewhere has left the slot that was cut, and is a new arrival there."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        it.charger.cameras[cut] = None
+        it.rig.rack.dock("B1", f"CAM-{cut}")
+        await until(lambda: it.kinds("left-while-cut") == 1, what="it is known to have left")
+        (left,) = (one for one in it.rig.committed if isinstance(one, facts.LeftWhileCut))
+        assert "B1" in left.reason
+        assert (it.kinds("docked"), it.kinds("docking-continued")) == (3, 0)
+        assert it.state(cut) is SlotState.UNKNOWN
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_does_not_switch_is_said_once_and_left_on(tmp_path: Path) -> None:
+    """A hub that accepts a command and does nothing is one problem, and costs no docking."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        it.charger.stuck = {"A1", "A2"}
+        for slot in ("A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            it.charger.put_in(slot, f"CAM-{slot}")
+        await it.offloaded(2)
+        await it.turns_until(
+            lambda: "port-not-switchable" in it.rig.open_problems(), what="it is said"
+        )
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        said = [
+            fields["subject"]
+            for event, fields in it.rig.journal.said
+            if event == "problem-opened" and fields["slug"] == "port-not-switchable"
+        ]
+        assert len(said) == len(set(said))
+        assert it.kinds("docking-paused") == 0
+        assert not it.charger.switched
+        assert {it.state("A1"), it.state("A2")} == {SlotState.READY}
+
+
+@pytest.mark.asyncio
+async def test_a_charger_that_is_silent_is_said_until_it_answers(tmp_path: Path) -> None:
+    """Nothing is switched blindly, and the problem ends with its cause."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        await it.charge.turn()
+        it.charger.is_away = True
+        await it.charge.turn()
+        assert it.rig.open_problems() == {"charger-unreachable"}
+        it.charger.is_away = False
+        await it.charge.turn()
+        assert "charger-unreachable" not in it.rig.open_problems()
