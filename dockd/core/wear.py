@@ -87,4 +87,89 @@ def slope(points: Sequence[tuple[float, float]]) -> float | None:
 
 def verdicts(dockings: Sequence[DockingWear]) -> tuple[WearVerdict, ...]:
     """Return a verdict of every camera and of every slot that the dockings show."""
-    raise NotImplementedError
+    usual = _median([each.percent_per_h for each in dockings])
+    made = []
+    for part in Part:
+        names = sorted({getattr(each, part) for each in dockings})
+        for name in names:
+            own = [each for each in dockings if getattr(each, part) == name]
+            made.append(_verdict(part, name, own, usual_percent_per_h=usual))
+    return tuple(made)
+
+
+def _verdict(
+    part: Part, name: str, dockings: Sequence[DockingWear], *, usual_percent_per_h: float | None
+) -> WearVerdict:
+    per_percent = [(each.day, each.wh_per_percent) for each in dockings]
+    speeds = [(each.day, each.percent_per_h) for each in dockings]
+    enough = len(dockings) >= LEAST_DOCKINGS
+    found = _breaks(dockings) if enough else []
+    if enough and part is Part.CAMERA:
+        # A slot has no capacity: what it shows there is its cameras'.
+        found += _capacity(dockings)
+    if enough:
+        found += _speed(dockings, usual=usual_percent_per_h)
+    return WearVerdict(
+        part=part,
+        name=name,
+        dockings=len(dockings),
+        replace=bool(found),
+        evidence=tuple(found),
+        wh_per_percent_trend=_trend(per_percent),
+        percent_per_h_trend=_trend(speeds),
+    )
+
+
+def _trend(points: Sequence[tuple[float, float | None]]) -> float | None:
+    known = [(day, value) for day, value in points if value is not None]
+    per_day = slope(known) if len(known) >= LEAST_DOCKINGS else None
+    return None if per_day is None else per_day * 100
+
+
+def _capacity(dockings: Sequence[DockingWear]) -> list[str]:
+    known = [
+        (each.day, each.wh_per_percent) for each in dockings if each.wh_per_percent is not None
+    ]
+    per_day = slope(known) if len(known) >= LEAST_DOCKINGS else None
+    if per_day is None:
+        return []
+    # The line through the medians: what it was at the first docking, and is at the last.
+    middle = median(day for day, _ in known), median(value for _, value in known)
+    first, last = (middle[1] + per_day * (day - middle[0]) for day in _ends(known))
+    if first <= 0 or last / first >= _CAPACITY_LEFT:
+        return []
+    took = f"its battery takes {last:.3f} Wh per per cent and took {first:.3f}"
+    return [f"{took}: {last / first:.0%} of its capacity is left, over {len(known)} dockings"]
+
+
+def _ends(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    days = [day for day, _ in points]
+    return min(days), max(days)
+
+
+def _speed(dockings: Sequence[DockingWear], *, usual: float | None) -> list[str]:
+    own = _median([each.percent_per_h for each in dockings])
+    if own is None or usual is None or own >= usual * _SLOWER_THAN:
+        return []
+    return [f"it charges {own:.1f} % an hour, where the station's usual is {usual:.1f}"]
+
+
+def _breaks(dockings: Sequence[DockingWear]) -> list[str]:
+    count = len(dockings)
+    resets = sum(each.resets for each in dockings)
+    contacts = sum(each.contact_breaks for each in dockings)
+    errors = sum(each.read_errors for each in dockings)
+    read_gb = sum(each.read_gb for each in dockings)
+    found = []
+    if resets >= count * _RESETS_PER_DOCKING:
+        found.append(f"{resets} resets in {count} dockings")
+    if contacts >= count * _CONTACTS_PER_DOCKING:
+        found.append(f"contact was lost {contacts} times in {count} dockings")
+    if read_gb > 0 and errors >= read_gb * _ERRORS_PER_GB:
+        found.append(f"{errors} reads had to be made again in {read_gb:.1f} GB")
+    return found
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
