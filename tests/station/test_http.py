@@ -21,7 +21,8 @@ STATUS_KEYS = {
 }  # fmt: skip
 SLOT_KEYS = {
     "slot", "port", "state", "advice", "camera", "docking", "clips", "bytes_total",
-    "bytes_verified", "bytes_stored", "battery_percent", "charging", "power_w", "ready_at",
+    "bytes_verified", "bytes_stored", "battery_percent",
+    "battery_error_percent", "battery_source", "charging", "power_w", "ready_at",
     "problems",
 }  # fmt: skip
 CLIP_KEYS = {
