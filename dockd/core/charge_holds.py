@@ -16,6 +16,8 @@ from dockd.core.charge_words import Moment, PlanPolicy, SlotMemory, SlotView
 
 # Below the hold by this much a camera is charged again: a battery that rests seems to lose some.
 _HELD_AGAIN_PERCENT: Final = 5.0
+# What may be over the hold is over it, up to here: a poor reading holds no camera half empty.
+_OVER_AT_MOST_PERCENT: Final = 5.0
 # The last per cent takes for ever, and nobody can tell it from the rest.
 _TARGET_AT_MOST_PERCENT: Final = 99.0
 
@@ -63,7 +65,7 @@ def _is_charged_enough(memory: SlotMemory, policy: PlanPolicy) -> bool:
     if memory.camera is None or memory.percent is None:
         return False
     from_percent = policy.hold_percent - (_HELD_AGAIN_PERCENT if memory.is_held else 0.0)
-    return memory.percent >= from_percent
+    return memory.percent + min(memory.over_percent, _OVER_AT_MOST_PERCENT) >= from_percent
 
 
 def _near(

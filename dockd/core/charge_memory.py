@@ -38,7 +38,7 @@ def remembered(
     on = is_on(view)
     if before is None:
         # Nothing is known of the time before: the port has been as it is for long.
-        before = SlotMemory(is_on=on, changed_s=now_s - policy.least_on_s, seen_s=now_s)
+        before = SlotMemory(is_on=on, changed_s=now_s - policy.least_on_s)
     if _is_another(view, before):
         before = _forgotten(before)
     if on != before.is_on:
@@ -76,6 +76,7 @@ def _charged(view: SlotView, before: SlotMemory, *, powered_s: float) -> SlotMem
     total_s = before.powered_s + powered_s
     if view.charge is not None:
         percent = view.charge.percent
+        before = replace(before, over_percent=view.charge.error_percent)
     else:
         # Nobody knows: it came empty, and has charged by the time that it had power.
         percent = percent_after(view.curve, from_percent=before.percent or 0.0, seconds=powered_s)

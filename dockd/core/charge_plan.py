@@ -10,7 +10,8 @@
 4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
    long not looked into; cameras for the next shift, then for later ones, then others, the
    emptiest first; empty slots. Waiting counts, so nobody starves; a port keeps its power for
-   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over.
+   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Slots
+   that seem empty share the power of one port among them, and what nobody else can use.
 5. **Hold** (`charge_holds`): charged to `hold_percent`, a camera waits without power until its
    shift nears. Its slot is looked into now and then, since a cut slot shows nobody. One with
    clips still to be wiped keeps its power somewhat longer.
@@ -59,6 +60,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
     wanted = chosen(memories, now=now)
     memories = with_holds(views, memories, policy=policy, now=now, wanted=wanted)
     orders: list[PortOrder] = []
+    looks: set[str] = set()
     if policy.can_switch:
         turns = [
             turn(view, memory=memories[slot], policy=policy, now_s=now_s, wanted=wanted.get(slot))
@@ -66,13 +68,9 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             if view.port is not None
         ]
         orders = _orders(
-            turns,
-            views=views,
-            memories=memories,
-            policy=policy,
-            now_s=now_s,
-            powered_on_s=memory.powered_on_s,
+            turns, views=views, memories=memories, policy=policy, now_s=now_s, before=memory
         )
+        looks = {each.slot for each in turns if each.is_look}
     reserved_w = sum(
         _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
     )
@@ -84,6 +82,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             slots=_ordered(memories, orders=orders, now_s=now_s),
             at_s=now_s,
             powered_on_s=now_s if starts else memory.powered_on_s,
+            looked_s=now_s if any(each.slot in looks for each in starts) else memory.looked_s,
         ),
         reserved_w=reserved_w + sum(_reserved_w(views[order.slot], policy) for order in starts),
     )
@@ -105,13 +104,14 @@ def _orders(
     memories: Mapping[str, SlotMemory],
     policy: PlanPolicy,
     now_s: float,
-    powered_on_s: float | None,
+    before: PlanMemory,
 ) -> list[PortOrder]:
-    served = _served(turns, views=views, policy=policy)
+    may_look = _may_look(memories, policy=policy, now_s=now_s, looked_s=before.looked_s)
+    served = _served(turns, views=views, policy=policy, may_look=may_look)
     counted_w = sum(
         _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
     )
-    rested = powered_on_s is None or now_s - powered_on_s >= policy.stagger_s
+    rested = before.powered_on_s is None or now_s - before.powered_on_s >= policy.stagger_s
     cuts: list[PortOrder] = []
     stays: list[PortOrder] = []
     for each in sorted(turns, key=_rank):
@@ -128,14 +128,29 @@ def _orders(
     return list(chain(cuts, stays))
 
 
+def _may_look(
+    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
+) -> bool:
+    if looked_s is None or int(policy.budget_w / policy.camera_w) > 1:
+        return True
+    # With power for one port only, looking never keeps a camera from charging for long.
+    looking = any(each.is_on and each.camera is None for each in memories.values())
+    return now_s - looked_s >= (0.0 if looking else policy.least_on_s)
+
+
 def _served(
-    turns: Sequence[Turn], *, views: Mapping[str, SlotView], policy: PlanPolicy
+    turns: Sequence[Turn], *, views: Mapping[str, SlotView], policy: PlanPolicy, may_look: bool
 ) -> frozenset[str]:
     served = {each.slot for each in turns if each.kind is TurnKind.KEEP}
     used_w = sum(_reserved_w(views[slot], policy) for slot in served)
-    for each in sorted(turns, key=_rank):
+    ranked = sorted((each for each in turns if each.kind is TurnKind.MAY), key=_rank)
+    looks = [each for each in ranked if each.is_look]
+    # One look before all others, the other looks after them: neither starves the other.
+    first = looks[:1] if may_look else []
+    others = [each for each in ranked if not each.is_look]
+    for each in [*first, *others, *looks[len(first) :]]:
         port_w = _reserved_w(views[each.slot], policy)
-        if each.kind is TurnKind.MAY and used_w + port_w <= policy.budget_w + _ROUNDING_W:
+        if used_w + port_w <= policy.budget_w + _ROUNDING_W:
             used_w += port_w
             served.add(each.slot)
     return frozenset(served)

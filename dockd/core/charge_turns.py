@@ -47,7 +47,10 @@ class TurnKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One slot's claim: its kind, how urgent it is, the cut that it is about, and why."""
+    """One slot's claim: its kind, how urgent it is, the cut that it is about, and why.
+
+    `is_look`: nobody is known to be in it, and the power is only to see whether that is so.
+    """
 
     slot: str
     kind: TurnKind
@@ -55,6 +58,7 @@ class Turn:
     cut: CutKind
     reason: str
     quiesce: bool = False
+    is_look: bool = False
 
 
 def turn(
@@ -85,6 +89,7 @@ def turn(
         score=score + (_UNWIPED if view.has_unwiped and memory.is_on else 0.0),
         cut=CutKind.HOLD if memory.is_held else CutKind.BUDGET,
         reason=reason,
+        is_look=memory.camera is None,
     )
 
 
@@ -115,9 +120,8 @@ def _rests(view: SlotView, memory: SlotMemory, policy: PlanPolicy) -> bool:
     if not memory.is_held or view.needs_reading:
         return False
     # Cut last: a wipe needs the port, and its receipt is usually minutes away.
-    beyond = _UNWIPED_BEYOND_HOLD_PERCENT if view.has_unwiped else 0.0
-    enough_percent = min(FULL_PERCENT, policy.hold_percent + beyond)
-    return not view.has_unwiped or (memory.percent or 0.0) >= enough_percent
+    beyond_percent = min(FULL_PERCENT, policy.hold_percent + _UNWIPED_BEYOND_HOLD_PERCENT)
+    return not view.has_unwiped or (memory.percent or 0.0) >= beyond_percent
 
 
 def _need(
@@ -130,7 +134,9 @@ def _need(
     if view.presence is Presence.EMPTY:
         return _EMPTY, policy.look_s, "a camera may be put in"
     if memory.camera is None:
-        return _LOOK, policy.look_s, "what is in it is not known"
+        # One that was seen empty comes again by the time since then; an unseen one comes first.
+        score = _LOOK if memory.seen_s is None else _EMPTY
+        return score, policy.look_s, "what is in it is not known"
     percent = memory.percent or 0.0
     lacks = FULL_PERCENT - percent
     if view.needs_reading:

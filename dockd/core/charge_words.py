@@ -83,8 +83,8 @@ class PlanPolicy:
     enough_percent: float = 95.0
     stagger_s: float = 2.0
     least_on_s: float = 600.0
-    look_s: float = 30.0
-    look_every_s: float = 1800.0
+    look_s: float = 15.0
+    look_every_s: float = 3600.0
     better_percent: float = 3.0
     lead_margin: float = 1.25
     lead_extra_s: float = 600.0
@@ -101,6 +101,7 @@ class SlotMemory:
         powered_s: How long this camera was powered, all in all.
         seen_s: When it was last known what is in the slot.
         percent: The charge as last known or, without any reading, by the time on the curve.
+        over_percent: By how much it may be fuller than that.
         is_held: It has reached `hold_percent` and is not wanted yet.
         danger: Why it is cut, or about to be cut, for safety.
         danger_since_s: Since when its current is too high; a single reading is no danger yet.
@@ -118,6 +119,7 @@ class SlotMemory:
     powered_s: float = 0.0
     seen_s: float | None = None
     percent: float | None = None
+    over_percent: float = 0.0
     is_held: bool = False
     danger: Danger | None = None
     danger_since_s: float | None = None
@@ -137,11 +139,13 @@ class PlanMemory:
         slots: By slot.
         at_s: The monotonic time of the last tick.
         powered_on_s: When a port was last ordered on.
+        looked_s: When a slot was last powered to see what is in it.
     """
 
     slots: Mapping[str, SlotMemory] = field(default_factory=dict)
     at_s: float | None = None
     powered_on_s: float | None = None
+    looked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

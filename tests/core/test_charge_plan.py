@@ -351,3 +351,22 @@ def test_ports_with_clips_to_wipe_are_cut_last() -> None:
     slots = [view("A1"), view("A2", has_unwiped=True), view("A3")]
     made = plan(slots, policy=policy(CAMERA_W), now=moment(0), memory=PlanMemory())
     assert [order.slot for order in made.orders if order.mode is PortMode.SYNC] == ["A2"]
+
+
+def test_dark_slots_do_not_keep_cameras_from_charging() -> None:
+    """Twelve slots, power for six, eight cameras: looking into the others starves nobody."""
+    dice = Random(7)
+    made = rack([f"A{n:02}" for n in range(12)], dice=dice, gauge_error_percent=3.0)
+    loop = Loop(rack=made, policy=policy(6 * CAMERA_W), due_in_h=14.0, tick_s=60.0)
+    for bay in made.bays.values():
+        bay.is_on = False
+    for _ in range(30):
+        # Every slot has been seen empty: from now on it is looked into again and again.
+        loop.tick()
+    for number, battery in enumerate(batteries(8, dice=dice)):
+        made.dock(f"A{number:02}", battery, reads_s=300.0)
+    while loop.at_s < 14 * 3600:
+        loop.tick()
+    percents = [bay.battery.percent for bay in made.bays.values() if bay.battery]
+    assert len(percents) == 8
+    assert min(percents) >= 95
