@@ -130,11 +130,10 @@ def test_what_a_cut_frees_is_given_away_only_once_the_port_reads_as_off() -> Non
     """A hub that takes a command and does nothing does not bring the rack over its budget."""
     deaf = view("A1", charge=charge(90))
     waiting = view("A2", presence=Presence.UNKNOWN, port=off("A2"), charge=charge(5))
-    memory = PlanMemory()
-    for tick in range(100):
+    made = plan([deaf, waiting], policy=policy(CAMERA_W), now=moment(0), memory=PlanMemory())
+    for tick in range(1, 100):
         now = moment(tick * TICK_S * 10)
-        made = plan([deaf, waiting], policy=policy(CAMERA_W), now=now, memory=memory)
-        memory = made.memory
+        made = plan([deaf, waiting], policy=policy(CAMERA_W), now=now, memory=made.memory)
         assert order_of(made, "A2").mode is PortMode.OFF
     assert order_of(made, "A1").mode is PortMode.OFF
     (problem,) = made.problems
@@ -233,16 +232,13 @@ def test_a_thermal_cut_ends_past_its_hysteresis_and_as_a_safety_cut() -> None:
 
 def test_a_camera_that_takes_power_and_gains_nothing_is_cut_and_stays_cut() -> None:
     """After an hour and a half without a per cent the slot is named; a person lifts it."""
-    memory = PlanMemory()
-    for tick in range(1200):
-        made = plan([view()], policy=policy(), now=moment(tick * TICK_S), memory=memory)
-        memory = made.memory
+    made = plan([view()], policy=policy(), now=moment(0), memory=PlanMemory())
+    for tick in range(1, 1090):
+        made = plan([view()], policy=policy(), now=moment(tick * TICK_S), memory=made.memory)
     assert order_of(made).kind is CutKind.SAFETY
-    assert [(each.slug, each.slot) for each in made.problems] == [
-        ("charge-no-progress", "A1"),
-        ("port-not-switchable", "A1"),
-    ] or made.problems[0].slug == "charge-no-progress"
-    again = plan([view()], policy=policy(), now=moment(6000), memory=lifted(memory, "A1"))
+    assert [(each.slug, each.slot) for each in made.problems] == [("charge-no-progress", "A1")]
+    cut = made.memory
+    again = plan([view()], policy=policy(), now=moment(6000), memory=lifted(cut, "A1"))
     assert order_of(again).mode is PortMode.SYNC
 
 
