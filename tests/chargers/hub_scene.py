@@ -1,0 +1,39 @@
+"""A charger on an emulated hub, for the length of a test."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockd.chargers.cambrionix import CambrionixCharger, CambrionixFamily
+from dockd.chargers.cambrionix.hub import Patience
+from dockd.config import Config
+from dockd.config.models import HttpConfig, PowerConfig, SlotConfig
+from dockd.core.port_power import CutKind, PortMode
+from dockd.ports.equipment import Equipment
+from tests.fakes.helper import FakeHelper
+from tests.fakes.usb_bus import FakeUsbBus
+from tests.hubs.cambrionix import Hub
+from tests.hubs.serving import PtyLine, on_pty
+
+SHORT = Patience(answer_s=0.5, look_again_s=0.01, reboot_s=5.0)
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """The parts, and where the daemon's folder is."""
+
+    hub: Hub
+    line: PtyLine
+    charger: CambrionixCharger
+    folder: Path
+    again: Callable[[], CambrionixCharger]
+
+    async def cut(self, slot: str, *, kind: CutKind = CutKind.BUDGET, lease_s: int = 60) -> None:
+        await self.charger.switch(slot, PortMode.OFF, kind=kind, lease_s=lease_s)
+
+    async def power(self, slot: str, *, kind: CutKind = CutKind.BUDGET) -> None:
+        await self.charger.switch(slot, PortMode.SYNC, kind=kind, lease_s=60)
+
+    async def slugs(self) -> list[tuple[str, str]]:
+        return [(trouble.slot, trouble.slug) for trouble in (await self.charger.read()).troubles]
