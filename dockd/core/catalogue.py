@@ -411,6 +411,30 @@ _CAMERAS: Final = (
         reason="{detail}.",
         next_step="Correct budget_w and camera_w in [power], or use a driver that can switch.",
     ),
+    _found(
+        "hub-error",
+        "warn",
+        "station",
+        sentence="A charging hub is in error and refuses to switch its ports.",
+        reason="The hub is in error: {detail}.",
+        next_step="Check the hub's power supply and its heat; it is rebooted when no camera is read.",
+    ),
+    _found(
+        "hub-rebooted",
+        "warn",
+        "station",
+        sentence="A charging hub rebooted and had lost its ports' modes.",
+        reason="The hub rebooted: {detail}.",
+        next_step="Nothing unless it repeats: then check the hub's power supply.",
+    ),
+    _found(
+        "hub-nonsense",
+        "warn",
+        "station",
+        sentence="A charging hub reports what cannot be; that reading counts as unknown.",
+        reason="The hub reports what cannot be: {detail}.",
+        next_step="Check the cable between the station and the hub; if it lasts, replace the hub.",
+    ),
 )
 
 _STATION: Final = (

@@ -11,8 +11,8 @@ from dockd.config import Config
 from dockd.config.models import HttpConfig, PowerConfig, SlotConfig
 from dockd.core.port_power import CutKind, PortMode
 from dockd.ports.equipment import Equipment
-from tests.fakes.helper import FakeHelper
-from tests.fakes.usb_bus import FakeUsbBus
+from dockd.station.helper_client import HelperClient
+from tests.fakes.usb_bus import FakeBus
 from tests.hubs.cambrionix import Hub
 from tests.hubs.serving import PtyLine, on_pty
 
@@ -37,3 +37,27 @@ class Scene:
 
     async def slugs(self) -> list[tuple[str, str]]:
         return [(trouble.slot, trouble.slug) for trouble in (await self.charger.read()).troubles]
+
+
+@asynccontextmanager
+async def scene(
+    folder: Path, hub: Hub, *, slots: int = 3, budget_w: float = 90
+) -> AsyncIterator[Scene]:
+    """Put a hub behind a pty, and give the charger of a station that runs in ``folder``."""
+    config = Config(
+        slots=tuple(SlotConfig(name=f"A{number}") for number in range(1, slots + 1)),
+        power=PowerConfig(driver="cambrionix", device=folder / "hub", budget_w=budget_w),
+        http=HttpConfig(socket=folder / "api.sock"),
+    )
+    bus = FakeBus(folder / "sysfs")
+    equipment = Equipment(usb=bus, helper=HelperClient(folder / "helper.sock"))
+
+    def charger() -> CambrionixCharger:
+        return CambrionixFamily().charger(config, equipment, patience=SHORT)
+
+    async with on_pty(hub, folder / "hub") as line:
+        built = Scene(hub=hub, line=line, charger=charger(), folder=folder, again=charger)
+        try:
+            yield built
+        finally:
+            await built.charger.close()

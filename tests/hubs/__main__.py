@@ -17,6 +17,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Emulate until interrupted."""
     parser = argparse.ArgumentParser(description="an emulated Cambrionix hub")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--pty", type=Path, help="a link to make to the hub's tty")

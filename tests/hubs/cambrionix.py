@@ -3,6 +3,7 @@
 Bytes in, bytes out. Its faults are a script: each waits for a command that begins with its ``on``.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -87,9 +88,16 @@ class Hub:
         self.reboot_s = 0.05
         self._line = bytearray()
         self._last = 0
+        self._bell = asyncio.Event()
 
     def fail(self, kind: FaultKind, *, on: str = "", times: int = 1, text: str = "") -> None:
         self.script.append(Fault(kind=kind, on=on, times=times, text=text))
+
+    async def heard(self, command: str, *, times: int) -> None:
+        """Wait until a command has come that often."""
+        while self.asked.count(command) < times:
+            self._bell.clear()
+            await self._bell.wait()
 
     def brown_out(self) -> None:
         """The supply sags: the hub starts anew, with its error flag and without its modes."""
@@ -128,6 +136,7 @@ class Hub:
 
     def _obey(self, command: str) -> Reply:
         self.asked.append(command)
+        self._bell.set()
         fault = self._due(command)
         if fault is None:
             return self._plain(command)

@@ -105,6 +105,9 @@ class Wire:
         transport, self._transport = self._transport, None
         # One that the other end closed is on its way already.
         if transport is not None and not transport.is_closing():
+            # The tty would keep it for as long as anybody else has it open.
+            with suppress(OSError, serial.SerialException):
+                fcntl.ioctl(transport.get_extra_info("serial").fileno(), termios.TIOCNXCL)
             transport.abort()
 
     async def close(self) -> None:
