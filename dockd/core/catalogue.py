@@ -417,7 +417,7 @@ _CAMERAS: Final = (
         "station",
         sentence="A charging hub is in error and refuses to switch its ports.",
         reason="The hub is in error: {detail}.",
-        next_step="Check the hub's power supply and its heat; it is rebooted when no camera is read.",
+        next_step="Check the hub's power supply and heat; it is rebooted when no camera is read.",
     ),
     _found(
         "hub-rebooted",

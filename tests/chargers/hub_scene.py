@@ -12,7 +12,9 @@ from dockd.config.models import HttpConfig, PowerConfig, SlotConfig
 from dockd.core.port_power import CutKind, PortMode
 from dockd.ports.equipment import Equipment
 from dockd.station.helper_client import HelperClient
-from tests.fakes.usb_bus import FakeBus
+from dockd.station.udev import UdevBus
+from tests.cameras.usb_parts import Lines
+from tests.fakes.usb_bus import Bell, FakeBus
 from tests.hubs.cambrionix import Hub
 from tests.hubs.serving import PtyLine, on_pty
 
@@ -49,8 +51,10 @@ async def scene(
         power=PowerConfig(driver="cambrionix", device=folder / "hub", budget_w=budget_w),
         http=HttpConfig(socket=folder / "api.sock"),
     )
+    journal = Lines()
     bus = FakeBus(folder / "sysfs")
-    equipment = Equipment(usb=bus, helper=HelperClient(folder / "helper.sock"))
+    usb = UdevBus(journal=journal, root=bus.root, open_monitor=Bell().open)
+    equipment = Equipment(usb=usb, helper=HelperClient(folder / "helper.sock"))
 
     def charger() -> CambrionixCharger:
         return CambrionixFamily().charger(config, equipment, patience=SHORT)

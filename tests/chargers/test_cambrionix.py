@@ -248,9 +248,10 @@ async def test_live_output_is_cancelled(tmp_path: Path) -> None:
     async with scene(tmp_path, hub) as it:
         with pytest.raises(ChargerUnreachable):
             await it.charger.read()
-        assert hub.live
+        is_live = [hub.live]
         await it.charger.read()
-    assert not hub.live
+        is_live.append(hub.live)
+    assert is_live == [True, False]
     assert not hub.hung
 
 
@@ -384,3 +385,31 @@ async def test_no_cut_no_question(tmp_path: Path) -> None:
     """Where nothing was cut, nothing is opened: the service stops at once."""
     (tmp_path / "hub-cuts.json").write_text("[garbage")
     assert await give_back(Cuts.beside(tmp_path), patience=SHORT, pause_s=0) == []
+
+
+async def test_orders_at_once_are_asked_one_after_the_other(tmp_path: Path) -> None:
+    """Whoever orders meanwhile waits: each order has its own answer, and the hub never two."""
+    hub = Hub()
+    async with scene(tmp_path, hub, slots=8) as it:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(1, 9):
+                tasks.create_task(it.cut(f"A{number}"))
+                tasks.create_task(it.charger.light(f"A{number}", Light.TAKE))
+            tasks.create_task(it.charger.read())
+        assert {port.mode for port in hub.ports.values()} == {"o"}
+    assert hub.most_waiting == 1
+    # By its number: an order that is read back belongs to the port before.
+    modes = [asked.split()[-1] for asked in hub.asked if asked.startswith(("mode", "state "))]
+    assert modes[::2] == modes[1::2]
+
+
+async def test_a_hub_above_its_own_limit_is_said(tmp_path: Path) -> None:
+    """The temperature at which the hub gives up is its own word (`limits`)."""
+    hub = Hub()
+    hub.temperature = "80.0"
+    async with scene(tmp_path, hub) as it:
+        (trouble,) = (await it.charger.read()).troubles
+    assert (trouble.slug, trouble.reason) == (
+        "hub-error",
+        "The hub is hotter than its limit of 75.0 C.",
+    )

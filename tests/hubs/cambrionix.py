@@ -77,6 +77,7 @@ class Hub:
         self.has_leds = leds
         self.script: list[Fault] = []
         self.asked: list[str] = []
+        self.most_waiting = 0
         self.rebooted = False
         self.supply_flags: set[str] = set()
         self.error = False
@@ -117,6 +118,7 @@ class Hub:
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """Take what came over the line, and yield what goes back."""
+        self.most_waiting = max(self.most_waiting, data.count(b"\n"))
         for byte in data:
             # A carriage return that nothing follows is found out by the next byte.
             if self._last == ord("\r") and byte != ord("\n"):

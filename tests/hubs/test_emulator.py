@@ -4,6 +4,7 @@ from tests.hubs.cambrionix import Hub
 
 
 def said(hub: Hub, data: bytes) -> bytes:
+    """Return all that a hub answers."""
     return b"".join(reply.data for reply in hub.feed(data))
 
 
