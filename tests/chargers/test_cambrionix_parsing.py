@@ -101,11 +101,10 @@ def test_the_case_of_a_flag_counts() -> None:
     big, small = parsing.ports(
         ["1, 0000, R E A C, 1, 0, x, 0.00", "2, 0000, r e A C, 1, 0, x, 0.00"]
     ).by_port.values()
-    assert (big.rebooted, big.faults) == (True, {PortFault.HUB_ERROR})
-    assert (small.rebooted, small.faults) == (
-        False,
-        {PortFault.WAS_RESET, PortFault.PORT_FAULT},
-    )
+    assert big.rebooted
+    assert big.faults == {PortFault.HUB_ERROR}
+    assert not small.rebooted
+    assert small.faults == {PortFault.WAS_RESET, PortFault.PORT_FAULT}
 
 
 def test_nobody_knows_what_is_in_a_cut_port() -> None:
@@ -130,7 +129,8 @@ def test_both_spellings_of_the_supply(line: str, volts: float | None) -> None:
 def test_the_rest_of_health() -> None:
     """Flags and the reboot are read; a bound is no measurement, and no nonsense."""
     health = parsing.health(["5V Flags: UV", "Temperature Now (C): <0.1", "Rebooted flag: R"])
-    assert (health.flags, health.rebooted, health.temperature_c) == ({"UV"}, True, None)
+    assert health.flags == {"UV"}
+    assert (health.rebooted, health.temperature_c) == (True, None)
     assert health.refused == []
 
 
