@@ -14,6 +14,9 @@ _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
 _DEVICE_HEAD: Final = bytes((18, _DEVICE))
 _BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
+_VENDORS_OWN_CLASS: Final = 0xFF
+# FTDI: what the kernel binds by this vendor and a class of its own is a serial port, nothing else.
+_FTDI: Final = "0403"
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 
 
@@ -81,6 +84,15 @@ def is_hub(descriptors: bytes) -> bool:
         return all(kind[0] == _HUB_CLASS for _, kind in interfaces(descriptors))
     except ValueError:
         return False
+
+
+def is_serial_adapter(identity: Identity) -> bool:
+    """Return whether the device is the kind of serial port that a charging hub is spoken to by."""
+    try:
+        kinds = {kind[0] for _, kind in interfaces(identity.descriptors)}
+    except ValueError:
+        return False
+    return identity.vendor_id == _FTDI and kinds == {_VENDORS_OWN_CLASS}
 
 
 def interfaces(descriptors: bytes) -> Sequence[Interface]:
