@@ -15,6 +15,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_DRIVER}test_a_late_answer_is_never_another_question_s",
         f"{_DRIVER}test_a_question_that_is_cancelled_leaves_nothing_behind",
         f"{_DRIVER}test_orders_at_once_are_asked_one_after_the_other",
+        f"{_DRIVER}test_questions_at_once_have_each_its_own_answer",
     ),
     "exclusive open": (f"{_DRIVER}test_a_tty_that_another_program_has_is_said",),
     "profiles": (f"{_PARSING}test_the_manual_s_lines",),

@@ -9,10 +9,12 @@ import pytest
 
 from dockd.chargers.cambrionix.cuts import Cuts
 from dockd.chargers.cambrionix.giving_back import give_back
+from dockd.chargers.cambrionix.wire import Wire
 from dockd.core.port_power import CutKind, Light, PortFault, PortMode
 from dockd.errors import ChargerUnreachable, PortNotSwitchable
 from tests.chargers.hub_scene import SHORT, scene
 from tests.hubs.cambrionix import Hub, Kind
+from tests.hubs.serving import on_pty
 
 pytestmark = pytest.mark.asyncio
 KINDS = pytest.mark.parametrize("kind", ["universal", "pdsync"])
@@ -238,7 +240,7 @@ async def test_a_late_answer_is_never_another_question_s(tmp_path: Path) -> None
             await it.charger.read()
         for _ in range(3):
             reading = await it.charger.read()
-            assert (reading.ports["A1"].mode, reading.troubles) == (PortMode.OFF, ())
+            assert (reading.ports["A1"].mode, reading.temperature_c) == (PortMode.OFF, 31.5)
 
 
 async def test_live_output_is_cancelled(tmp_path: Path) -> None:
@@ -258,16 +260,17 @@ async def test_live_output_is_cancelled(tmp_path: Path) -> None:
 async def test_a_question_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
     """Whoever is cancelled in the middle of an answer spoils no later one."""
     hub = Hub()
-    async with scene(tmp_path, hub) as it:
-        await it.charger.read()
-        hub.fail("slow", on="state")
+    async with on_pty(hub, tmp_path / "hub"):
+        wire = Wire(tmp_path / "hub")
+        hub.fail("slow", on="state 1")
         hub.script[-1].seconds = 0.1
         async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(it.charger.read())
-            await hub.heard("state", times=2)
-            reading.cancel()
-        for _ in range(3):
-            assert (await it.charger.read()).troubles == ()
+            question = tasks.create_task(wire.ask("state 1"))
+            await hub.heard("state 1", times=1)
+            question.cancel()
+        answers = [await wire.ask(f"state {number}") for number in (2, 3)]
+        await wire.close()
+    assert [answer[0].partition(",")[0] for answer in answers] == ["2", "3"]
 
 
 async def test_a_tty_that_another_program_has_is_said(tmp_path: Path) -> None:
@@ -401,6 +404,18 @@ async def test_orders_at_once_are_asked_one_after_the_other(tmp_path: Path) -> N
     # By its number: an order that is read back belongs to the port before.
     modes = [asked.split()[-1] for asked in hub.asked if asked.startswith(("mode", "state "))]
     assert modes[::2] == modes[1::2]
+
+
+async def test_questions_at_once_have_each_its_own_answer(tmp_path: Path) -> None:
+    """The wire itself asks nothing before the last answer came."""
+    hub = Hub()
+    async with on_pty(hub, tmp_path / "hub"):
+        wire = Wire(tmp_path / "hub")
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(wire.ask(f"state {number}")) for number in range(1, 9)]
+        await wire.close()
+    assert [task.result()[0].partition(",")[0] for task in asked] == list("12345678")
+    assert hub.most_waiting == 1
 
 
 async def test_a_hub_above_its_own_limit_is_said(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class PtyLine:
         self._master = -1
         self._slave = -1
         self._deaf_until_s = 0.0
+        self._slow_until_s = 0.0
         self.plug_in()
 
     def plug_in(self) -> None:
@@ -54,8 +55,10 @@ class PtyLine:
             return
         elif reply.silent_s:
             self._deaf_until_s = loop.time() + reply.silent_s
-        elif reply.after_s:
-            loop.call_later(reply.after_s, self._write, reply.data)
+        elif reply.after_s or loop.time() < self._slow_until_s:
+            # Answers keep their order: what comes after a slow one is late as well.
+            self._slow_until_s = max(loop.time(), self._slow_until_s) + reply.after_s
+            loop.call_at(self._slow_until_s, self._write, reply.data)
         else:
             self._write(reply.data)
 
