@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dockd import config as configs
+from dockd.cli.charging_hub import charging_hub
 from dockd.cli.exits import Exit
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
@@ -295,6 +296,9 @@ def _tls(http: HttpConfig) -> Iterator[Finding]:
 
 def _power(config: Config) -> Iterator[Finding]:
     driver = config.power.driver
+    if driver == "cambrionix":
+        yield from (_finding("power", *said) for said in charging_hub(config))
+        return
     yield _finding(
         "power",
         driver == "none",
