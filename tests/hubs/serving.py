@@ -81,12 +81,14 @@ async def serve_socket(hub: Hub, path: Path) -> None:
     """Answer on a Unix socket until cancelled; QEMU connects to it."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(4096):
-            for reply in hub.feed(data):
-                await asyncio.sleep(reply.after_s or reply.silent_s)
-                writer.write(reply.data)
-                await writer.drain()
-        writer.close()
+        try:
+            while data := await reader.read(4096):
+                for reply in hub.feed(data):
+                    await asyncio.sleep(reply.after_s or reply.silent_s)
+                    writer.write(reply.data)
+                    await writer.drain()
+        finally:
+            writer.close()
 
     server = await asyncio.start_unix_server(talk, path)
     async with server:
