@@ -10,7 +10,8 @@
 4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
    long not looked into; cameras for the next shift, then for later ones, then others, the
    emptiest first; empty slots. Waiting counts, so nobody starves; a port keeps its power for
-   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Slots
+   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Footage that
+   has not moved on for half an hour, its store or its camera being ill, is no claim any more. Slots
    that seem empty share the power of one port among them, and what nobody else can use.
 5. **Hold** (`charge_holds`): charged to `hold_percent`, a camera waits without power until its
    shift nears. Its slot is looked into now and then, since a cut slot shows nobody. One with

@@ -28,6 +28,9 @@ _WAITED_PER_H: Final = 10.0
 # A camera put into a dark slot is seen within minutes, not hours.
 _WAITED_UNSEEN_PER_H: Final = 1_800.0
 _UNWIPED_BEYOND_HOLD_PERCENT: Final = 10.0
+# Footage that has not moved on after so long with power waits for a store or a person, and its
+# camera is no reason any more to keep the others in the dark.
+_FOOTAGE_MOVES_WITHIN_S: Final = 1_800.0
 
 _SAID: Final = {
     Danger.COLD: "it is below 0 C",
@@ -73,8 +76,15 @@ def turn(
     fixed = _fixed(view, memory=memory)
     if fixed is not None:
         return fixed
-    score, least_s, reason = _need(view, memory=memory, policy=policy, wanted=wanted)
     since_s = now_s - memory.changed_s
+    moves = not memory.is_on or since_s < _FOOTAGE_MOVES_WITHIN_S
+    score, least_s, reason = _need(
+        view,
+        memory=memory,
+        policy=policy,
+        wanted=wanted,
+        is_read_first=view.needs_reading and moves,
+    )
     is_looked_at = memory.is_on and since_s < policy.look_s
     if _rests(view, memory, policy) and not is_looked_at:
         unseen_s = now_s - (memory.seen_s if memory.seen_s is not None else now_s)
@@ -86,7 +96,7 @@ def turn(
     return Turn(
         slot=view.slot,
         kind=TurnKind.MAY,
-        score=score + (_UNWIPED if view.has_unwiped and memory.is_on else 0.0),
+        score=score + (_UNWIPED if view.has_unwiped and memory.is_on and moves else 0.0),
         cut=CutKind.HOLD if memory.is_held else CutKind.BUDGET,
         reason=reason,
         is_look=memory.camera is None,
@@ -130,6 +140,7 @@ def _need(
     memory: SlotMemory,
     policy: PlanPolicy,
     wanted: tuple[int, datetime] | None,
+    is_read_first: bool,
 ) -> tuple[float, float, str]:
     if view.presence is Presence.EMPTY:
         return _EMPTY, policy.look_s, "a camera may be put in"
@@ -139,7 +150,7 @@ def _need(
         return score, policy.look_s, "what is in it is not known"
     percent = memory.percent or 0.0
     lacks = FULL_PERCENT - percent
-    if view.needs_reading:
+    if is_read_first:
         return _READ + lacks, policy.least_on_s, "its camera has footage to copy"
     about = "charging" if view.charge else "charging by the clock"
     said = f"{about}, at {percent:.0f} %"

@@ -232,6 +232,17 @@ async def test_an_offload_is_never_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_cameras_take_turns_while_no_store_answers(tmp_path: Path) -> None:
+    """With power for one, each of two has some within the hour, footage to be wiped or not."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, other = await one_cut(it)
+        await it.turns_until(lambda: set(it.charger.off) == {other}, what="they change places")
+        await until(lambda: it.kinds("docking-continued") == 1, what="the other is back")
+        assert [one for one in it.charger.switched if one[0] == cut][-1] == (cut, PortMode.SYNC)
+        assert it.kinds("undocked") == 0
+
+
+@pytest.mark.asyncio
 async def test_a_yank_behind_a_cut_port_is_noticed_with_the_power(tmp_path: Path) -> None:
     """Who took a camera out of a cut slot is found out when that slot shows nobody with power."""
     async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
