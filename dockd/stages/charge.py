@@ -71,6 +71,7 @@ class Charge:
         self._asked_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
         self._found: set[str] = set()
+        self._without_data: set[str] = set()
         self._is_warmth_known = False
         self._said: set[tuple[str, str]] = set()
         self.slots: Mapping[str, SlotCharge] = {}
@@ -110,6 +111,10 @@ class Charge:
         for trouble in reading.troubles:
             if trouble.slug == PortNotSwitchable.slug and trouble.slot:
                 self._stuck_until_s[trouble.slot] = now_s + _TRY_AGAIN_S
+        # A charging hub begins with power and no data, and in that nobody is ever seen.
+        self._without_data = {
+            slot for slot, port in reading.ports.items() if port.mode is PortMode.CHARGE
+        }
         for slot, port in reading.ports.items():
             if port.mode is PortMode.OFF and not self._power.is_cut(slot):
                 self._power.found_cut(slot, CutKind.SAFETY)
@@ -185,6 +190,8 @@ class Charge:
         elif self._power.is_cut(slot):
             if may_restore:
                 await self._restore(order)
+        elif slot in self._without_data:
+            await self._charger.switch(slot, PortMode.SYNC, kind=order.kind, lease_s=0)
         elif self._asked_s.pop(slot, None) is not None:
             self._power.go_on(slot)
         return True

@@ -29,6 +29,7 @@ class RackCharger:
         self.cameras: dict[str, str | None] = dict.fromkeys(slots)
         self.off: dict[str, CutKind] = {}
         self.stuck: set[str] = set()
+        self.without_data: set[str] = set()
         self.is_away = False
         self.switched: list[tuple[str, PortMode]] = []
         self.lights: dict[str, Light] = {}
@@ -43,12 +44,17 @@ class RackCharger:
         ports = {
             slot: PortReading(
                 slot=slot,
-                mode=PortMode.OFF if slot in self.off else PortMode.SYNC,
+                mode=self.mode(slot),
                 is_attached=None if slot in self.off else camera is not None,
             )
             for slot, camera in self.cameras.items()
         }
         return ChargerReading(ports=ports)
+
+    def mode(self, slot: str) -> PortMode:
+        if slot in self.off:
+            return PortMode.OFF
+        return PortMode.CHARGE if slot in self.without_data else PortMode.SYNC
 
     async def switch(self, slot: str, mode: PortMode, *, kind: CutKind, lease_s: int) -> None:
         del lease_s
@@ -64,6 +70,8 @@ class RackCharger:
                 self.rig.rack.undock(slot)
         elif was_off:
             del self.off[slot]
+        if mode is PortMode.SYNC and (was_off or slot in self.without_data):
+            self.without_data.discard(slot)
             if (camera := self.cameras[slot]) is not None:
                 self.rig.rack.dock(slot, camera)
 
@@ -76,7 +84,7 @@ class RackCharger:
     def put_in(self, slot: str, camera: str) -> None:
         """Put a camera into a slot; without power nobody sees it."""
         self.cameras[slot] = camera
-        if slot not in self.off:
+        if self.mode(slot) is PortMode.SYNC:
             self.rig.rack.dock(slot, camera)
 
     def take_out(self, slot: str) -> None:
@@ -267,6 +275,21 @@ async def test_a_camera_is_where_it_was_seen_last(tmp_path: Path) -> None:
         assert "B1" in left.reason
         assert (it.kinds("docked"), it.kinds("docking-continued")) == (3, 0)
         assert it.state(cut) is SlotState.UNKNOWN
+
+
+@pytest.mark.asyncio
+async def test_a_hub_that_only_charges_is_given_its_data_line(tmp_path: Path) -> None:
+    """A charging hub comes up with power and no data; its cameras are read all the same."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        it.charger.without_data = {"A1", "A2"}
+        for slot in ("A1", "A2"):
+            # As a configured slot is: known, and seen empty.
+            it.rig.board.has_power(slot)
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await it.turns_until(lambda: not it.charger.without_data, what="both have data")
+        await it.offloaded(1)
+        assert set(it.charger.switched) == {("A1", PortMode.SYNC), ("A2", PortMode.SYNC)}
 
 
 @pytest.mark.asyncio
