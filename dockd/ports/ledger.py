@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip, Place
 from dockd.core.facts import (
+    ChargeMeasured,
     Checkpointed,
     Fact,
     JsonValue,
@@ -59,6 +60,7 @@ class DockingRow:
     cleared: bool
     clock: CameraClock
     continues: str | None = None
+    charge: ChargeMeasured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

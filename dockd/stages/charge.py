@@ -5,13 +5,14 @@ go first, and nothing is given back in a turn in which one of them did not come 
 holds in between as well. What cannot be switched is on for good, and counted so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
 
 from dockd.core import charge_plan, facts
-from dockd.core.charge_words import Moment, Plan, PlanMemory, PlanPolicy, PortOrder
+from dockd.core.charge_words import Moment, Plan, PlanMemory, PlanPolicy, PortOrder, SlotView
 from dockd.core.port_power import CutKind, PortMode
 from dockd.core.shifts import Shift, upcoming
 from dockd.errors import ChargerUnreachable, DockdError, HelperRefused, PortNotSwitchable
@@ -19,6 +20,7 @@ from dockd.ports.charger import Charger, ChargerReading
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.stages.board import SlotBoard
+from dockd.stages.forecasts import Forecasts, enough_percent
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.rack_view import RackView, SlotCharge
 from dockd.stages.slot_power import SlotPower
@@ -27,6 +29,7 @@ from dockd.stages.slot_power import SlotPower
 GIVE_WAY_S: Final = 60.0
 _TRY_AGAIN_S: Final = 3600.0
 _HUB: Final = "charger"
+_FORECASTS_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,10 @@ class ChargePolicy:
 
 
 class Charge:
-    """Charges what is docked; ``slots`` and ``drawn_w`` are what it saw last, for the report."""
+    """Charges what is docked; ``slots`` and ``drawn_w`` are what it saw last, for the report.
+
+    ``forecast_errors_s``: by how much the last forecasts of readiness were wrong, in seconds.
+    """
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Charge:
         self._clock = clock
         self.policy = policy
         self._view = RackView(ledger=ledger, board=board, power=power)
+        self._forecasts = Forecasts()
         self._memory = PlanMemory()
         self._renewed_s: dict[str, float] = {}
         self._asked_s: dict[str, float] = {}
@@ -76,6 +83,7 @@ class Charge:
         self._said: set[tuple[str, str]] = set()
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
+        self.forecast_errors_s: deque[int] = deque(maxlen=_FORECASTS_KEPT)
 
     async def run(self) -> None:
         """Look and act until cancelled."""
@@ -95,6 +103,7 @@ class Charge:
         await self._problems.clear(ChargerUnreachable.slug, subject=_HUB)
         self._agree_with(reading)
         await self._say_who_left()
+        await self._keep_records()
         plan = await self._decided(reading)
         wrong = await self._carry_out(plan.orders)
         for problem in plan.problems:
@@ -130,7 +139,8 @@ class Charge:
             del self._stuck_until_s[slot]
         self._is_warmth_known = reading.temperature_c is not None
         views = await self._view.slots(reading, given_up=self._given_up(now_s))
-        self.slots = self._view.charges(views, plan=self.policy.plan)
+        moment = self._moment()
+        self.slots = self._forecast(views, has_shifts=bool(moment.due))
         drawn = [port.power_w for port in reading.ports.values() if port.power_w is not None]
         self.drawn_w = sum(drawn) if drawn else None
         stuck = sum(view.slot in self._stuck_until_s for view in views)
@@ -140,9 +150,37 @@ class Charge:
             can_switch=PortMode.OFF in self._charger.switchable,
         )
         following = [view for view in views if view.slot not in self._stuck_until_s]
-        plan = charge_plan.plan(following, policy=policy, now=self._moment(), memory=self._memory)
+        plan = charge_plan.plan(following, policy=policy, now=moment, memory=self._memory)
         self._memory = plan.memory
         return plan
+
+    def _forecast(self, views: Sequence[SlotView], *, has_shifts: bool) -> Mapping[str, SlotCharge]:
+        """Return what people are told of the slots, and when each camera will be ready."""
+        now_s = self._clock.monotonic_s()
+        known = self._memory.slots.items()
+        forecasts = self._forecasts.look(
+            views,
+            snapshots={snapshot.slot: snapshot for snapshot in self._board.snapshots()},
+            footage=self._view.footage,
+            released=frozenset(slot for slot, one in known if one.released_for is not None),
+            has_shifts=has_shifts,
+            policy=self.policy.plan,
+            now_s=now_s,
+        )
+        enough = enough_percent(self.policy.plan, has_shifts=has_shifts)
+        return self._view.charges(views, enough_percent=enough, forecasts=forecasts, now_s=now_s)
+
+    async def _keep_records(self) -> None:
+        """Record how those cameras charged that are not here any more."""
+        ended = self._forecasts.ended(self._board.snapshots(), away=self._power.away())
+        for measured in ended:
+            self._heard_error(measured)
+        if ended:
+            await self._ledger.record(*ended)
+
+    def _heard_error(self, measured: facts.ChargeMeasured) -> None:
+        if measured.forecast_s is not None and measured.ready_s is not None:
+            self.forecast_errors_s.append(abs(measured.ready_s - measured.forecast_s))
 
     def _moment(self) -> Moment:
         """Return now; a clock that nobody vouches for tells of no shift."""

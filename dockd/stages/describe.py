@@ -117,6 +117,7 @@ def slot_report(
     tally: Tally | None,
     problems: Sequence[Problem],
     charging: SlotCharge | None = None,
+    ready_at: datetime | None = None,
 ) -> SlotReport:
     """Return one slot; ``tally`` is that of its present docking, None when there is none.
 
@@ -147,7 +148,7 @@ def slot_report(
         battery_source=None if charge is None else charge.source,
         charging=_is_charging(snapshot, charging),
         power_w=charging.power_w if charging else None,
-        ready_at=None,
+        ready_at=None if ready_at is None else f"{ready_at:%Y-%m-%dT%H:%M:%SZ}",
         problems=tuple(problem_report(problem) for problem in problems),
     )
 

@@ -6,18 +6,20 @@ from typing import Final
 
 from dockd.core import battery
 from dockd.core.battery import BatteryReading
-from dockd.core.charge_words import PlanPolicy, Presence, SlotView
+from dockd.core.charge_words import Presence, SlotView
 from dockd.core.clip import Place
 from dockd.core.port_power import Light, PortMode, PortReading
-from dockd.core.readiness import suffices
+from dockd.core.readiness import Readiness, suffices
 from dockd.core.slot import Advice, SlotFootage, SlotState, advice
 from dockd.ports.charger import ChargerReading
 from dockd.ports.ledger import Ledger
 from dockd.stages.board import SlotBoard, SlotSnapshot
+from dockd.stages.forecasts import Footage
 from dockd.stages.slot_power import SlotPower
 
 _VERIFIED: Final = (Place.VERIFIED, Place.STORED, Place.WIPED)
 _UNWIPED: Final = (Place.VERIFIED, Place.STORED)
+_UNPROVEN: Final = (Place.SEEN, Place.SPOOLED)
 _TO_BE_READ: Final = frozenset({SlotState.SETTLING, SlotState.OFFLOADING, SlotState.FAULT})
 _LIGHTS: Final[Mapping[Advice, Light]] = {
     Advice.LEAVE: Light.LEAVE,
@@ -28,7 +30,10 @@ _LIGHTS: Final[Mapping[Advice, Light]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotCharge:
-    """What the charging side knows of a slot; None is what nobody can tell."""
+    """What the charging side knows of a slot; None is what nobody can tell.
+
+    ``ready_at_s``: when its camera can be taken, by the monotonic clock.
+    """
 
     slot: str
     mode: PortMode | None
@@ -36,6 +41,7 @@ class SlotCharge:
     is_sufficient: bool | None
     power_w: float | None
     light: Light
+    ready_at_s: float | None = None
 
 
 class RackView:
@@ -46,7 +52,7 @@ class RackView:
         self._ledger = ledger
         self._board = board
         self._power = power
-        self._footage: dict[str, SlotFootage] = {}
+        self.footage: dict[str, Footage] = {}
         self._charges: dict[str, BatteryReading] = {}
 
     async def slots(
@@ -56,7 +62,7 @@ class RackView:
         away = {one.slot: one.camera for one in self._power.away()}
         temperature_c, _ = battery.believed_temperature_c(reading.temperature_c)
         views = []
-        self._footage = {}
+        self.footage = {}
         for snapshot in self._board.snapshots():
             port = reading.ports.get(snapshot.slot)
             if port is None:
@@ -85,11 +91,14 @@ class RackView:
         slot = snapshot.slot
         unwiped = 0
         if snapshot.docking is not None:
-            clips = (await self._ledger.tally(docking=snapshot.docking)).clips
+            tally = await self._ledger.tally(docking=snapshot.docking)
+            clips = tally.clips
             unwiped = sum(clips.get(place, 0) for place in _UNWIPED)
-            self._footage[slot] = SlotFootage(
+            counted = SlotFootage(
                 clips=sum(clips.values()), verified=sum(clips.get(place, 0) for place in _VERIFIED)
             )
+            left_bytes = sum(tally.size_bytes.get(place, 0) for place in _UNPROVEN)
+            self.footage[slot] = Footage(counted=counted, left_bytes=left_bytes)
         hidden = self._power.is_cut(slot) or self._power.is_awaited(slot)
         view = SlotView(
             slot=slot,
@@ -113,17 +122,32 @@ class RackView:
                 self._charges[view.camera] = now
         return replace(view, charge=self._charges.get(view.camera))
 
-    def charges(self, views: Sequence[SlotView], *, plan: PlanPolicy) -> Mapping[str, SlotCharge]:
+    def charges(
+        self,
+        views: Sequence[SlotView],
+        *,
+        enough_percent: float,
+        forecasts: Mapping[str, Readiness],
+        now_s: float,
+    ) -> Mapping[str, SlotCharge]:
         """Return the same for people; cameras that are nowhere any more are forgotten."""
         there = {view.camera for view in views}
         for camera in self._charges.keys() - there:
             del self._charges[camera]
         states = {snapshot.slot: snapshot.state for snapshot in self._board.snapshots()}
-        return {view.slot: self._of(view, states[view.slot], plan=plan) for view in views}
+        found = {}
+        for view in views:
+            told = self._of(view, states[view.slot], enough_percent=enough_percent)
+            forecast = forecasts.get(view.slot)
+            if forecast is not None and forecast.ready_in_s is not None:
+                told = replace(told, ready_at_s=now_s + forecast.ready_in_s)
+            found[view.slot] = told
+        return found
 
-    def _of(self, view: SlotView, state: SlotState, *, plan: PlanPolicy) -> SlotCharge:
-        footage = self._footage.get(view.slot, SlotFootage(clips=0, verified=0))
-        enough = suffices(view.charge, enough_percent=plan.enough_percent)
+    def _of(self, view: SlotView, state: SlotState, *, enough_percent: float) -> SlotCharge:
+        known = self.footage.get(view.slot)
+        footage = known.counted if known else SlotFootage(clips=0, verified=0)
+        enough = suffices(view.charge, enough_percent=enough_percent)
         told = advice(state, footage=footage, charge_sufficient=enough)
         return SlotCharge(
             slot=view.slot,

@@ -7,7 +7,7 @@ their turn on the loop.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dockd.core import facts
 from dockd.core.clearance import is_set_aside
@@ -150,6 +150,7 @@ class Report:
         tally = None
         if snapshot.docking is not None:
             tally = await self._ledger.tally(docking=snapshot.docking)
+        charging = self.charge.slots.get(snapshot.slot) if self.charge else None
         return describe.slot_report(
             snapshot,
             tally=tally,
@@ -157,7 +158,8 @@ class Report:
                 *self._problems.of_subject(f"slot {snapshot.slot}"),
                 *self._problems.of_subject(f"port {snapshot.slot}"),
             ),
-            charging=self.charge.slots.get(snapshot.slot) if self.charge else None,
+            charging=charging,
+            ready_at=self._at(charging.ready_at_s if charging else None),
         )
 
     async def clips(self, query: ClipQuery) -> answers.ClipPage:
@@ -350,6 +352,12 @@ class Report:
 
     def _uptime_s(self) -> float:
         return self._clock.monotonic_s() - self._began_s
+
+    def _at(self, at_s: float | None) -> datetime | None:
+        """Return the wall's time of a moment of the monotonic clock."""
+        if at_s is None:
+            return None
+        return self._clock.now() + timedelta(seconds=at_s - self._clock.monotonic_s())
 
     def _now(self) -> str:
         return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"

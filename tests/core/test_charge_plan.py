@@ -350,16 +350,16 @@ def test_ports_with_clips_to_wipe_are_cut_last() -> None:
     assert [order.slot for order in made.orders if order.mode is PortMode.SYNC] == ["A2"]
 
 
-@pytest.mark.parametrize("stuck", [{"has_unwiped": True}, {"needs_reading": True}])
-def test_footage_that_does_not_move_keeps_nobody_in_the_dark(stuck: dict[str, bool]) -> None:
+@pytest.mark.parametrize("stuck", [view(has_unwiped=True), view(needs_reading=True)])
+def test_footage_that_does_not_move_keeps_nobody_in_the_dark(stuck: SlotView) -> None:
     """A store that is gone for days, or a camera that nobody can read, has no claim for ever."""
     dark = view("A2", port=off("A2"))
-    first = plan([view(**stuck), dark], policy=policy(8), now=moment(0), memory=PlanMemory())
+    first = plan([stuck, dark], policy=policy(8), now=moment(0), memory=PlanMemory())
     made, at_s = first, 0.0
     while order_of(made).mode is not PortMode.OFF:
         at_s += TICK_S
         assert at_s < 3600
-        views = [view(**stuck), replace(dark, presence=Presence.UNKNOWN)]
+        views = [stuck, replace(dark, presence=Presence.UNKNOWN)]
         made = plan(views, policy=policy(8), now=moment(at_s), memory=made.memory)
     assert at_s > policy().least_on_s
 

@@ -4,13 +4,16 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
+from dockd.core.charge_curve import ChargeCurve, power_w_at
 from dockd.core.charge_words import PlanPolicy
-from dockd.core.port_power import CutKind, Light, PortMode, PortReading
+from dockd.core.port_power import CutKind, Light, PortFault, PortMode, PortReading
+from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
 from dockd.errors import ChargerUnreachable, PortNotSwitchable
 from dockd.ports.charger import ChargerReading
@@ -30,6 +33,9 @@ class RackCharger:
         self.off: dict[str, CutKind] = {}
         self.stuck: set[str] = set()
         self.without_data: set[str] = set()
+        self.percent: dict[str, float] = {}
+        self.faults: dict[str, frozenset[PortFault]] = {}
+        self.temperature_c: float | None = None
         self.is_away = False
         self.switched: list[tuple[str, PortMode]] = []
         self.lights: dict[str, Light] = {}
@@ -46,10 +52,19 @@ class RackCharger:
                 slot=slot,
                 mode=self.mode(slot),
                 is_attached=None if slot in self.off else camera is not None,
+                **self.power(slot),
+                faults=self.faults.get(slot, frozenset()),
             )
             for slot, camera in self.cameras.items()
         }
-        return ChargerReading(ports=ports)
+        return ChargerReading(ports=ports, temperature_c=self.temperature_c)
+
+    def power(self, slot: str) -> dict[str, float]:
+        """Return what the port of a camera of a known charge delivers."""
+        if slot not in self.percent or slot in self.off:
+            return {}
+        watts = power_w_at(ChargeCurve(), self.percent[slot])
+        return {"power_w": watts, "power_error_w": 0.02}
 
     def mode(self, slot: str) -> PortMode:
         if slot in self.off:
@@ -329,3 +344,37 @@ async def test_a_charger_that_is_silent_is_said_until_it_answers(tmp_path: Path)
         it.charger.is_away = False
         await it.charge.turn()
         assert "charger-unreachable" not in it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_readiness_is_forecast_and_its_error_recorded(tmp_path: Path) -> None:
+    """A slot says when its camera will be ready; what came of it is a fact of its docking."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        soon = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
+        it.charge.policy = ChargePolicy(
+            plan=PlanPolicy(budget_w=FOR_BOTH, camera_w=CAMERA_W),
+            shifts=(Shift(start=soon.time(), cameras=1, days=frozenset(range(7))),),
+        )
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await it.offloaded(1)
+        for percent in (84.0, 88.0, 92.0, 99.5):
+            it.charger.percent["A1"] = percent
+            for _ in range(100):
+                await it.charge.turn()
+                await it.rig.clock.sleep(3.0)
+            if percent == 88.0:
+                forecast = it.charge.slots["A1"].ready_at_s
+                assert forecast is not None
+                assert forecast > it.rig.clock.monotonic_s()
+        assert it.charge.slots["A1"].is_sufficient
+        it.charger.take_out("A1")
+        await until(lambda: it.kinds("undocked") == 1, what="it has left")
+        await it.charge.turn()
+        (measured,) = (one for one in it.rig.committed if isinstance(one, facts.ChargeMeasured))
+        row = await it.rig.ledger.docking(measured.docking)
+        assert row is not None
+        assert row.charge == measured
+        assert measured.forecast_s
+        assert measured.ready_s
+        assert list(it.charge.forecast_errors_s) == [abs(measured.ready_s - measured.forecast_s)]

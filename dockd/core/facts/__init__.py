@@ -43,6 +43,7 @@ from dockd.core.facts.of_clips import (
     WipeIntended,
 )
 from dockd.core.facts.of_dockings import (
+    ChargeMeasured,
     Docked,
     DockingCleared,
     DockingContinued,
@@ -86,6 +87,7 @@ from dockd.core.facts.of_transfers import (
 
 __all__ = [
     "FACTS",
+    "ChargeMeasured",
     "Checkpointed",
     "ClipCopied",
     "ClipElsewhere",

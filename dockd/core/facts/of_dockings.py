@@ -60,6 +60,26 @@ class ManifestStored(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChargeMeasured(
+    DockingFact,
+    kind="charge-measured",
+    sentence="It was measured how a camera charged in a docking.",
+):
+    """From one percentage to another in ``seconds``, and what it took; None: nobody could tell.
+
+    ``forecast_s`` after that forecast was made it should have been ready; it was after ``ready_s``.
+    """
+
+    seconds: int
+    from_percent: int | None
+    to_percent: int | None
+    energy_mwh: int | None
+    resets: int
+    forecast_s: int | None
+    ready_s: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
     reason: str
 
