@@ -26,7 +26,10 @@ class ProblemReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotReport:
-    """One slot; ``clips`` counts the clips of its present docking by place."""
+    """One slot; ``clips`` counts the clips of its present docking by place.
+
+    ``issue``: 1 is the camera to take first (the best charged, least used), None one to leave.
+    """
 
     slot: str
     port: str | None
@@ -45,6 +48,7 @@ class SlotReport:
     power_w: float | None
     ready_at: str | None
     problems: tuple[ProblemReport, ...]
+    issue: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

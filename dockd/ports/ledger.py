@@ -247,6 +247,9 @@ class Ledger(Protocol):
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
 
+    async def stays(self, camera: str) -> int:
+        """Return how often a camera was docked; what continues after a cut is the same stay."""
+
     async def last_listed_at(self, camera: str) -> str | None:
         """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
 

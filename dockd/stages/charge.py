@@ -83,6 +83,7 @@ class Charge:
         self._said: set[tuple[str, str]] = set()
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
+        self.enough_percent = policy.plan.enough_percent
         self.forecast_errors_s: deque[int] = deque(maxlen=_FORECASTS_KEPT)
 
     async def run(self) -> None:
@@ -168,6 +169,7 @@ class Charge:
             now_s=now_s,
         )
         enough = enough_percent(self.policy.plan, has_shifts=has_shifts)
+        self.enough_percent = enough
         return self._view.charges(views, enough_percent=enough, forecasts=forecasts, now_s=now_s)
 
     async def _keep_records(self) -> None:

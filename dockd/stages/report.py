@@ -5,15 +5,19 @@ their turn on the loop.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from statistics import median
 
 from dockd.core import facts
+from dockd.core.charge_curve import FULL_PERCENT
 from dockd.core.clearance import is_set_aside
 from dockd.core.clip import Clip, Place, place
 from dockd.core.explain import Situation, explain
 from dockd.core.health import health_of
+from dockd.core.readiness import Candidate, issue_order
+from dockd.core.slot import Advice
 from dockd.core.turn import Turn
 from dockd.errors import DockdError, NotFound, RequestInvalid
 from dockd.ports import answers
@@ -144,7 +148,26 @@ class Report:
     async def slots(self) -> answers.SlotPage:
         """Return all slots."""
         reports = [await self._slot(snapshot) for snapshot in self._board.snapshots()]
-        return answers.SlotPage(slots=tuple(reports), next=None)
+        order = await self._issue_order(reports)
+        ordered = (replace(report, issue=order.get(report.slot)) for report in reports)
+        return answers.SlotPage(slots=tuple(ordered), next=None)
+
+    async def _issue_order(self, reports: Sequence[answers.SlotReport]) -> Mapping[str, int]:
+        """Return in which order the cameras that may be taken should be, from 1, by slot."""
+        charges = self.charge.slots if self.charge else {}
+        candidates = [
+            Candidate(
+                slot=report.slot,
+                camera=report.camera,
+                charge=charges[report.slot].charge if report.slot in charges else None,
+                dockings=await self._ledger.stays(report.camera),
+            )
+            for report in reports
+            if report.advice == Advice.TAKE and report.camera is not None
+        ]
+        enough = self.charge.enough_percent if self.charge else FULL_PERCENT
+        ranked = issue_order(candidates, enough_percent=enough)
+        return {one.slot: place for place, one in enumerate(ranked, start=1)}
 
     async def _slot(self, snapshot: SlotSnapshot) -> answers.SlotReport:
         tally = None
@@ -300,6 +323,7 @@ class Report:
         completeness = await self._ledger.completeness()
         space, uplink = await self._space(), self._uplink.uplink()
         synchronisation = self._clock.synchronisation()
+        errors = self.charge.forecast_errors_s if self.charge else ()
         return Measurements(
             version=self.policy.version,
             uptime_s=self._uptime_s(),
@@ -326,6 +350,7 @@ class Report:
             ledger_epoch=head.epoch,
             clock_synchronised=synchronisation.synchronised,
             clock_offset_s=synchronisation.offset_s,
+            forecast_error_s=median(errors) if errors else None,
         )
 
     async def healthz(self) -> HealthDocument:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,6 +19,9 @@ from dockd.core.slot import SlotState
 from dockd.errors import ChargerUnreachable, PortNotSwitchable
 from dockd.ports.charger import ChargerReading
 from dockd.stages.charge import Charge, ChargePolicy
+from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wellness import Wellness
 from tests.stages.rig import Rig, rig_at, running, until
 
 CAMERA_W = 7.5
@@ -378,3 +382,50 @@ async def test_readiness_is_forecast_and_its_error_recorded(tmp_path: Path) -> N
         assert measured.forecast_s
         assert measured.ready_s
         assert list(it.charge.forecast_errors_s) == [abs(measured.ready_s - measured.forecast_s)]
+
+
+@pytest.mark.asyncio
+async def test_the_least_used_camera_is_to_be_taken_first(tmp_path: Path) -> None:
+    """Of two that suffice, the one that was out more often is taken second."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        report = report_of(it)
+        for slot in ("A1", "A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            if it.charger.cameras[slot]:
+                it.charger.take_out(slot)
+                await until(lambda: it.kinds("undocked") == 1, what="it has left")
+            it.charger.put_in(slot, f"CAM-{slot}")
+            docked = it.kinds("docked")
+            await until(lambda docked=docked: it.kinds("docked") > docked, what="it is docked")
+            await until(lambda slot=slot: it.state(slot) is SlotState.READY, what="it is ready")
+        it.charger.percent = {"A1": 96.0, "A2": 90.0}
+        await it.charge.turn()
+        await it.offloaded(1)
+        orders = {one.slot: one.issue for one in (await report.slots()).slots}
+        assert orders == {"A1": 2, "A2": 1}
+
+
+def report_of(it: Station) -> Report:
+    """Make the report of a station's slots; what it says beyond them is not asked for."""
+    report = Report(
+        ledger=it.rig.ledger,
+        spool=it.rig.spool,
+        board=it.rig.board,
+        problems=it.rig.problems,
+        uplink=cast("UplinkBoard", None),
+        clock=it.rig.clock,
+        policy=ReportPolicy(
+            station="rig",
+            site="",
+            version="",
+            required=1,
+            stores=frozenset(it.rig.stores),
+            wiping=True,
+            power_driver="usb-port",
+            budget_w=FOR_BOTH,
+        ),
+        wellness=cast("Wellness", None),
+        shared_holds=it.rig.shared_holds,
+    )
+    report.charge = it.charge
+    return report
