@@ -22,6 +22,7 @@ from rich.text import Text
 
 from dockd import config as configs
 from dockd.cli.charging_hub import charging_hub
+from dockd.cli.charging_ports import charging_ports, worn
 from dockd.cli.exits import Exit
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
@@ -77,6 +78,7 @@ def examine(config: Config) -> Sequence[Finding]:
         *_clock(),
         *_tls(config.http),
         *_power(config),
+        *(_finding("power", *said) for said in worn(config)),
     ]
 
 
@@ -294,10 +296,14 @@ def _tls(http: HttpConfig) -> Iterator[Finding]:
         yield _finding("network", True, "the station's own TLS files can be used", "")
 
 
-def _power(config: Config) -> Iterator[Finding]:
+def _power(config: Config, helper: Helper | None = None) -> Iterator[Finding]:
     driver = config.power.driver
+    if driver == "usb-port":
+        said = charging_ports(config, helper or HelperClient())
+        yield from (_finding("power", *one) for one in said)
+        return
     if driver == "cambrionix":
-        yield from (_finding("power", *said) for said in charging_hub(config))
+        yield from (_finding("power", *one) for one in charging_hub(config))
         return
     yield _finding(
         "power",

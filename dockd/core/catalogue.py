@@ -396,6 +396,22 @@ _CAMERAS: Final = (
         next_step="Take the camera out of service: where the power goes is heat.",
     ),
     _found(
+        "camera-worn",
+        "warn",
+        "station",
+        sentence="A camera wears: over its last dockings it stands out from the others.",
+        reason="{detail}.",
+        next_step="Have the camera's battery and contacts checked, or replace it.",
+    ),
+    _found(
+        "slot-worn",
+        "warn",
+        "station",
+        sentence="A slot wears: over its last dockings it stands out from the others.",
+        reason="{detail}.",
+        next_step="Clean the slot's contacts; if that does not help, replace its cable or port.",
+    ),
+    _found(
         "charge-reading-refused",
         "warn",
         "station",

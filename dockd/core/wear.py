@@ -5,6 +5,7 @@ of the points may be wild and it does not follow them (Sen, "Estimates of the re
 coefficient based on Kendall's tau", JASA 63, 1968). A verdict names what was measured.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from typing import Final
 
 # Fewer say nothing: one bad docking would be a trend.
 LEAST_DOCKINGS: Final = 6
+# A slope takes the square of them.
+_NEWEST: Final = 200
 # The usual end of a lithium-ion battery's life is 80 % of its capacity.
 _CAPACITY_LEFT: Final = 0.8
 _RESETS_PER_DOCKING: Final = 0.5
@@ -90,10 +93,12 @@ def verdicts(dockings: Sequence[DockingWear]) -> tuple[WearVerdict, ...]:
     usual = _median([each.percent_per_h for each in dockings])
     made = []
     for part in Part:
-        names = sorted({getattr(each, part) for each in dockings})
-        for name in names:
-            own = [each for each in dockings if getattr(each, part) == name]
-            made.append(_verdict(part, name, own, usual_percent_per_h=usual))
+        of_each: defaultdict[str, list[DockingWear]] = defaultdict(list)
+        for each in dockings:
+            of_each[each.camera if part is Part.CAMERA else each.slot].append(each)
+        for name, own in sorted(of_each.items()):
+            newest = sorted(own, key=lambda each: each.day)[-_NEWEST:]
+            made.append(_verdict(part, name, newest, usual_percent_per_h=usual))
     return tuple(made)
 
 

@@ -39,6 +39,7 @@ from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
 from dockd.stages.turns import Turns
 from dockd.stages.upload import Upload, UploadPolicy
+from dockd.stages.wear_watch import WearWatch
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
@@ -119,6 +120,7 @@ class Station:
         self._cameras = building.camera_sources(config, equipment=equipment)
         self._charger = building.charger(config, equipment=equipment)
         self.charge = None if self._charger is None else self._charge(self._charger)
+        self.wear = WearWatch(ledger=self.ledger, problems=self.problems, clock=clock)
         self.uploads = [self._upload(name) for name in self.stores]
         self.turns = [
             Turns(
@@ -313,6 +315,7 @@ class Station:
                 f"line to {name}": turns.run
                 for name, turns in zip(self.stores, self.turns, strict=True)
             },
+            "wear": self.wear.run,
             "rate windows": self.throttle.run,
             "clock": self.timekeeping.run,
             "status line": self._tell_status,

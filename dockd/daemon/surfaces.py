@@ -51,6 +51,7 @@ class Surfaces:
         )
         self._report.turns = station.turns
         self._report.charge = station.charge
+        self._report.wear = station.wear
         app = build_app(
             self._report,
             actions=Obey(ledger=station.ledger, holds=station.holds),

@@ -240,8 +240,22 @@ class CompletenessReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WearReport:
+    """What a camera's dockings show of its wear; trends are per 100 days, None: too few to say."""
+
+    dockings: int
+    replace: bool
+    evidence: tuple[str, ...]
+    wh_per_percent_trend: float | None
+    percent_per_h_trend: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraReport:
-    """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away."""
+    """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away.
+
+    ``wear`` is None until its dockings were looked at, a few times a day.
+    """
 
     camera: str
     slot: str | None
@@ -250,6 +264,7 @@ class CameraReport:
     completeness: CompletenessReport
     dockings: tuple[DockingReport, ...]
     problems: tuple[ProblemReport, ...]
+    wear: WearReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,8 @@ class Charge:
         await self._keep_records()
         plan = await self._decided(reading)
         wrong = await self._carry_out(plan.orders)
+        for slot, reason in self._view.nonsense.items():
+            wrong["charge-reading-refused", slot] = reason
         for problem in plan.problems:
             wrong[problem.slug, problem.slot] = problem.reason
         for trouble in reading.troubles:

@@ -12,6 +12,7 @@ from dockd.core.health import Problem
 from dockd.core.port_power import PortMode
 from dockd.core.printable import printable
 from dockd.core.slot import SlotFootage
+from dockd.core.wear import WearVerdict
 from dockd.ports.answers import (
     ClipDetail,
     ClipReport,
@@ -22,6 +23,7 @@ from dockd.ports.answers import (
     ProblemReport,
     ReceiptReport,
     SlotReport,
+    WearReport,
 )
 from dockd.ports.ledger import Completeness, DockingRow, EventRow, Tally
 from dockd.stages.board import SlotSnapshot
@@ -109,6 +111,13 @@ def docking_report(row: DockingRow) -> DockingReport:
     return DockingReport(
         **{field.name: getattr(row, field.name) for field in fields(DockingReport)}
     )
+
+
+def wear_report(verdict: WearVerdict | None) -> WearReport | None:
+    """Return what is known of a camera's wear."""
+    if verdict is None:
+        return None
+    return WearReport(**{field.name: getattr(verdict, field.name) for field in fields(WearReport)})
 
 
 def slot_report(

@@ -53,6 +53,7 @@ class RackView:
         self._board = board
         self._power = power
         self.footage: dict[str, Footage] = {}
+        self.nonsense: dict[str, str] = {}
         self._charges: dict[str, BatteryReading] = {}
 
     async def slots(
@@ -60,14 +61,17 @@ class RackView:
     ) -> Sequence[SlotView]:
         """Return the slots that the charger has ports for; who is in ``given_up`` is not busy."""
         away = {one.slot: one.camera for one in self._power.away()}
-        temperature_c, _ = battery.believed_temperature_c(reading.temperature_c)
+        temperature_c, bad = battery.believed_temperature_c(reading.temperature_c)
+        self.nonsense = {one.slot: one.reason for one in bad}
         views = []
         self.footage = {}
         for snapshot in self._board.snapshots():
             port = reading.ports.get(snapshot.slot)
             if port is None:
                 continue
-            port, _ = battery.believed(port)
+            port, bad = battery.believed(port)
+            if bad:
+                self.nonsense[snapshot.slot] = "; ".join(one.reason for one in bad)
             views.append(
                 await self._slot(
                     snapshot,

@@ -19,6 +19,7 @@ from dockd.core.health import health_of
 from dockd.core.readiness import Candidate, issue_order
 from dockd.core.slot import Advice
 from dockd.core.turn import Turn
+from dockd.core.wear import Part
 from dockd.errors import DockdError, NotFound, RequestInvalid
 from dockd.ports import answers
 from dockd.ports.clock import Clock
@@ -33,6 +34,7 @@ from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 from dockd.stages.turns import Turns
 from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wear_watch import WearWatch
 from dockd.stages.wellness import Wellness
 
 _DOCKINGS_AT_ONCE = 1000
@@ -76,6 +78,7 @@ class Report:
         """
         self.turns: Sequence[Turns] = ()
         self.charge: Charge | None = None
+        self.wear: WearWatch | None = None
         self._ledger = ledger
         self._spool = spool
         self._board = board
@@ -281,6 +284,9 @@ class Report:
                 for problem in self._problems.current()
                 if problem.subject.split(" ")[:2] == ["camera", serial]
             ),
+            wear=describe.wear_report(self.wear.verdicts.get((Part.CAMERA, serial)))
+            if self.wear
+            else None,
         )
 
     async def _all_dockings(self, serial: str) -> Sequence[DockingRow]:

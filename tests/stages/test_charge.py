@@ -1,5 +1,6 @@
 """The charge plan carried out: what it cuts, what it never cuts, and what becomes of a docking."""
 
+import math
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -38,6 +39,7 @@ class RackCharger:
         self.stuck: set[str] = set()
         self.without_data: set[str] = set()
         self.percent: dict[str, float] = {}
+        self.watts: dict[str, float] = {}
         self.faults: dict[str, frozenset[PortFault]] = {}
         self.temperature_c: float | None = None
         self.is_away = False
@@ -65,6 +67,8 @@ class RackCharger:
 
     def power(self, slot: str) -> dict[str, float]:
         """Return what the port of a camera of a known charge delivers."""
+        if slot in self.watts:
+            return {"power_w": self.watts[slot], "power_error_w": 0.02}
         if slot not in self.percent or slot in self.off:
             return {}
         watts = power_w_at(ChargeCurve(), self.percent[slot])
@@ -429,3 +433,36 @@ def report_of(it: Station) -> Report:
     )
     report.charge = it.charge
     return report
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("watts", [math.nan, 65.535 * 5, -1.0, math.inf])
+async def test_numbers_that_cannot_be_are_said_once_and_not_used(
+    tmp_path: Path, watts: float
+) -> None:
+    """A hub that talks nonsense is one problem of that slot until it stops; nothing is cut."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await it.offloaded(1)
+        it.charger.watts["A1"] = watts
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        said = [fields for event, fields in it.rig.journal.said if event == "problem-opened"]
+        assert [one["slug"] for one in said] == ["charge-reading-refused"]
+        assert not it.charger.switched
+        del it.charger.watts["A1"]
+        await it.charge.turn()
+        assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_a_torn_sensor_cuts_nothing_and_is_said(tmp_path: Path) -> None:
+    """-40 C is what a torn-off thermistor reads, and no cold night."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        it.rig.board.has_power("A1")
+        it.charger.temperature_c = -40.0
+        await it.charge.turn()
+        assert it.rig.open_problems() == {"charge-reading-refused"}
+        assert not it.charger.switched
