@@ -249,6 +249,17 @@ class HelperRefused(PermanentError):
     )
 
 
+class CutForSafety(PermanentError):
+    """A port was cut for safety, and what was ordered is no reason to give it its power back."""
+
+    slug = "cut-for-safety"
+    owner: Owner = "station"
+    next_step = (
+        "Take the camera out and look at it and at the contacts. Where nothing is wrong any more "
+        "the slot has power again an hour after dockd's next start (`systemctl restart dockd`)."
+    )
+
+
 class SlotSettling(TransientError):
     """A device's disk has not appeared yet, or its slot is being worked on; ask again soon."""
 

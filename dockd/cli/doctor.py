@@ -305,14 +305,7 @@ def _power(config: Config, helper: Helper | None = None) -> Iterator[Finding]:
     if driver == "cambrionix":
         yield from (_finding("power", *one) for one in charging_hub(config))
         return
-    yield _finding(
-        "power",
-        driver == "none",
-        "cameras charge as their ports do; dockd switches nothing"
-        if driver == "none"
-        else f"the power driver {driver} is not part of this version",
-        'Set power.driver = "none".',
-    )
+    yield _finding("power", True, "cameras charge as their ports do; dockd switches nothing", "")
 
 
 def _finding(area: Area, well: bool, sentence: str, next_step: str) -> Finding:

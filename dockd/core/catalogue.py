@@ -366,6 +366,12 @@ _CAMERAS: Final = (
         "The port of slot {slot} did not follow: {detail}.",
     ),
     _raised(
+        errors.CutForSafety,
+        "warn",
+        "A slot was cut for safety before dockd started, and is not powered yet.",
+        "Slot {slot} was cut for safety: {detail}.",
+    ),
+    _raised(
         errors.ChargerUnreachable,
         "warn",
         "What powers the slots does not answer; its ports stay as they are.",

@@ -62,6 +62,7 @@ class Charger(Protocol):
 
         Raises:
             PortNotSwitchable: the port stayed as it was, or there is none.
+            CutForSafety: only an order for safety gives this port its power back.
             ChargerUnreachable: nobody answers.
         """
 

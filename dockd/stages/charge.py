@@ -15,7 +15,13 @@ from dockd.core import charge_plan, facts
 from dockd.core.charge_words import Moment, Plan, PlanMemory, PlanPolicy, PortOrder, SlotView
 from dockd.core.port_power import CutKind, PortMode
 from dockd.core.shifts import Shift, upcoming
-from dockd.errors import ChargerUnreachable, DockdError, HelperRefused, PortNotSwitchable
+from dockd.errors import (
+    ChargerUnreachable,
+    CutForSafety,
+    DockdError,
+    HelperRefused,
+    PortNotSwitchable,
+)
 from dockd.ports.charger import Charger, ChargerReading
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -28,6 +34,9 @@ from dockd.stages.slot_power import SlotPower
 # A camera whose read is stuck in the kernel for so long is not being read any more.
 GIVE_WAY_S: Final = 60.0
 _TRY_AGAIN_S: Final = 3600.0
+# A safety cut that an earlier dockd made is lifted only after so long, and if nothing speaks
+# against it then: what was wrong is not known any more, and nothing may measure it here.
+COOLS_WITHIN_S: Final = 3600.0
 _HUB: Final = "charger"
 _FORECASTS_KEPT: Final = 1000
 
@@ -77,9 +86,8 @@ class Charge:
         self._renewed_s: dict[str, float] = {}
         self._asked_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
-        self._found: set[str] = set()
+        self._found_s: dict[str, float] = {}
         self._without_data: set[str] = set()
-        self._is_warmth_known = False
         self._said: set[tuple[str, str]] = set()
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
@@ -130,7 +138,7 @@ class Charge:
         for slot, port in reading.ports.items():
             if port.mode is PortMode.OFF and not self._power.is_cut(slot):
                 self._power.found_cut(slot, CutKind.SAFETY)
-                self._found.add(slot)
+                self._found_s[slot] = now_s
                 self._board.cut(slot)
             elif port.mode is PortMode.SYNC and self._power.is_cut(slot):
                 self._have_power(slot)
@@ -140,7 +148,6 @@ class Charge:
         now_s = self._clock.monotonic_s()
         for slot in [slot for slot, until_s in self._stuck_until_s.items() if until_s <= now_s]:
             del self._stuck_until_s[slot]
-        self._is_warmth_known = reading.temperature_c is not None
         views = await self._view.slots(reading, given_up=self._given_up(now_s))
         moment = self._moment()
         self.slots = self._forecast(views, has_shifts=bool(moment.due))
@@ -269,27 +276,34 @@ class Charge:
         return self.policy.lease_s / 3
 
     async def _restore(self, order: PortOrder) -> None:
-        kind = self._power.cuts()[order.slot]
-        if order.slot in self._found and not self._is_warmth_known:
-            # Whoever made this cut may have had a reason that nobody can look at now: then the
-            # charger refuses, and a person lifts it.
-            kind = order.kind
+        kind = self._kind_of_cut(order.slot)
         await self._charger.switch(order.slot, PortMode.SYNC, kind=kind, lease_s=0)
         self._have_power(order.slot)
 
+    def _kind_of_cut(self, slot: str) -> CutKind:
+        """Return as what a cut is to be ended.
+
+        One that was found may have had a reason that nobody can look at now: as long as a battery
+        takes to cool it is given back only if it was a lease; the charger refuses if it was not.
+        """
+        found_s = self._found_s.get(slot)
+        if found_s is not None and self._clock.monotonic_s() - found_s < COOLS_WITHIN_S:
+            return CutKind.BUDGET
+        return self._power.cuts()[slot]
+
     async def _give_up(self, slot: str, wrong: dict[tuple[str, str], str]) -> None:
         """Have power where a cut is only said to be one, and nobody would look at the camera."""
-        kind = self._power.cuts()[slot]
+        kind = self._kind_of_cut(slot)
         try:
             await self._charger.switch(slot, PortMode.SYNC, kind=kind, lease_s=0)
-        except (PortNotSwitchable, HelperRefused, ChargerUnreachable) as error:
+        except (PortNotSwitchable, CutForSafety, HelperRefused, ChargerUnreachable) as error:
             wrong.setdefault((error.slug, slot), error.reason)
         else:
             self._have_power(slot)
 
     def _have_power(self, slot: str) -> None:
         self._renewed_s.pop(slot, None)
-        self._found.discard(slot)
+        self._found_s.pop(slot, None)
         self._power.restored(slot, now_s=self._clock.monotonic_s())
         if not self._power.is_awaited(slot):
             self._board.has_power(slot)

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from dockd.core.port_power import CutKind, Light, PortMode
-from dockd.errors import ChargerUnreachable, DockdError, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, CutForSafety, DockdError, PortNotSwitchable
 from dockd.ports.charger import Charger
 
 NOWHERE = "Z9"
@@ -86,6 +86,18 @@ class ChargerConformance:
         with pytest.raises(PortNotSwitchable):
             await put(ports.charger, NOWHERE, PortMode.OFF)
         assert set((await ports.charger.read()).ports) == {"A1", "A2"}
+
+    async def test_a_safety_cut_ends_only_for_safety(self, ports: Ports) -> None:
+        """What was cut for a battery that burns is not given back for a watt that is free."""
+        if PortMode.OFF not in ports.charger.switchable:
+            return
+        await ports.charger.switch("A1", PortMode.OFF, kind=CutKind.SAFETY, lease_s=60)
+        await put(ports.charger, "A1", PortMode.OFF)
+        with pytest.raises(CutForSafety):
+            await put(ports.charger, "A1", PortMode.SYNC)
+        assert await mode_of(ports.charger, "A1") is PortMode.OFF
+        await ports.charger.switch("A1", PortMode.SYNC, kind=CutKind.SAFETY, lease_s=0)
+        assert await mode_of(ports.charger, "A1") is PortMode.SYNC
 
     async def test_silence_is_told_and_ends(self, ports: Ports) -> None:
         """When nobody answers that is said as such, and it works again when somebody does."""

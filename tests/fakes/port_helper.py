@@ -49,7 +49,8 @@ class PortHelper:
         if slot in self.stuck:
             raise HelperRefused(f"The port of slot {slot} stayed.", slug="port-not-switchable")
         if on and self.off.get(slot) == "safety" and kind != "safety":
-            raise HelperRefused(f"The port of slot {slot} is cut for safety.")
+            reason = f"The port of slot {slot} is cut for safety."
+            raise HelperRefused(reason, slug="cut-for-safety")
         if on:
             self.off.pop(slot, None)
         elif self.off.get(slot) != "safety":

@@ -17,9 +17,9 @@ from dockd.core.charge_words import PlanPolicy
 from dockd.core.port_power import CutKind, Light, PortFault, PortMode, PortReading
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
-from dockd.errors import ChargerUnreachable, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
 from dockd.ports.charger import ChargerReading
-from dockd.stages.charge import Charge, ChargePolicy
+from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness
@@ -58,33 +58,40 @@ class RackCharger:
                 slot=slot,
                 mode=self.mode(slot),
                 is_attached=None if slot in self.off else camera is not None,
-                **self.power(slot),
+                power_w=self.watts_of(slot),
+                power_error_w=None if self.watts_of(slot) is None else 0.02,
                 faults=self.faults.get(slot, frozenset()),
             )
             for slot, camera in self.cameras.items()
         }
         return ChargerReading(ports=ports, temperature_c=self.temperature_c)
 
-    def power(self, slot: str) -> dict[str, float]:
+    def watts_of(self, slot: str) -> float | None:
         """Return what the port of a camera of a known charge delivers."""
         if slot in self.watts:
-            return {"power_w": self.watts[slot], "power_error_w": 0.02}
+            return self.watts[slot]
         if slot not in self.percent or slot in self.off:
-            return {}
-        watts = power_w_at(ChargeCurve(), self.percent[slot])
-        return {"power_w": watts, "power_error_w": 0.02}
+            return None
+        return power_w_at(ChargeCurve(), self.percent[slot])
 
     def mode(self, slot: str) -> PortMode:
         if slot in self.off:
             return PortMode.OFF
         return PortMode.CHARGE if slot in self.without_data else PortMode.SYNC
 
-    async def switch(self, slot: str, mode: PortMode, *, kind: CutKind, lease_s: int) -> None:
-        del lease_s
+    def refuse(self, slot: str, mode: PortMode, *, kind: CutKind) -> None:
+        """Refuse what a real one would."""
         if self.is_away:
             raise ChargerUnreachable("nobody is there")
         if slot in self.stuck:
             raise PortNotSwitchable(f"the port of slot {slot} stayed", slot=slot)
+        is_safe = self.off.get(slot) is CutKind.SAFETY and kind is not CutKind.SAFETY
+        if mode is not PortMode.OFF and is_safe:
+            raise CutForSafety(f"the port of slot {slot} is cut for safety", slot=slot)
+
+    async def switch(self, slot: str, mode: PortMode, *, kind: CutKind, lease_s: int) -> None:
+        del lease_s
+        self.refuse(slot, mode, kind=kind)
         was_off = slot in self.off
         self.switched.append((slot, mode))
         if mode is PortMode.OFF:
@@ -161,6 +168,11 @@ class Station:
         """Have the budget suffice for both."""
         plan = PlanPolicy(budget_w=FOR_BOTH, camera_w=CAMERA_W)
         self.charge.policy = ChargePolicy(plan=plan)
+
+    async def ready(self, slot: str, *, more_than: int) -> None:
+        """Wait for one more docking than there were, and for its slot to be ready."""
+        await until(lambda: self.kinds("docked") > more_than, what="it is docked")
+        await until(lambda: self.state(slot) is SlotState.READY, what="it is ready")
 
     async def offloaded(self, count: int) -> None:
         """Wait for dockings to be offloaded and at rest."""
@@ -400,8 +412,7 @@ async def test_the_least_used_camera_is_to_be_taken_first(tmp_path: Path) -> Non
                 await until(lambda: it.kinds("undocked") == 1, what="it has left")
             it.charger.put_in(slot, f"CAM-{slot}")
             docked = it.kinds("docked")
-            await until(lambda docked=docked: it.kinds("docked") > docked, what="it is docked")
-            await until(lambda slot=slot: it.state(slot) is SlotState.READY, what="it is ready")
+            await it.ready(slot, more_than=docked)
         it.charger.percent = {"A1": 96.0, "A2": 90.0}
         await it.charge.turn()
         await it.offloaded(1)
@@ -466,3 +477,94 @@ async def test_a_torn_sensor_cuts_nothing_and_is_said(tmp_path: Path) -> None:
         await it.charge.turn()
         assert it.rig.open_problems() == {"charge-reading-refused"}
         assert not it.charger.switched
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("warmth_c", [None, 20.0])
+async def test_a_safety_cut_of_an_earlier_dockd_is_lifted_when_it_has_cooled(
+    tmp_path: Path, warmth_c: float | None
+) -> None:
+    """A slot that is found cut for safety has no power for an hour, then it has; a lease at once.
+
+    So it is where nothing measures a temperature, as on a hub's plain ports.
+    """
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        it.charger.temperature_c = warmth_c
+        it.charger.off = {"A1": CutKind.SAFETY, "A2": CutKind.BUDGET}
+        for slot in ("A1", "A2"):
+            it.rig.board.has_power(slot)
+        began_s = it.rig.clock.monotonic_s()
+        await it.turns_until(lambda: "A2" not in it.charger.off, what="the lease is given back")
+        assert it.rig.clock.monotonic_s() - began_s < 60
+        assert it.rig.open_problems() == {"cut-for-safety"}
+        for _ in range(2):
+            await it.turns_until(
+                lambda: it.rig.clock.monotonic_s() - began_s > COOLS_WITHIN_S - 10, what="it cools"
+            )
+        assert "A1" in it.charger.off
+        await it.turns_until(lambda: "A1" not in it.charger.off, what="it is lifted")
+        await it.charge.turn()
+        assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_a_read_that_hangs_keeps_no_burning_camera_on_its_power(tmp_path: Path) -> None:
+    """A danger asks the read to end; one that does not is cut off after a minute, and proves none.
+
+    Whatever was read until then is not taken for a copy: with the power back it is read again.
+    """
+    reading, go_on = threading.Event(), threading.Event()
+
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        camera = it.rig.rack.camera_class
+
+        class Hanging(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+            def listing(self) -> object:
+                reading.set()
+                assert go_on.wait(20)
+                return super().listing()
+
+        it.rig.rack.camera_class = Hanging
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await until(reading.is_set, what="it is read")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        began_s = it.rig.clock.monotonic_s()
+        await it.charge.turn()
+        assert it.rig.slot_power.must_yield("A1")
+        assert not it.charger.switched
+        await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
+        assert it.rig.clock.monotonic_s() - began_s >= GIVE_WAY_S
+        assert it.charger.off == {"A1": CutKind.SAFETY}
+        go_on.set()
+        await until(lambda: it.kinds("docking-paused") == 1, what="its docking pauses")
+        assert it.kinds("clip-verified") == 0
+        assert it.kinds("docking-offloaded") == 0
+
+
+@pytest.mark.asyncio
+async def test_a_read_that_gives_way_is_not_interrupted_even_for_safety(tmp_path: Path) -> None:
+    """The cut comes when the read has ended by itself, between two of its steps."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        camera = it.rig.rack.camera_class
+
+        class Slow(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+            def listing(self) -> object:
+                reading.set()
+                assert go_on.wait(20)
+                return super().listing()
+
+        it.rig.rack.camera_class = Slow
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await until(reading.is_set, what="it is read")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        await it.charge.turn()
+        assert not it.charger.switched
+        go_on.set()
+        await until(lambda: not it.rig.slot_power.is_at_work("A1"), what="it gives way")
+        began_s = it.rig.clock.monotonic_s()
+        await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
+        assert it.rig.clock.monotonic_s() - began_s < GIVE_WAY_S

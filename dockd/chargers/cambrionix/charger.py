@@ -13,7 +13,7 @@ from dockd.chargers.cambrionix.parsing import Limits, Ports
 from dockd.chargers.cambrionix.readings import port_reading, troubles
 from dockd.chargers.cambrionix.wire import Wire
 from dockd.core.port_power import CutKind, Light, PortMode
-from dockd.errors import ChargerUnreachable, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 
 _RETURNS_WITHIN_S: Final = 30.0
@@ -113,7 +113,8 @@ class CambrionixCharger:
         """Put a slot's port into a mode and read back that it is.
 
         Raises:
-            PortNotSwitchable: it stayed as it was, there is none, or it is cut for safety.
+            PortNotSwitchable: it stayed as it was, or there is none.
+            CutForSafety: only an order for safety gives this port its power back.
             ChargerUnreachable: the hub does not answer.
         """
         port = self._ports.get(slot)
@@ -127,7 +128,7 @@ class CambrionixCharger:
                 ends_s = asyncio.get_running_loop().time() + lease_s
                 self._cuts.add(slot, Cut(port=port, is_safety=is_safety, ends_s=ends_s))
             elif is_safe and cutting.is_lease(kind):
-                raise PortNotSwitchable(f"The port of slot {slot} is cut for safety.", slot=slot)
+                raise CutForSafety(f"The port of slot {slot} is cut for safety.", slot=slot)
             await self._put(slot, port, mode, kind=kind)
 
     async def _put(self, slot: str, port: int, mode: PortMode, *, kind: CutKind) -> None:

@@ -15,6 +15,7 @@ from dockd.chargers.usb_port.lights import SlotLights
 from dockd.core.port_power import CutKind, Light, PortMode, PortReading
 from dockd.errors import (
     ChargerUnreachable,
+    CutForSafety,
     HelperRefused,
     HelperUnreachable,
     PortNotSwitchable,
@@ -85,6 +86,7 @@ class UsbPortCharger:
         Raises:
             PortNotSwitchable: the port stayed as it was, there is none, or it has no such mode.
             ChargerUnreachable: the helper does not answer, or the slot is busy.
+            CutForSafety: only an order for safety gives this port its power back.
             HelperRefused: the helper will not, for what happens in the slot now.
         """
         if mode not in self.switchable:
@@ -99,6 +101,8 @@ class UsbPortCharger:
         except HelperRefused as refusal:
             if refusal.slug in {PortNotSwitchable.slug, "not-found"}:
                 raise PortNotSwitchable(refusal.reason, slot=slot) from refusal
+            if refusal.slug == CutForSafety.slug:
+                raise CutForSafety(refusal.reason, slot=slot) from refusal
             raise
         row = {row.slot: row for row in await self._asked(self._helper.slots)}.get(slot)
         # The helper has read it back; a second look tells of a hub that was reset in between.
