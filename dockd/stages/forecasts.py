@@ -115,4 +115,4 @@ def enough_percent(policy: PlanPolicy, *, has_shifts: bool) -> float:
 
 def _is_unlisted(snapshot: SlotSnapshot, known: Footage) -> bool:
     # A camera that nobody has listed yet has no clips, and that says nothing.
-    return snapshot.state is not SlotState.READY and known.left_bytes == 0
+    return snapshot.state is not SlotState.READY and known.counted.clips == 0
