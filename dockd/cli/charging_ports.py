@@ -5,7 +5,7 @@ from typing import Final
 
 from dockd.cli.asking import Daemon
 from dockd.config import Config
-from dockd.errors import DaemonUnreachable, DockdError
+from dockd.errors import DockdError
 from dockd.ports.helper import Helper
 
 _WORN: Final = frozenset({"camera-worn", "slot-worn"})
@@ -37,8 +37,11 @@ def charging_ports(config: Config, helper: Helper) -> Iterator[tuple[bool, str, 
 def worn(config: Config) -> Iterator[tuple[bool, str, str]]:
     """Yield each camera and slot that the daemon found to be replaced, with the evidence."""
     try:
+        if not config.http.socket.is_socket():
+            return
         problems = Daemon(config.http.socket).get("/v1/problems")["problems"]
-    except DaemonUnreachable:
+    except (DockdError, OSError):
+        # A daemon that does not run, or not for this user, is told by what needs it.
         return
     for problem in problems:
         if problem["slug"] in _WORN:
