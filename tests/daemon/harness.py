@@ -43,6 +43,7 @@ class Settings:
     rehash: str = "after-break"
     rate_limit_mbit_s: float = 0
     holds: str = ""
+    power: str = ""
 
     def toml(self, world: World) -> str:
         """Return the whole file."""
@@ -69,6 +70,7 @@ rate_limit_mbit_s = {self.rate_limit_mbit_s}
 listen = "127.0.0.1:0"
 socket = "{world.folder / "api.sock"}"
 {self.holds}
+{self.power}
 {world.room.toml()}
 """
 
@@ -190,6 +192,12 @@ class StationProcess:
         self.signal(signal.SIGKILL)
         assert self._reaped() == -signal.SIGKILL
         self.world.check()
+
+    def reload(self, settings: Settings) -> None:
+        """Write another configuration and have it read; should it die meanwhile, at its start."""
+        self.until(lambda: self.is_ready, "it is ready to reload")
+        self.configure(settings)
+        self.signal(signal.SIGHUP)
 
     def restart(self) -> None:
         """Stop it and start it again."""
