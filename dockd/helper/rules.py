@@ -15,8 +15,10 @@ _DEVICE_HEAD: Final = bytes((18, _DEVICE))
 _BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
 _VENDORS_OWN_CLASS: Final = 0xFF
-# FTDI: what the kernel binds by this vendor and a class of its own is a serial port, nothing else.
+# FTDI's own chips, which nothing but ftdi_sio binds. By other products of this vendor Debian's 6.1
+# knows a USB controller, a touch screen, an I2C bus and a sound card (its modules.alias).
 _FTDI: Final = "0403"
+_FTDI_CHIPS: Final = {"6001", "6006", "6010", "6011", "6014", "6015"}
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 
 
@@ -92,7 +94,8 @@ def is_serial_adapter(identity: Identity) -> bool:
         kinds = {kind[0] for _, kind in interfaces(identity.descriptors)}
     except ValueError:
         return False
-    return identity.vendor_id == _FTDI and kinds == {_VENDORS_OWN_CLASS}
+    is_chip = identity.vendor_id == _FTDI and identity.product_id in _FTDI_CHIPS
+    return is_chip and kinds == {_VENDORS_OWN_CLASS}
 
 
 def interfaces(descriptors: bytes) -> Sequence[Interface]:

@@ -51,8 +51,14 @@ class SlotBoard:
     def docked(
         self, slot: str, *, camera: str, docking: str, fill_fraction: float | None = None
     ) -> None:
-        """A stay began."""
-        self._change(slot, camera=camera, docking=docking, fill_fraction=fill_fraction)
+        """A stay began, or is there still in a slot that only seemed to be without power."""
+        self._change(
+            slot,
+            event=SlotEvent.DOCKED,
+            camera=camera,
+            docking=docking,
+            fill_fraction=fill_fraction,
+        )
 
     def fullness(self) -> Mapping[str, float]:
         """Return how full each docked camera is of which that is known, by its serial number."""

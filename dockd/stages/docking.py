@@ -82,12 +82,7 @@ class Docking:
         reason = "dockd stopped"
         try:
             await self._begin(stay, family=sighting.family)
-            self._board.docked(
-                camera.slot,
-                camera=camera.serial,
-                docking=docking,
-                fill_fraction=camera.medium.fill_fraction,
-            )
+            self._show(stay)
             await self._say_whether_dirty(camera)
             await self._live(stay)
         except CameraGone:
@@ -201,6 +196,8 @@ class Docking:
             await self._pause(attempt)
 
     async def _offload_all(self, stay: Stay) -> None:
+        # A cut that was none took it off the board, and its stay went on.
+        self._show(stay)
         self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
         clips = await self._offload.run(stay)
         if stay.news:
@@ -267,6 +264,15 @@ class Docking:
         over = (SpoolFull.slug, "camera-stuck")
         await self._problems.clear_all(over, subject=f"slot {stay.camera.slot}")
         await in_thread(stay.camera.close)
+
+    def _show(self, stay: Stay) -> None:
+        camera = stay.camera
+        self._board.docked(
+            camera.slot,
+            camera=camera.serial,
+            docking=stay.docking,
+            fill_fraction=camera.medium.fill_fraction,
+        )
 
     def _show_left(self, slot: str) -> None:
         self._board.left(slot)

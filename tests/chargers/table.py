@@ -48,9 +48,16 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "NaN": (f"{_DRIVER}test_nonsense_of_a_port_is_unknown_and_said",),
     "65535 mA": (f"{_DRIVER}test_nonsense_of_a_port_is_unknown_and_said",),
     "-40 C": (f"{_DRIVER}test_a_temperature_that_cannot_be_is_unknown",),
+    "a clock that jumps": (
+        "tests/core/test_charge_plan.py::test_a_wall_clock_that_jumps_makes_no_port_flap",
+    ),
     "a hub that accepts a command and does nothing": (
         f"{_DRIVER}test_an_order_that_does_nothing_is_told",
         f"{_DRIVER}test_a_release_that_does_nothing_keeps_the_cut",
+    ),
+    "Each is said once": (
+        "tests/stages/test_charge.py::test_numbers_that_cannot_be_are_said_once_and_not_used",
+        "tests/stages/test_charge.py::test_a_port_that_does_not_switch_is_said_once_and_left_on",
     ),
     "Cuts are leases": (
         f"{_DRIVER}test_a_lease_that_ends_is_given_back",

@@ -272,7 +272,7 @@ def test_a_charging_hub_s_serial_port_is_bound(tmp_path: Path, place: str) -> No
     """On a guarded bus it would never come back after a yank; beside the slots it is let in."""
     scene = Scene(tmp_path, configuration=WITH_HUB)
     for _ in range(2):
-        scene.sysfs.plug(place, vendor_id="0403", interfaces=SERIAL_ADAPTER)
+        scene.sysfs.plug(place, vendor_id="0403", product_id="6001", interfaces=SERIAL_ADAPTER)
         rows(scene)
         assert is_authorised(scene, place)
         scene.sysfs.yank(place)
@@ -299,6 +299,18 @@ def test_nothing_else_is_bound_for_a_charging_hub(
 ) -> None:
     """Without such a hub configured, in a slot or behind one, of another kind: nothing is bound."""
     scene = Scene(tmp_path, configuration=configuration)
-    scene.sysfs.plug(place, vendor_id=vendor_id, interfaces=interfaces)
+    scene.sysfs.plug(place, vendor_id=vendor_id, product_id="6001", interfaces=interfaces)
     rows(scene)
     assert not is_authorised(scene, place)
+
+
+# In Debian's 6.1: ftdi_elan (a USB controller), usbtouchscreen, i2c_tiny_usb, snd_usb_audio.
+@pytest.mark.parametrize("product_id", ["d6ea", "f9e9", "c631", "b8d8"])
+def test_what_other_drivers_bind_by_the_same_vendor_is_no_charging_hub(
+    tmp_path: Path, product_id: str
+) -> None:
+    """A controller, a touch screen, a bus or a sound card under FTDI's number stays unbound."""
+    scene = Scene(tmp_path, configuration=WITH_HUB)
+    scene.sysfs.plug("1-2", vendor_id="0403", product_id=product_id, interfaces=SERIAL_ADAPTER)
+    rows(scene)
+    assert not is_authorised(scene, "1-2")

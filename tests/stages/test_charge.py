@@ -18,7 +18,7 @@ from dockd.core.port_power import CutKind, Light, PortFault, PortMode, PortReadi
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
 from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
-from dockd.ports.charger import ChargerReading
+from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
@@ -37,6 +37,7 @@ class RackCharger:
         self.cameras: dict[str, str | None] = dict.fromkeys(slots)
         self.off: dict[str, CutKind] = {}
         self.stuck: set[str] = set()
+        self.lying: set[str] = set()
         self.without_data: set[str] = set()
         self.percent: dict[str, float] = {}
         self.watts: dict[str, float] = {}
@@ -64,7 +65,14 @@ class RackCharger:
             )
             for slot, camera in self.cameras.items()
         }
-        return ChargerReading(ports=ports, temperature_c=self.temperature_c)
+        found_out = tuple(
+            ChargerTrouble(
+                slot=slot, slug=PortNotSwitchable.slug, reason="its device is still there"
+            )
+            for slot in self.off
+            if slot in self.lying
+        )
+        return ChargerReading(ports=ports, temperature_c=self.temperature_c, troubles=found_out)
 
     def watts_of(self, slot: str) -> float | None:
         """Return what the port of a camera of a known charge delivers."""
@@ -96,13 +104,13 @@ class RackCharger:
         self.switched.append((slot, mode))
         if mode is PortMode.OFF:
             self.off[slot] = kind
-            if not was_off and self.cameras[slot] is not None:
+            if not was_off and self.cameras[slot] is not None and slot not in self.lying:
                 self.rig.rack.undock(slot)
         elif was_off:
             del self.off[slot]
         if mode is PortMode.SYNC and (was_off or slot in self.without_data):
             self.without_data.discard(slot)
-            if (camera := self.cameras[slot]) is not None:
+            if (camera := self.cameras[slot]) is not None and slot not in self.lying:
                 self.rig.rack.dock(slot, camera)
 
     async def light(self, slot: str, light: Light) -> None:
@@ -353,6 +361,27 @@ async def test_a_port_that_does_not_switch_is_said_once_and_left_on(tmp_path: Pa
         await until(
             lambda: {it.state("A1"), it.state("A2")} == {SlotState.READY}, what="both are ready"
         )
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_only_says_that_it_is_off_hides_no_camera(tmp_path: Path) -> None:
+    """Found out, such a slot shows again the camera that was there all the time."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        it.charger.lying = {"A1", "A2"}
+        for slot in ("A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            it.charger.put_in(slot, f"CAM-{slot}")
+        await it.offloaded(2)
+        await it.turns_until(
+            lambda: "port-not-switchable" in it.rig.open_problems(), what="it is found out"
+        )
+        await it.turns_until(lambda: not it.charger.off, what="the cut is taken back")
+        await until(
+            lambda: {it.state("A1"), it.state("A2")} == {SlotState.READY}, what="both are shown"
+        )
+        assert {one.camera for one in it.rig.board.snapshots()} == {"CAM-A1", "CAM-A2"}
+        assert all(one.docking for one in it.rig.board.snapshots())
+        assert (it.kinds("docking-paused"), it.kinds("undocked")) == (0, 0)
 
 
 @pytest.mark.asyncio
