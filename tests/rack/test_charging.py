@@ -56,7 +56,7 @@ def test_a_cut_waits_for_the_copy_and_is_no_undocking(powered: Rack, tmp_path: P
 
     set_budget(powered, budget_w=FOR_ALL_W)
     powered.until_cleared(1, 2)
-    assert not powered.dock.dark(SLOTS)
+    powered.until(lambda: not powered.dock.dark(SLOTS), "all slots to have power again")
     events = told(powered, cameras[cut])
     assert "docking-continued" in events
     assert (events.count("docked"), events.count("undocked")) == (1, 0)
