@@ -92,7 +92,8 @@ class Docking:
             # without its end.
             if not camera.is_present():
                 reason = "the camera left"
-            await self._end(stay, reason=reason)
+            with self._power.letting_go(camera.slot):
+                await self._end(stay, reason=reason)
 
     async def _opened(self, sighting: Sighting) -> Camera | None:
         """Return the camera, once it lets itself be opened; None when it left before that."""

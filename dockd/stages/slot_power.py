@@ -11,8 +11,8 @@ same. Nobody watched in between, so no stretch vouches for what was hashed in an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +46,7 @@ class SlotPower:
         """Begin with power everywhere."""
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._free: defaultdict[str, asyncio.Event] = defaultdict(_set)
+        self._letting_go: set[str] = set()
         self._cuts: dict[str, CutKind] = {}
         self._paused: dict[str, Paused] = {}
         self._awaited: dict[str, _Awaited] = {}
@@ -63,7 +64,20 @@ class SlotPower:
 
     def is_at_work(self, slot: str) -> bool:
         """Return whether somebody works with the slot's camera now."""
-        return self._turns[slot].locked()
+        return self._turns[slot].locked() or slot in self._letting_go
+
+    @contextmanager
+    def letting_go(self, slot: str) -> Iterator[None]:
+        """Count as at work while a stay ends.
+
+        One that was cancelled gave up its turn at once, and its thread may still be writing. No
+        coroutine: nothing may come in between.
+        """
+        self._letting_go.add(slot)
+        try:
+            yield
+        finally:
+            self._letting_go.discard(slot)
 
     def ask_to_yield(self, slot: str) -> None:
         """Ask whoever works in a slot to stop at the next read, and let nobody begin."""

@@ -282,6 +282,41 @@ async def test_an_offload_is_never_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_stay_that_is_broken_off_keeps_its_power_until_it_let_go(tmp_path: Path) -> None:
+    """A refused camera is still in its slot, and a thread may still be writing to it."""
+    go_on = threading.Event()
+    closing = threading.Event()
+
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        camera = it.rig.rack.camera_class
+
+        class Slow(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+            def close(self) -> None:
+                if self.slot == "A1":
+                    closing.set()
+                    assert go_on.wait(20)
+                super().close()
+
+        it.rig.rack.camera_class = Slow
+        for slot in ("A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            it.charger.put_in(slot, f"CAM-{slot}")
+        await it.offloaded(2)
+        it.rig.rack.undock("A1")
+        await until(closing.is_set, what="its camera is let go of")
+        # Power for nobody: whatever may be cut is.
+        plan = PlanPolicy(budget_w=1.0, camera_w=CAMERA_W)
+        it.charge.policy = ChargePolicy(plan=plan)
+        await it.turns_until(lambda: "A2" in it.charger.off, what="the other is cut")
+        for _ in range(10):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert "A1" not in it.charger.off
+        go_on.set()
+        await it.turns_until(lambda: "A1" in it.charger.off, what="it may be cut then")
+
+
+@pytest.mark.asyncio
 async def test_cameras_take_turns_while_no_store_answers(tmp_path: Path) -> None:
     """With power for one, each of two has some within the hour, footage to be wiped or not."""
     async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
