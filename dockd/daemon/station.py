@@ -315,12 +315,11 @@ class Station:
                 f"line to {name}": turns.run
                 for name, turns in zip(self.stores, self.turns, strict=True)
             },
-            "wear": self.wear.run,
             "rate windows": self.throttle.run,
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "house": self._keep_house,
-            **({} if self.charge is None else {"charging": self.charge.run}),
+            **({} if self.charge is None else {"charging": self.charge.run, "wear": self.wear.run}),
         }
 
     async def _enduring(
