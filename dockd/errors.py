@@ -249,6 +249,17 @@ class HelperRefused(PermanentError):
     )
 
 
+class CutForSafety(PermanentError):
+    """A port was cut for safety, and what was ordered is no reason to give it its power back."""
+
+    slug = "cut-for-safety"
+    owner: Owner = "station"
+    next_step = (
+        "Take the camera out and look at it and at the contacts. Where nothing is wrong any more "
+        "the slot has power again an hour after dockd's next start (`systemctl restart dockd`)."
+    )
+
+
 class SlotSettling(TransientError):
     """A device's disk has not appeared yet, or its slot is being worked on; ask again soon."""
 
@@ -402,6 +413,22 @@ class IllegalFact(PermanentError):
     """A fact was reported that the present state does not permit: dockd's own mistake."""
 
     slug = "illegal-fact"
+
+
+class ChargerUnreachable(TransientError):
+    """The hub, or the helper that switches its ports, does not answer."""
+
+    slug = "charger-unreachable"
+    owner: Owner = "station"
+    next_step = "Look at the hub's cable and power, and at `dockd doctor`."
+
+
+class PortNotSwitchable(PermanentError):
+    """A port stayed as it was although it was told to change, or there is no switch for it."""
+
+    slug = "port-not-switchable"
+    owner: Owner = "station"
+    next_step = "Charge without switching this port, or replace the hub; `dockd doctor` tries each."
 
 
 # --- configuration, commands and answers ----------------------------------------------------

@@ -21,6 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dockd import config as configs
+from dockd.cli.charging_hub import charging_hub
+from dockd.cli.charging_ports import charging_ports, worn
 from dockd.cli.exits import Exit
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
@@ -77,6 +79,7 @@ def examine(config: Config) -> Sequence[Finding]:
         *_tls(config.http),
         *asyncio.run(_broker(config)),
         *_power(config),
+        *(_finding("power", *said) for said in worn(config)),
     ]
 
 
@@ -305,16 +308,16 @@ async def _broker(config: Config) -> Sequence[Finding]:
     return [_finding("network", True, "the MQTT broker takes this station's connection", "")]
 
 
-def _power(config: Config) -> Iterator[Finding]:
+def _power(config: Config, helper: Helper | None = None) -> Iterator[Finding]:
     driver = config.power.driver
-    yield _finding(
-        "power",
-        driver == "none",
-        "cameras charge as their ports do; dockd switches nothing"
-        if driver == "none"
-        else f"the power driver {driver} is not part of this version",
-        'Set power.driver = "none".',
-    )
+    if driver == "usb-port":
+        said = charging_ports(config, helper or HelperClient())
+        yield from (_finding("power", *one) for one in said)
+        return
+    if driver == "cambrionix":
+        yield from (_finding("power", *one) for one in charging_hub(config))
+        return
+    yield _finding("power", True, "cameras charge as their ports do; dockd switches nothing", "")
 
 
 def _finding(area: Area, well: bool, sentence: str, next_step: str) -> Finding:

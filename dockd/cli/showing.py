@@ -67,12 +67,27 @@ def status(answer: Answer) -> RenderableType:
 
 
 def _slots(slots: Sequence[Answer]) -> RenderableType:
-    table = _table("slot", "state", "advice", "camera", "clips", "verified", "stored", "of")
+    table = _table(
+        "slot",
+        "state",
+        "advice",
+        "take",
+        "charge",
+        "ready",
+        "camera",
+        "clips",
+        "verified",
+        "stored",
+        "of",
+    )
     for slot in slots:
         table.add_row(
             slot["slot"],
             slot["state"],
             Text(slot["advice"], _ADVICE_COLOURS.get(slot["advice"], "")),
+            "" if slot["issue"] is None else f"{slot['issue']}.",
+            _charge(slot),
+            slot["ready_at"] or "",
             Text(slot["camera"] or ""),
             " ".join(f"{name} {count}" for name, count in slot["clips"].items() if count),
             size(slot["bytes_verified"]),
@@ -80,6 +95,11 @@ def _slots(slots: Sequence[Answer]) -> RenderableType:
             size(slot["bytes_total"]),
         )
     return table
+
+
+def _charge(slot: Answer) -> str:
+    percent, error = slot["battery_percent"], slot["battery_error_percent"]
+    return "" if percent is None else f"{percent} ±{error} %"
 
 
 def _stores(stores: Sequence[Answer]) -> RenderableType:

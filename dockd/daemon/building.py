@@ -7,14 +7,19 @@ from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
 from dockd.core.announcement import Topics
+from dockd.config.models import ALL_DAYS
+from dockd.core.charge_words import PlanPolicy
 from dockd.core.schedule import RateWindow
+from dockd.core.shifts import Shift
 from dockd.errors import ConfigInvalid, ConfigProblem
 from dockd.ports.broker import Broker
 from dockd.ports.camera import CameraSource
+from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.holds import HoldsList
 from dockd.ports.store import Store, TellsTime
+from dockd.stages.charge import ChargePolicy
 from dockd.stages.throttle import ThrottlePolicy
 from dockd.station.central.holds import CentralHolds
 from dockd.stores.guarded import GuardedStore
@@ -136,6 +141,38 @@ def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, Came
         if source is not None:
             sources[entry.name] = source
     return sources
+
+
+def charger(config: Config, *, equipment: Equipment) -> Charger | None:
+    """Return what powers the slots; None where dockd has no say in it.
+
+    Raises:
+        ConfigInvalid: no installed package provides the driver.
+    """
+    if config.power.driver == "none":
+        return None
+    made: Charger = family("dockd.chargers", config.power.driver)().charger(config, equipment)
+    return made
+
+
+def charge_policy(config: Config) -> ChargePolicy:
+    """Return the configuration's rules for charging."""
+    return ChargePolicy(
+        plan=PlanPolicy(
+            budget_w=config.power.budget_w,
+            camera_w=config.power.camera_w,
+            hold_percent=config.power.hold_percent,
+        ),
+        shifts=tuple(
+            Shift(
+                start=entry.start,
+                cameras=entry.cameras,
+                days=frozenset(ALL_DAYS.index(day) for day in entry.days),
+            )
+            for entry in config.shift
+        ),
+        timezone=config.station.zone,
+    )
 
 
 def throttle_policy(config: Config) -> ThrottlePolicy:

@@ -20,7 +20,16 @@ from dockd.errors import ConfigInvalid
 from dockd.ports.journal import Journal
 from dockd.station.notify import Notifier
 
-_LIVE: Final = ("uplink", "wipe", "spool.keep_stored_h", "spool.partial_after_h")
+# The driver and its device are built into the station; what the planner is held to is not.
+_POWER: Final = ("budget_w", "camera_w", "hold_percent")
+_LIVE: Final = (
+    "uplink",
+    "wipe",
+    "spool.keep_stored_h",
+    "spool.partial_after_h",
+    "shift",
+    *(f"power.{key}" for key in _POWER),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,10 @@ def apply(station: Station, new: Config) -> Change:
         update={
             "uplink": new.uplink,
             "wipe": new.wipe,
+            "shift": new.shift,
+            "power": station.config.power.model_copy(
+                update={key: getattr(new.power, key) for key in _POWER}
+            ),
             "spool": station.config.spool.model_copy(
                 update={
                     "keep_stored_h": new.spool.keep_stored_h,
@@ -75,6 +88,8 @@ def apply(station: Station, new: Config) -> Change:
     station.housekeeping.policy = housekeeping_policy(station.config)
     for upload in station.uploads:
         upload.policy = upload_policy(station.config)
+    if station.charge is not None:
+        station.charge.policy = building.charge_policy(station.config)
     station.throttle.policy = building.throttle_policy(station.config)
     station.throttle.apply()
     return change

@@ -12,11 +12,13 @@ from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
 from dockd.ports.camera import CameraSource
+from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages import announce
 from dockd.stages.board import SlotBoard
+from dockd.stages.charge import Charge
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
@@ -32,11 +34,13 @@ from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
+from dockd.stages.slot_power import SlotPower
 from dockd.stages.throttle import Throttle
 from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
 from dockd.stages.turns import Turns
 from dockd.stages.upload import Upload, UploadPolicy
+from dockd.stages.wear_watch import WearWatch
 from dockd.stages.wipe import Wipe, WipePolicy
 from dockd.station.helper_client import HelperClient
 from dockd.station.notify import Notifier
@@ -87,6 +91,7 @@ class Station:
             clock=clock,
         )
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
+        self.slot_power = SlotPower()
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
         self.confirming = Confirming(
             ledger=self.ledger,
@@ -114,6 +119,9 @@ class Station:
         self.offload = self._offload()
         equipment = Equipment(usb=UdevBus(journal=journal), helper=HelperClient())
         self._cameras = building.camera_sources(config, equipment=equipment)
+        self._charger = building.charger(config, equipment=equipment)
+        self.charge = None if self._charger is None else self._charge(self._charger)
+        self.wear = WearWatch(ledger=self.ledger, problems=self.problems, clock=clock)
         self.uploads = [self._upload(name) for name in self.stores]
         self.turns = [
             Turns(
@@ -189,6 +197,17 @@ class Station:
             clock=self._clock,
             policy=upload_policy(self.config),
             fullness=self.board.fullness,
+        )
+
+    def _charge(self, charger: Charger) -> Charge:
+        return Charge(
+            charger,
+            ledger=self.ledger,
+            board=self.board,
+            power=self.slot_power,
+            problems=self.problems,
+            clock=self._clock,
+            policy=building.charge_policy(self.config),
         )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
@@ -306,6 +325,7 @@ class Station:
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "house": self._keep_house,
+            **({} if self.charge is None else {"charging": self.charge.run, "wear": self.wear.run}),
         }
 
     async def _enduring(
@@ -341,6 +361,7 @@ class Station:
             offload=self.offload,
             wipe=self.wipe,
             board=self.board,
+            power=self.slot_power,
             problems=self.problems,
             clock=self._clock,
             policy=DockingPolicy(),
@@ -361,6 +382,8 @@ class Station:
     async def close(self) -> None:
         """Say what is left to say, and let go of the stores; the ledger stays open."""
         await self.narrator.flush()
+        if self._charger is not None:
+            await self._charger.close()
         for store in self.stores.values():
             await store.close()
 

@@ -55,6 +55,8 @@ class Surfaces:
             shared_holds=station.shared_holds,
         )
         self._report.turns = station.turns
+        self._report.charge = station.charge
+        self._report.wear = station.wear
         app = build_app(
             self._report,
             actions=Obey(ledger=station.ledger, holds=station.holds),

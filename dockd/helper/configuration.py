@@ -28,6 +28,7 @@ class Configuration(NamedTuple):
     auto_slots: bool
     budget_w: float
     camera_w: float
+    has_serial_hub: bool = False
 
 
 class Watched:
@@ -87,4 +88,5 @@ def _understood(document: Mapping[str, Any]) -> Configuration:
         auto_slots=cameras.get("auto_slots", False) is True,
         budget_w=float(power.get("budget_w", 90)),
         camera_w=float(power.get("camera_w", 7.5)),
+        has_serial_hub=power.get("driver") == "cambrionix",
     )

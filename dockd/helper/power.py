@@ -52,7 +52,7 @@ class Power:
             cut = self.cuts.get(slot)
             is_safety = cut is not None and cut.until == inf
             if order.on and is_safety and order.kind != "safety":
-                raise Refused(f"The port of slot {slot} is cut for safety.")
+                raise Refused(f"The port of slot {slot} is cut for safety.", slug="cut-for-safety")
             if order.on and cut is not None:
                 self._give(slot)
             elif order.on:

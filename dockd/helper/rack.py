@@ -1,13 +1,13 @@
 """The rack at one moment: its slots, what is in each, and which of that is a camera."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockd.errors import CameraGone, NotFound, Refused
 from dockd.helper.configuration import Configuration
-from dockd.helper.rules import Refusal, is_hub, judge
+from dockd.helper.rules import Refusal, is_hub, is_serial_adapter, judge
 from dockd.helper.usb import Device, Usb, is_cut, read, write
 
 _NOT_STORAGE, _TWIN = "camera-not-storage", "camera-duplicate-serial"
@@ -112,8 +112,23 @@ class Rack:
         in_use = sum(slot.device is not None for slot in self.slots.values())
         return (in_use + 1) * self._now.camera_w <= self._now.budget_w
 
+    def _let_in(self, hubs: Collection[str], *, outside: tuple[str, ...]) -> None:
+        names = self._usb.names() if self._now.has_serial_hub else hubs
+        for name in names:
+            device = self._usb.device(name)
+            if device is None:
+                continue
+            leads_to_slot = name in hubs and is_hub(device.identity.descriptors)
+            is_ours = self._now.has_serial_hub and not f"{name}.".startswith(outside)
+            if leads_to_slot or (is_ours and is_serial_adapter(device.identity)):
+                with suppress(OSError):
+                    device.authorise(allowed=True)
+
     def guard(self) -> None:
-        """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot."""
+        """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot.
+
+        A charging hub that is spoken to by a serial port of its own has that bound, outside slots.
+        """
         slots = [self.slots[name] for name in self._now.slots]
         hubs = {hub for slot in slots for hub in self._usb.hubs_towards(slot.port)}
         within = {name for slot in slots for name in slot.ports} - hubs
@@ -126,10 +141,7 @@ class Rack:
             if guard.parent.name not in consoles:
                 with suppress(OSError):
                     write(guard, "0")
-        for hub in filter(None, map(self._usb.device, hubs)):
-            if is_hub(hub.identity.descriptors):
-                with suppress(OSError):
-                    hub.authorise(allowed=True)
+        self._let_in(hubs, outside=places)
         for device in (slot.device for slot in slots if slot.device and slot.slug == _NOT_STORAGE):
             # What was there before its bus was guarded has been bound by now.
             if device.name in within:

@@ -14,6 +14,11 @@ _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
 _DEVICE_HEAD: Final = bytes((18, _DEVICE))
 _BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
 _HUB_CLASS: Final = 9
+_VENDORS_OWN_CLASS: Final = 0xFF
+# FTDI's own chips, which nothing but ftdi_sio binds. By other products of this vendor Debian's 6.1
+# knows a USB controller, a touch screen, an I2C bus and a sound card (its modules.alias).
+_FTDI: Final = "0403"
+_FTDI_CHIPS: Final = {"6001", "6006", "6010", "6011", "6014", "6015"}
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 
 
@@ -81,6 +86,16 @@ def is_hub(descriptors: bytes) -> bool:
         return all(kind[0] == _HUB_CLASS for _, kind in interfaces(descriptors))
     except ValueError:
         return False
+
+
+def is_serial_adapter(identity: Identity) -> bool:
+    """Return whether the device is the kind of serial port that a charging hub is spoken to by."""
+    try:
+        kinds = {kind[0] for _, kind in interfaces(identity.descriptors)}
+    except ValueError:
+        return False
+    is_chip = identity.vendor_id == _FTDI and identity.product_id in _FTDI_CHIPS
+    return is_chip and kinds == {_VENDORS_OWN_CLASS}
 
 
 def interfaces(descriptors: bytes) -> Sequence[Interface]:

@@ -26,7 +26,10 @@ class ProblemReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotReport:
-    """One slot; ``clips`` counts the clips of its present docking by place."""
+    """One slot; ``clips`` counts the clips of its present docking by place.
+
+    ``issue``: 1 is the camera to take first (the best charged, least used), None one to leave.
+    """
 
     slot: str
     port: str | None
@@ -39,10 +42,13 @@ class SlotReport:
     bytes_verified: int
     bytes_stored: int
     battery_percent: int | None
+    battery_error_percent: int | None
+    battery_source: str | None
     charging: bool | None
     power_w: float | None
     ready_at: str | None
     problems: tuple[ProblemReport, ...]
+    issue: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +200,10 @@ class ClipDetail(ClipReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockingReport:
-    """One stay of one camera; ``ended_at`` is None while it lasts."""
+    """One stay of one camera; ``ended_at`` is None while it lasts.
+
+    ``continues`` is the docking whose slot was switched off meanwhile, None for an arrival.
+    """
 
     docking: str
     camera: str
@@ -206,6 +215,7 @@ class DockingReport:
     listed: bool
     offloaded: bool
     cleared: bool
+    continues: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,8 +240,22 @@ class CompletenessReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WearReport:
+    """What a camera's dockings show of its wear; trends are per 100 days, None: too few to say."""
+
+    dockings: int
+    replace: bool
+    evidence: tuple[str, ...]
+    wh_per_percent_trend: float | None
+    percent_per_h_trend: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraReport:
-    """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away."""
+    """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away.
+
+    ``wear`` is None until its dockings were looked at, a few times a day.
+    """
 
     camera: str
     slot: str | None
@@ -240,6 +264,7 @@ class CameraReport:
     completeness: CompletenessReport
     dockings: tuple[DockingReport, ...]
     problems: tuple[ProblemReport, ...]
+    wear: WearReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip, Place
 from dockd.core.facts import (
+    ChargeMeasured,
     Checkpointed,
     Fact,
     JsonValue,
@@ -58,6 +59,8 @@ class DockingRow:
     offloaded: bool
     cleared: bool
     clock: CameraClock
+    continues: str | None = None
+    charge: ChargeMeasured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +246,9 @@ class Ledger(Protocol):
 
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
+
+    async def stays(self, camera: str) -> int:
+        """Return how often a camera was docked; what continues after a cut is the same stay."""
 
     async def last_listed_at(self, camera: str) -> str | None:
         """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""

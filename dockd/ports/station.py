@@ -70,7 +70,10 @@ class UplinkState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """The numbers behind ``/metrics``. Totals count from the daemon's start."""
+    """The numbers behind ``/metrics``. Totals count from the daemon's start.
+
+    ``forecast_error_s``: the median error of the forecasts of readiness; None before the first.
+    """
 
     version: str
     uptime_s: float
@@ -95,6 +98,7 @@ class Measurements:
     ledger_epoch: int
     clock_synchronised: bool
     clock_offset_s: float | None
+    forecast_error_s: float | None = None
 
 
 class StationView(Protocol):

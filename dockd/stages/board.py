@@ -51,8 +51,14 @@ class SlotBoard:
     def docked(
         self, slot: str, *, camera: str, docking: str, fill_fraction: float | None = None
     ) -> None:
-        """A stay began."""
-        self._change(slot, camera=camera, docking=docking, fill_fraction=fill_fraction)
+        """A stay began, or is there still in a slot that only seemed to be without power."""
+        self._change(
+            slot,
+            event=SlotEvent.DOCKED,
+            camera=camera,
+            docking=docking,
+            fill_fraction=fill_fraction,
+        )
 
     def fullness(self) -> Mapping[str, float]:
         """Return how full each docked camera is of which that is known, by its serial number."""
@@ -79,6 +85,15 @@ class SlotBoard:
         with self._lock:
             port = self._slots[slot].port if slot in self._slots else None
             self._slots[slot] = SlotSnapshot(slot=slot, port=port)
+
+    def cut(self, slot: str) -> None:
+        """A slot was switched off; of the camera that may be in it nothing is shown."""
+        self.left(slot)
+        self._change(slot, event=SlotEvent.POWER_CUT)
+
+    def has_power(self, slot: str) -> None:
+        """A slot that was switched off has power, and nothing in it shows itself."""
+        self._change(slot, event=SlotEvent.POWER_RESTORED)
 
     def _change(
         self,

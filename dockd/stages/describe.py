@@ -9,8 +9,10 @@ from dockd.core.clip import Clip, Place
 from dockd.core.explain import Explanation
 from dockd.core.facts import ReceiptAccepted
 from dockd.core.health import Problem
+from dockd.core.port_power import PortMode
 from dockd.core.printable import printable
 from dockd.core.slot import SlotFootage
+from dockd.core.wear import WearVerdict
 from dockd.ports.answers import (
     ClipDetail,
     ClipReport,
@@ -21,9 +23,11 @@ from dockd.ports.answers import (
     ProblemReport,
     ReceiptReport,
     SlotReport,
+    WearReport,
 )
 from dockd.ports.ledger import Completeness, DockingRow, EventRow, Tally
 from dockd.stages.board import SlotSnapshot
+from dockd.stages.rack_view import SlotCharge
 
 _VERIFIED = (Place.VERIFIED, Place.STORED, Place.WIPED)
 _STORED = (Place.STORED, Place.WIPED)
@@ -109,10 +113,27 @@ def docking_report(row: DockingRow) -> DockingReport:
     )
 
 
+def wear_report(verdict: WearVerdict | None) -> WearReport | None:
+    """Return what is known of a camera's wear."""
+    if verdict is None:
+        return None
+    return WearReport(**{field.name: getattr(verdict, field.name) for field in fields(WearReport)})
+
+
 def slot_report(
-    snapshot: SlotSnapshot, *, tally: Tally | None, problems: Sequence[Problem]
+    snapshot: SlotSnapshot,
+    *,
+    tally: Tally | None,
+    problems: Sequence[Problem],
+    charging: SlotCharge | None = None,
+    ready_at: datetime | None = None,
 ) -> SlotReport:
-    """Return one slot; ``tally`` is that of its present docking, None when there is none."""
+    """Return one slot; ``tally`` is that of its present docking, None when there is none.
+
+    ``charging`` is None where nothing on the station charges or measures.
+    """
+    charge = charging.charge if charging else None
+    is_sufficient = charging.is_sufficient if charging else None
     clips = {place: tally.clips.get(place, 0) if tally else 0 for place in Place}
     sizes = {place: tally.size_bytes.get(place, 0) if tally else 0 for place in Place}
     footage = SlotFootage(
@@ -122,7 +143,7 @@ def slot_report(
         slot=snapshot.slot,
         port=snapshot.port,
         state=snapshot.state,
-        advice=slots.advice(snapshot.state, footage=footage, charge_sufficient=None),
+        advice=slots.advice(snapshot.state, footage=footage, charge_sufficient=is_sufficient),
         camera=snapshot.camera,
         docking=snapshot.docking,
         clips={str(place): count for place, count in clips.items()},
@@ -130,13 +151,21 @@ def slot_report(
         bytes_total=sum(sizes.values()),
         bytes_verified=sum(sizes[place] for place in _VERIFIED),
         bytes_stored=sum(sizes[place] for place in _STORED),
-        # Nothing on the station charges or measures yet; null means exactly that.
-        battery_percent=None,
-        charging=None,
-        power_w=None,
-        ready_at=None,
+        # Null means that nobody can tell.
+        battery_percent=None if charge is None else round(charge.percent),
+        battery_error_percent=None if charge is None else round(charge.error_percent),
+        battery_source=None if charge is None else charge.source,
+        charging=_is_charging(snapshot, charging),
+        power_w=charging.power_w if charging else None,
+        ready_at=None if ready_at is None else f"{ready_at:%Y-%m-%dT%H:%M:%SZ}",
         problems=tuple(problem_report(problem) for problem in problems),
     )
+
+
+def _is_charging(snapshot: SlotSnapshot, charging: SlotCharge | None) -> bool | None:
+    if charging is None or charging.mode is None:
+        return None
+    return charging.mode is not PortMode.OFF and snapshot.camera is not None
 
 
 def completeness_report(found: Completeness, *, gaps: Sequence[str]) -> CompletenessReport:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
@@ -15,6 +15,7 @@ from dockd.ports.ledger import Ledger
 from dockd.stages.board import SlotBoard
 from dockd.stages.offload import Offload
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.slot_power import Paused, SlotPower
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread, obtained
 from dockd.stages.wipe import NewFootage, Wipe
@@ -38,7 +39,7 @@ class DockingPolicy:
 class Docking:
     """Runs stays; one object serves all slots of a family."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a stay touches as many parts as a docking has
         self,
         source: CameraSource,
         *,
@@ -46,6 +47,7 @@ class Docking:
         offload: Offload,
         wipe: Wipe,
         board: SlotBoard,
+        power: SlotPower,
         problems: ProblemBoard,
         clock: Clock,
         policy: DockingPolicy,
@@ -56,32 +58,31 @@ class Docking:
         self._offload = offload
         self._wipe = wipe
         self._board = board
+        self._power = power
         self._problems = problems
         self._clock = clock
         self._policy = policy
 
     async def stay(self, sighting: Sighting) -> None:
         """Live through one stay; returns only by being cancelled, or when the camera left."""
-        self._board.saw(sighting)
         camera: Camera | None = None
         try:
             camera = await self._opened(sighting)
         finally:
             if camera is None:
-                self._board.left(sighting.slot)
+                self._show_left(sighting.slot)
         if camera is None:
             return
         docking = naming.docking_id(self._clock.now(), random_bytes=self._clock.random_bytes(4))
-        stay = Stay(docking=docking, camera=camera)
+        stay = Stay(
+            docking=docking,
+            camera=camera,
+            must_yield=lambda: self._power.must_yield(sighting.slot),
+        )
         reason = "dockd stopped"
         try:
             await self._begin(stay, family=sighting.family)
-            self._board.docked(
-                camera.slot,
-                camera=camera.serial,
-                docking=docking,
-                fill_fraction=camera.medium.fill_fraction,
-            )
+            self._show(stay)
             await self._say_whether_dirty(camera)
             await self._live(stay)
         except CameraGone:
@@ -91,7 +92,8 @@ class Docking:
             # without its end.
             if not camera.is_present():
                 reason = "the camera left"
-            await self._end(stay, reason=reason)
+            with self._power.letting_go(camera.slot):
+                await self._end(stay, reason=reason)
 
     async def _opened(self, sighting: Sighting) -> Camera | None:
         """Return the camera, once it lets itself be opened; None when it left before that."""
@@ -99,9 +101,11 @@ class Docking:
         said: set[str] = set()
         while True:
             try:
-                camera = await obtained(
-                    lambda: self._source.open(sighting), give_back=lambda camera: camera.close()
-                )
+                async with self._power.work(sighting.slot):
+                    self._board.saw(sighting)
+                    camera = await obtained(
+                        lambda: self._source.open(sighting), give_back=lambda camera: camera.close()
+                    )
             except CameraGone:
                 return None
             except DockdError as error:
@@ -138,20 +142,11 @@ class Docking:
             CameraGone: the camera left before that.
         """
         camera = stay.camera
-        medium = camera.medium
-        began = facts.Docked(
-            docking=stay.docking,
-            camera=camera.serial,
-            slot=camera.slot,
-            family=family,
-            file_system=medium.file_system,
-            volume=medium.volume,
-            dirty=medium.dirty,
-        )
+        recorded = self._beginning(stay, family=family)
         attempt = 0
         while True:
             try:
-                await self._ledger.record(began)
+                await self._ledger.record(*recorded)
             except DockdError as error:
                 await self._trouble(camera.slot, error)
             else:
@@ -161,12 +156,33 @@ class Docking:
             if not await in_thread(camera.is_present):
                 raise CameraGone(f"{camera.serial} left slot {camera.slot}")
 
+    def _beginning(self, stay: Stay, *, family: str) -> Sequence[facts.DockingFact]:
+        """Return how a stay begins: as an arrival, or as what goes on after a cut."""
+        camera, medium = stay.camera, stay.camera.medium
+        began = facts.Docked(
+            docking=stay.docking,
+            camera=camera.serial,
+            slot=camera.slot,
+            family=family,
+            file_system=medium.file_system,
+            volume=medium.volume,
+            dirty=medium.dirty,
+        )
+        continued, left = self._power.seen(camera.slot, camera.serial)
+        if continued:
+            same = {field.name: getattr(began, field.name) for field in fields(began)}
+            began = facts.DockingContinued(**same, continues=continued)
+        where = f"{camera.serial} was seen in slot {camera.slot}"
+        gone = (facts.LeftWhileCut(docking=one.docking, reason=where) for one in left)
+        return (*gone, began)
+
     async def _live(self, stay: Stay) -> None:
         """Offload, wait for receipts, wipe; again whenever something is left to do."""
         attempt = 0
         while True:
             try:
-                await self._offload_all(stay)
+                async with self._power.work(stay.camera.slot):
+                    await self._offload_all(stay)
                 attempt = 0
                 await self._wipe_as_receipts_come(stay)
             except CameraGone:
@@ -181,6 +197,8 @@ class Docking:
             await self._pause(attempt)
 
     async def _offload_all(self, stay: Stay) -> None:
+        # A cut that was none took it off the board, and its stay went on.
+        self._show(stay)
         self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
         clips = await self._offload.run(stay)
         if stay.news:
@@ -198,7 +216,8 @@ class Docking:
         while not cleared:
             waiting = self._wipe.receipts_changed(stay.docking)
             began_s = self._clock.monotonic_s()
-            cleared = await self._wipe.run(stay)
+            async with self._power.work(stay.camera.slot):
+                cleared = await self._wipe.run(stay)
             took_s = self._clock.monotonic_s() - began_s
             if cleared:
                 break
@@ -233,14 +252,33 @@ class Docking:
     async def _end(self, stay: Stay, *, reason: str) -> None:
         stay.stop()
         self._wipe.forget(stay.docking)
-        self._board.left(stay.camera.slot)
+        ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason)
+        slot, serial = stay.camera.slot, stay.camera.serial
+        if self._power.is_cut(slot) and reason == "the camera left":
+            ended = facts.DockingPaused(docking=stay.docking, reason="its slot was switched off")
+            self._power.pause(Paused(slot=slot, camera=serial, docking=stay.docking))
+        self._show_left(slot)
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
         with suppress(DockdError):
-            await self._ledger.record(facts.Undocked(docking=stay.docking, reason=reason))
+            await self._ledger.record(ended)
         # Nobody waits in this slot any more, for room or for a read.
         over = (SpoolFull.slug, "camera-stuck")
         await self._problems.clear_all(over, subject=f"slot {stay.camera.slot}")
         await in_thread(stay.camera.close)
+
+    def _show(self, stay: Stay) -> None:
+        camera = stay.camera
+        self._board.docked(
+            camera.slot,
+            camera=camera.serial,
+            docking=stay.docking,
+            fill_fraction=camera.medium.fill_fraction,
+        )
+
+    def _show_left(self, slot: str) -> None:
+        self._board.left(slot)
+        if self._power.is_cut(slot):
+            self._board.event(slot, SlotEvent.POWER_CUT)
 
 
 async def end_open_dockings(ledger: Ledger) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Final
 from dockd.core import clip as clips
 from dockd.core import facts
 from dockd.core.clip import Clip, SpoolCopy
-from dockd.errors import ClipChangedWhileRead, ClipUnreadable, DockdError, SpoolFull
+from dockd.errors import CameraGone, ClipChangedWhileRead, ClipUnreadable, DockdError, SpoolFull
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
@@ -99,6 +99,9 @@ class Offload:
             ahead = _Ahead(group=group)
             while waiting := await self._bring_over_what_fits(stay, waiting, ahead=ahead):
                 await self._clock.sleep(self._policy.full_poll_s)
+                if stay.must_stop():
+                    # Nothing was read that would have noticed: it waits for room.
+                    raise CameraGone(f"{stay.camera.serial} left, or has to")
         return ahead.troubles[-1] if ahead.troubles else None
 
     async def _bring_over_what_fits(

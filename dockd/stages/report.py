@@ -5,16 +5,21 @@ their turn on the loop.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from statistics import median
 
 from dockd.core import facts
+from dockd.core.charge_curve import FULL_PERCENT
 from dockd.core.clearance import is_set_aside
 from dockd.core.clip import Clip, Place, place
 from dockd.core.explain import Situation, explain
 from dockd.core.health import health_of
+from dockd.core.readiness import Candidate, issue_order
+from dockd.core.slot import Advice
 from dockd.core.turn import Turn
+from dockd.core.wear import Part
 from dockd.errors import DockdError, NotFound, RequestInvalid
 from dockd.ports import answers
 from dockd.ports.clock import Clock
@@ -23,11 +28,13 @@ from dockd.ports.spool import Space, Spool
 from dockd.ports.station import ClipQuery, HealthDocument, Measurements
 from dockd.stages import describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
+from dockd.stages.charge import Charge
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 from dockd.stages.turns import Turns
 from dockd.stages.uplink import UplinkBoard
+from dockd.stages.wear_watch import WearWatch
 from dockd.stages.wellness import Wellness
 
 _DOCKINGS_AT_ONCE = 1000
@@ -66,9 +73,12 @@ class Report:
     ) -> None:
         """``policy`` may be replaced; ``listen`` is set once TCP is bound.
 
-        ``turns``, the lines to the configured stores, are set where there are any.
+        ``turns``, the lines to the configured stores, are set where there are any; ``charge``
+        where the station switches or measures what powers its slots.
         """
         self.turns: Sequence[Turns] = ()
+        self.charge: Charge | None = None
+        self.wear: WearWatch | None = None
         self._ledger = ledger
         self._spool = spool
         self._board = board
@@ -122,7 +132,9 @@ class Report:
                 oldest_unstored_s=int(self._oldest_s(queue)),
             ),
             power=answers.PowerReport(
-                driver=self.policy.power_driver, budget_w=self.policy.budget_w, drawn_w=None
+                driver=self.policy.power_driver,
+                budget_w=self.policy.budget_w,
+                drawn_w=self.charge.drawn_w if self.charge else None,
             ),
             clock=answers.ClockReport(
                 synchronised=synchronisation.synchronised, offset_s=synchronisation.offset_s
@@ -139,16 +151,41 @@ class Report:
     async def slots(self) -> answers.SlotPage:
         """Return all slots."""
         reports = [await self._slot(snapshot) for snapshot in self._board.snapshots()]
-        return answers.SlotPage(slots=tuple(reports), next=None)
+        order = await self._issue_order(reports)
+        ordered = (replace(report, issue=order.get(report.slot)) for report in reports)
+        return answers.SlotPage(slots=tuple(ordered), next=None)
+
+    async def _issue_order(self, reports: Sequence[answers.SlotReport]) -> Mapping[str, int]:
+        """Return in which order the cameras that may be taken should be, from 1, by slot."""
+        charges = self.charge.slots if self.charge else {}
+        candidates = [
+            Candidate(
+                slot=report.slot,
+                camera=report.camera,
+                charge=charges[report.slot].charge if report.slot in charges else None,
+                dockings=await self._ledger.stays(report.camera),
+            )
+            for report in reports
+            if report.advice == Advice.TAKE and report.camera is not None
+        ]
+        enough = self.charge.enough_percent if self.charge else FULL_PERCENT
+        ranked = issue_order(candidates, enough_percent=enough)
+        return {one.slot: place for place, one in enumerate(ranked, start=1)}
 
     async def _slot(self, snapshot: SlotSnapshot) -> answers.SlotReport:
         tally = None
         if snapshot.docking is not None:
             tally = await self._ledger.tally(docking=snapshot.docking)
+        charging = self.charge.slots.get(snapshot.slot) if self.charge else None
         return describe.slot_report(
             snapshot,
             tally=tally,
-            problems=self._problems.of_subject(f"slot {snapshot.slot}"),
+            problems=(
+                *self._problems.of_subject(f"slot {snapshot.slot}"),
+                *self._problems.of_subject(f"port {snapshot.slot}"),
+            ),
+            charging=charging,
+            ready_at=self._at(charging.ready_at_s if charging else None),
         )
 
     async def clips(self, query: ClipQuery) -> answers.ClipPage:
@@ -247,6 +284,9 @@ class Report:
                 for problem in self._problems.current()
                 if problem.subject.split(" ")[:2] == ["camera", serial]
             ),
+            wear=describe.wear_report(self.wear.verdicts.get((Part.CAMERA, serial)))
+            if self.wear
+            else None,
         )
 
     async def _all_dockings(self, serial: str) -> Sequence[DockingRow]:
@@ -289,6 +329,7 @@ class Report:
         completeness = await self._ledger.completeness()
         space, uplink = await self._space(), self._uplink.uplink()
         synchronisation = self._clock.synchronisation()
+        errors = self.charge.forecast_errors_s if self.charge else ()
         return Measurements(
             version=self.policy.version,
             uptime_s=self._uptime_s(),
@@ -315,6 +356,7 @@ class Report:
             ledger_epoch=head.epoch,
             clock_synchronised=synchronisation.synchronised,
             clock_offset_s=synchronisation.offset_s,
+            forecast_error_s=median(errors) if errors else None,
         )
 
     async def healthz(self) -> HealthDocument:
@@ -341,6 +383,12 @@ class Report:
 
     def _uptime_s(self) -> float:
         return self._clock.monotonic_s() - self._began_s
+
+    def _at(self, at_s: float | None) -> datetime | None:
+        """Return the wall's time of a moment of the monotonic clock."""
+        if at_s is None:
+            return None
+        return self._clock.now() + timedelta(seconds=at_s - self._clock.monotonic_s())
 
     def _now(self) -> str:
         return f"{self._clock.now():%Y-%m-%dT%H:%M:%SZ}"

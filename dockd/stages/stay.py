@@ -1,6 +1,7 @@
 """What the stages of one stay share: the camera, the docking's id, and the flag that stops them."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dockd.ports.camera import Camera
@@ -11,13 +12,14 @@ class Stay:
     """One camera in one slot from dock to undock.
 
     ``listed`` is true once a listing was recorded; ``news`` until what the last one brought was
-    recorded as offloaded.
+    recorded as offloaded. ``must_yield`` says that the work has to pause, for the slot is cut.
     """
 
     docking: str
     camera: Camera
     listed: bool = False
     news: bool = True
+    must_yield: Callable[[], bool] = lambda: False
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
@@ -25,5 +27,5 @@ class Stay:
         self._stopped.set()
 
     def must_stop(self) -> bool:
-        """Return whether the stay ended, or its camera left; asked between two reads."""
-        return self._stopped.is_set() or not self.camera.is_present()
+        """Return whether it ended, has to pause, or its camera left; asked between two reads."""
+        return self._stopped.is_set() or self.must_yield() or not self.camera.is_present()

@@ -136,6 +136,12 @@ def _station(measured: Measurements) -> Iterator[Metric]:
     yield _gauge(
         "clock_synchronised", "1 while the clock is synchronised.", int(measured.clock_synchronised)
     )
+    if measured.forecast_error_s is not None:
+        yield _gauge(
+            "readiness_forecast_error_seconds",
+            "By how much cameras were ready sooner or later than forecast, the median.",
+            measured.forecast_error_s,
+        )
     if measured.clock_offset_s is not None:
         yield _gauge(
             "clock_offset_seconds", "What the clock still has to correct.", measured.clock_offset_s

@@ -45,6 +45,7 @@ class Settings:
     http: str = ""
     holds: str = ""
     mqtt: str = ""
+    power: str = ""
 
     def toml(self, world: World) -> str:
         """Return the whole file."""
@@ -73,6 +74,7 @@ socket = "{world.folder / "api.sock"}"
 {self.http}
 {self.holds}
 {self.mqtt}
+{self.power}
 {world.room.toml()}
 """
 
@@ -194,6 +196,12 @@ class StationProcess:
         self.signal(signal.SIGKILL)
         assert self._reaped() == -signal.SIGKILL
         self.world.check()
+
+    def reload(self, settings: Settings) -> None:
+        """Write another configuration and have it read; should it die meanwhile, at its start."""
+        self.until(lambda: self.is_ready, "it is ready to reload")
+        self.configure(settings)
+        self.signal(signal.SIGHUP)
 
     def restart(self) -> None:
         """Stop it and start it again."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.daemon.harness import Settings, StationProcess
+from tests.daemon.powered import FOR_BOTH_W, FOR_ONE_W, SLOTS, PoweredSlots, powered_slots
 from tests.daemon.rooms import NAME, Share
 from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
 from tests.fakes.holds_server import central
@@ -441,12 +442,87 @@ def store_away(station: StationProcess, world: World, share: Share) -> None:
     station.stop()
 
 
+def _two_charged(station: StationProcess, world: World, slots: PoweredSlots) -> None:
+    """Start with a camera in both slots, power for both, and wait until both are clear."""
+    station.configure(Settings(power=slots.toml(budget_w=FOR_BOTH_W)))
+    station.start()
+    for slot in SLOTS:
+        serial = world.film({SMALL: 1000})
+        slots.put_in(serial, slot)
+        cleared(station, world, serial)
+
+
+def _open_dockings(world: World) -> int:
+    return len(world.ask("SELECT 1 FROM dockings WHERE ended_at IS NULL"))
+
+
+def _one_cut(station: StationProcess, world: World, slots: PoweredSlots) -> str:
+    """Have the budget suffice for one, and wait until the other is cut; return its slot."""
+    station.reload(Settings(power=slots.toml(budget_w=FOR_ONE_W)))
+    station.until(lambda: slots.dark() and _open_dockings(world) == 1, "one of two is cut")
+    return slots.dark()[0]
+
+
+def _both_on(station: StationProcess, world: World, slots: PoweredSlots) -> None:
+    station.reload(Settings(power=slots.toml(budget_w=FOR_BOTH_W)))
+    station.until(lambda: not slots.dark() and _open_dockings(world) == 2, "both are back")
+
+
+def cut_and_back(station: StationProcess, world: World, _: object) -> None:
+    """A docking pauses behind a cut port, and goes on with its power; a restart ends it."""
+    with powered_slots(world) as slots:
+        _two_charged(station, world, slots)
+        # After a death the cut is only found, and its camera a new arrival.
+        while not (station.count("docking-paused") and station.count("docking-continued")):
+            _one_cut(station, world, slots)
+            _both_on(station, world, slots)
+        station.stop()
+
+
+def exchanged_while_cut(station: StationProcess, world: World, _: object) -> None:
+    """Behind a cut port a camera is exchanged for another."""
+    with powered_slots(world) as slots:
+        _two_charged(station, world, slots)
+        other = world.film({SMALL: 1000})
+        while not station.count("left-while-cut"):
+            slot = _one_cut(station, world, slots)
+            away = slots.take_out(slot)
+            slots.put_in(other, slot)
+            _both_on(station, world, slots)
+            cleared(station, world, other)
+            other = away
+        station.stop()
+
+
+def charging_was_measured(station: StationProcess, world: World, _: object) -> None:
+    """A camera charges for a while and is taken out."""
+    with powered_slots(world) as slots:
+        _two_charged(station, world, slots)
+        while not station.count("charge-measured"):
+            _looked_at(station, slots, times=3)
+            serial = slots.take_out("A1")
+            station.until(lambda: _open_dockings(world) == 1, "it is undocked")
+            _looked_at(station, slots, times=2)
+            slots.put_in(serial, "A1")
+            station.until(lambda: _open_dockings(world) == 2, "it is docked again")
+        station.stop()
+
+
+def _looked_at(station: StationProcess, slots: PoweredSlots, *, times: int) -> None:
+    after = slots.readings() + times
+    station.until(lambda: slots.readings() >= after, "the charger is read")
+
+
 _YANKED = Scenario(yanked, SLOWLY)
 _REFUSED = Scenario(refused)
 _ORDERS = Scenario(orders)
 
 # The scenario that reaches each kind of fact; those of an ordinary day are in JOURNEY_FACTS.
 LEADS_TO: Mapping[str, Scenario] = {
+    "docking-paused": Scenario(cut_and_back),
+    "docking-continued": Scenario(cut_and_back),
+    "left-while-cut": Scenario(exchanged_while_cut),
+    "charge-measured": Scenario(charging_was_measured),
     "docking-cleared": Scenario(two_days),
     "epoch-begun": Scenario(restored),
     "problem-opened": Scenario(store_away),

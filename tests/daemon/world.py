@@ -11,7 +11,7 @@ import random
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -88,6 +88,8 @@ class World:
         self.originals: list[Original] = []
         self.partials: list[tuple[str, str]] = []
         self.spool_may_forget = False
+        # What goes on by itself in the rack while a test waits.
+        self.meanwhile: Callable[[], None] = lambda: None
         self._homes: dict[str, Path] = {}
 
     # --- cameras -----------------------------------------------------------------------------
@@ -146,6 +148,7 @@ class World:
 
     def look(self) -> None:
         """Check, cheaply, that what has just left a camera is in the spool and in the store."""
+        self.meanwhile()
         absent = [
             original
             for original in self.originals

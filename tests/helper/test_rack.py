@@ -261,3 +261,56 @@ def test_a_device_that_leaves_while_the_slots_are_read_is_no_error(scene: Scene)
     assert rows(scene)["A1"]["device"] is None
     with pytest.raises((CameraGone, Refused)):
         scene.ask(AUTHORISE)
+
+
+WITH_HUB = CONFIGURATION + 'driver = "cambrionix"\n'
+SERIAL_ADAPTER = ((0, 0xFF, 0xFF, 0xFF),)
+
+
+@pytest.mark.parametrize("place", ["1-1.8", "1-2"])
+def test_a_charging_hub_s_serial_port_is_bound(tmp_path: Path, place: str) -> None:
+    """On a guarded bus it would never come back after a yank; beside the slots it is let in."""
+    scene = Scene(tmp_path, configuration=WITH_HUB)
+    for _ in range(2):
+        scene.sysfs.plug(place, vendor_id="0403", product_id="6001", interfaces=SERIAL_ADAPTER)
+        rows(scene)
+        assert is_authorised(scene, place)
+        scene.sysfs.yank(place)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "place", "vendor_id", "interfaces"),
+    [
+        (CONFIGURATION, "1-2", "0403", SERIAL_ADAPTER),
+        (WITH_HUB, "1-1.1", "0403", SERIAL_ADAPTER),
+        (WITH_HUB, "1-1.1.4", "0403", SERIAL_ADAPTER),
+        (WITH_HUB, "1-2", "46f4", SERIAL_ADAPTER),
+        (WITH_HUB, "1-2", "0403", KEYBOARD),
+        (WITH_HUB, "1-2", "0403", (*SERIAL_ADAPTER, (1, 2, 6, 0))),
+        (WITH_HUB, "1-2", "0403", STORAGE),
+    ],
+)
+def test_nothing_else_is_bound_for_a_charging_hub(
+    tmp_path: Path,
+    configuration: str,
+    place: str,
+    vendor_id: str,
+    interfaces: tuple[tuple[int, int, int, int], ...],
+) -> None:
+    """Without such a hub configured, in a slot or behind one, of another kind: nothing is bound."""
+    scene = Scene(tmp_path, configuration=configuration)
+    scene.sysfs.plug(place, vendor_id=vendor_id, product_id="6001", interfaces=interfaces)
+    rows(scene)
+    assert not is_authorised(scene, place)
+
+
+# In Debian's 6.1: ftdi_elan (a USB controller), usbtouchscreen, i2c_tiny_usb, snd_usb_audio.
+@pytest.mark.parametrize("product_id", ["d6ea", "f9e9", "c631", "b8d8"])
+def test_what_other_drivers_bind_by_the_same_vendor_is_no_charging_hub(
+    tmp_path: Path, product_id: str
+) -> None:
+    """A controller, a touch screen, a bus or a sound card under FTDI's number stays unbound."""
+    scene = Scene(tmp_path, configuration=WITH_HUB)
+    scene.sysfs.plug("1-2", vendor_id="0403", product_id=product_id, interfaces=SERIAL_ADAPTER)
+    rows(scene)
+    assert not is_authorised(scene, "1-2")

@@ -1,7 +1,7 @@
 """The rack's slots: a hub with eight ports, and the hands that plug in and pull out."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -134,6 +134,12 @@ class Dock:
         """Give a slot's port its power back."""
         self._switch(place, "0")
 
+    def dark(self, slots: Sequence[int]) -> set[int]:
+        """Return those of the slots whose ports are without power, by the guest's kernel."""
+        switches = [f"{_port_folder(slot)}/disable" for slot in slots]
+        said = self._machine.agent.run("cat", *switches).text.split()
+        return {slot for slot, value in zip(slots, said, strict=True) if value == "1"}
+
     def authorise_by_default(self, allowed: bool) -> None:
         """Let the kernel bind whatever is plugged into the rack, or nothing until it is told to."""
         self._machine.agent.shell(f"echo {int(allowed)} > {_BUS}/authorized_default")
@@ -153,9 +159,7 @@ class Dock:
         return self._machine.agent.run("readlink", "-f", link).text
 
     def _switch(self, place: int | str, value: str) -> None:
-        hub, _, port = _socket(place).rpartition(".")
-        folder = f"/sys/bus/usb/devices/1-{hub}:1.0/1-{hub}-port{port}"
-        self._machine.agent.shell(f"echo {value} > {folder}/disable")
+        self._machine.agent.shell(f"echo {value} > {_port_folder(place)}/disable")
 
     def _await(self, script: str, what: str) -> None:
         agent = self._machine.agent
@@ -171,6 +175,11 @@ class Dock:
 def _limits(total_bytes_s: int, write_bytes_s: int) -> dict[str, int]:
     # QEMU knows a limit for both ways or one for each, and not both kinds at once.
     return {"bps-total": total_bytes_s, "bps-write": write_bytes_s}
+
+
+def _port_folder(place: int | str) -> str:
+    hub, _, port = _socket(place).rpartition(".")
+    return f"/sys/bus/usb/devices/1-{hub}:1.0/1-{hub}-port{port}"
 
 
 def _socket(place: int | str) -> str:

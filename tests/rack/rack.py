@@ -137,9 +137,9 @@ def slot_name(number: int) -> str:
     return f"A{number}"
 
 
-def slot_tables(dock: Dock) -> str:
-    """Write the configuration's tables of all slots."""
+def slot_tables(dock: Dock, slots: Sequence[int] = SLOTS) -> str:
+    """Write the configuration's tables of all slots, or of some."""
     return "".join(
         f'\n[[slots]]\nname = "{slot_name(number)}"\nport = "{dock.port(number)}"\n'
-        for number in SLOTS
+        for number in slots
     )

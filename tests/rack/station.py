@@ -15,8 +15,8 @@ from tests.rack.saved import Saved, bare_guest, fitting, resumed, some_ports
 from tests.rack.store import Store, running_store
 
 _HERE = Path(__file__).parent
-_TEMPLATE = _HERE / "station.toml"
-_SOURCES = (_TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
+TEMPLATE = _HERE / "station.toml"
+_SOURCES = (TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
 INSTALL_S = 600.0
 SPOOL = "/var/lib/dockd"
 NOTE = "/var/lib/dockd-witness/spool.json"
@@ -52,7 +52,7 @@ def station_guest(package: Path) -> Saved:
                 install(machine, package)
                 rack = Rack(machine, Dock(machine), store)
                 _set_up(rack, store)
-                _until_quiet(rack)
+                until_quiet(rack)
                 machine.save(folder / "memory")
             shutil.rmtree(folder / "store")
     return Saved(bare.image, folder)
@@ -77,7 +77,7 @@ def spooled_guest(package: Path) -> Saved:
                 spool = ext4(folder / "spool.img", size_bytes=SPOOL_BYTES)
                 rack = Rack(machine, Dock(machine), store)
                 put_spool_on(rack, Disk("spool", spool, "raw"))
-                _until_quiet(rack)
+                until_quiet(rack)
                 machine.save(folder / "memory")
             shutil.rmtree(folder / "store")
     return Saved(plain.image, folder)
@@ -142,13 +142,13 @@ def _set_up(rack: Rack, store: Store) -> None:
     rack.agent.write("/etc/credstore/store.credentials", store.credentials)
     rack.agent.run("chmod", "600", "/etc/credstore/store.credentials")
     rack.agent.write("/etc/dockd/store.pem", store.authority)
-    rack.agent.write(CONFIG, _TEMPLATE.read_text() + slot_tables(rack.dock))
+    rack.agent.write(CONFIG, TEMPLATE.read_text() + slot_tables(rack.dock))
     rack.agent.run("systemctl", "restart", SERVICE, timeout_s=INSTALL_S)
     rack.until_ready()
     rack.agent.run("sync")
 
 
-def _until_quiet(rack: Rack) -> None:
+def until_quiet(rack: Rack) -> None:
     """Wait until nothing is asked of the store any more.
 
     To a guest that goes on from a saved moment the store is another one: whatever was on its way

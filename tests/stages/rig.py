@@ -30,6 +30,7 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
+from dockd.stages.slot_power import SlotPower
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.wipe import Wipe, WipePolicy
@@ -143,6 +144,7 @@ class Rig:
         self.required = required
         self.rack = Rack(folder / "rack")
         self.board = SlotBoard({})
+        self.slot_power = SlotPower()
         self.problems = ProblemBoard(ledger=self.ledger, journal=self.journal, clock=self.clock)
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=self.clock, at_once=2)
         self.confirming = Confirming(
@@ -222,6 +224,7 @@ class Rig:
             offload=self.offload,
             wipe=self.wipe,
             board=self.board,
+            power=self.slot_power,
             problems=self.problems,
             clock=self.clock,
             policy=DockingPolicy(look_again_s=0.02, gather_s=0.0),

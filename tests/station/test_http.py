@@ -21,8 +21,9 @@ STATUS_KEYS = {
 }  # fmt: skip
 SLOT_KEYS = {
     "slot", "port", "state", "advice", "camera", "docking", "clips", "bytes_total",
-    "bytes_verified", "bytes_stored", "battery_percent", "charging", "power_w", "ready_at",
-    "problems",
+    "bytes_verified", "bytes_stored", "battery_percent",
+    "battery_error_percent", "battery_source", "charging", "power_w", "ready_at",
+    "problems", "issue",
 }  # fmt: skip
 CLIP_KEYS = {
     "id", "key", "camera", "docking", "slot", "path", "place", "size_bytes", "sha256", "flagged",

@@ -76,7 +76,11 @@ def test_every_runtime_library_has_a_home() -> None:
         re.split(r"[<>=~!\[ ]", requirement)[0]
         for requirement in project["project"]["dependencies"]
     }
-    modules = {"systemd-python": "systemd", "prometheus-client": "prometheus_client"}
+    modules = {
+        "systemd-python": "systemd",
+        "prometheus-client": "prometheus_client",
+        "pyserial-asyncio-fast": "serial_asyncio_fast",
+    }
     assert {modules.get(name, name) for name in names} <= homes
 
 

@@ -60,5 +60,50 @@ class ManifestStored(
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChargeMeasured(
+    DockingFact,
+    kind="charge-measured",
+    sentence="It was measured how a camera charged in a docking.",
+):
+    """From one percentage to another in ``seconds``, and what it took; None: nobody could tell.
+
+    ``forecast_s`` after that forecast was made it should have been ready; it was after ``ready_s``.
+    """
+
+    seconds: int
+    from_percent: int | None
+    to_percent: int | None
+    energy_mwh: int | None
+    resets: int
+    forecast_s: int | None
+    ready_s: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingPaused(
+    Undocked, kind="docking-paused", sentence="The slot of a docked camera was switched off."
+):
+    """No undocking, and yet an end: nobody sees what happens to the camera from here on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockingContinued(
+    Docked, kind="docking-continued", sentence="A camera is back as its slot has power again."
+):
+    """No new arrival, and yet a stretch with an id of its own; ``continues`` is the one before."""
+
+    continues: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftWhileCut(
+    DockingFact,
+    kind="left-while-cut",
+    sentence="A camera left its slot while that was switched off.",
+):
     reason: str

@@ -19,19 +19,39 @@ def carry_out(connection: sqlite3.Connection, fact: facts.DockingFact, *, event:
         IllegalFact: the docking is not open, or began already.
     """
     if isinstance(fact, facts.Docked):
+        continues = fact.continues if isinstance(fact, facts.DockingContinued) else None
         connection.execute(
-            "INSERT INTO dockings (docking, camera, slot, family, started_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (fact.docking, fact.camera, fact.slot, fact.family, event.time_utc),
+            "INSERT INTO dockings (docking, camera, slot, family, started_at, continues)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (fact.docking, fact.camera, fact.slot, fact.family, event.time_utc, continues),
         )
         return
     if isinstance(fact, facts.ManifestStored):
         # Often after the camera left, and harmless to say twice.
         connection.execute("UPDATE dockings SET manifested = 1 WHERE docking = ?", (fact.docking,))
         return
+    if isinstance(fact, facts.ChargeMeasured):
+        # Known only when the camera has left, or was switched off for good.
+        _note_charge(connection, fact)
+        return
+    if isinstance(fact, facts.LeftWhileCut):
+        # It ended as a pause, and now it is known for what.
+        connection.execute(
+            "UPDATE dockings SET end_reason = ? WHERE docking = ?", (fact.reason, fact.docking)
+        )
+        return
     changed = _change_of(connection, fact, event=event)
     if changed != 1:
         raise IllegalFact(f"{fact.kind}: the docking {fact.docking} is not open")
+
+
+def _note_charge(connection: sqlite3.Connection, fact: facts.ChargeMeasured) -> None:
+    values = {name: value for name, value in fact.fields().items() if name != "docking"}
+    assignment = ", ".join(f"charge_{name} = ?" for name in values)
+    connection.execute(
+        f"UPDATE dockings SET {assignment} WHERE docking = ?",  # noqa: S608 - the fact's own names
+        (*values.values(), fact.docking),
+    )
 
 
 def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event: Event) -> int:

@@ -271,6 +271,10 @@ class SqliteLedger:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)
 
+    async def stays(self, camera: str) -> int:
+        """Return how often a camera was docked; what continues after a cut is the same stay."""
+        return await self._read(reading.stays, camera)
+
     async def last_listed_at(self, camera: str) -> str | None:
         """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
         return await self._read(reading.last_listed_at, camera)

@@ -101,6 +101,9 @@ HOT_QUERIES: Final[dict[str, str]] = {
         SELECT * FROM dockings WHERE camera = :camera AND docking > :after
         ORDER BY docking LIMIT :limit
         """,
+    "stays": """
+        SELECT count(*) AS stays FROM dockings WHERE camera = :camera AND continues IS NULL
+        """,
     "last listed": "SELECT max(listed_at) AS listed_at FROM dockings WHERE camera = :camera",
     "wiped unsaid": """
         SELECT sum(wiped_unsaid) AS clips FROM dockings

@@ -282,6 +282,12 @@ def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None
     return rows.docking_from(row) if row else None
 
 
+def stays(connection: sqlite3.Connection, camera: str) -> int:
+    """Return how often a camera was docked; what continues after a cut is the same stay."""
+    row = _one(connection, "stays", camera=camera)
+    return row["stays"] if row else 0
+
+
 def last_listed_at(connection: sqlite3.Connection, camera: str) -> str | None:
     """Return when this camera was last listed by a clock that was right, or None."""
     row = _one(connection, "last listed", camera=camera)

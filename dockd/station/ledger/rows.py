@@ -3,12 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Final, cast
 
 from dockd.core.camera_clock import CameraClock, ClockSource
 from dockd.core.clip import CameraCopy, Clip, Elsewhere, Part, SpoolCopy, StoreCopy, Trouble
 from dockd.core.custody import Event, canonical
-from dockd.core.facts import HoldKind, JsonValue, ReceiptAccepted, Strength
+from dockd.core.facts import ChargeMeasured, HoldKind, JsonValue, ReceiptAccepted, Strength
 from dockd.core.health import Problem
 from dockd.core.transfer import PartState, State, Transfer
 from dockd.ports.ledger import DockingRow, EventRow
@@ -229,7 +230,20 @@ def docking_from(row: sqlite3.Row) -> DockingRow:
             offset_s=row["clock_offset_s"],
             uncertainty_s=row["clock_uncertainty_s"],
         ),
+        continues=row["continues"],
+        charge=_charge_from(row),
     )
+
+
+def _charge_from(row: sqlite3.Row) -> ChargeMeasured | None:
+    if row["charge_seconds"] is None:
+        return None
+    measured = {
+        field.name: row[f"charge_{field.name}"]
+        for field in fields(ChargeMeasured)
+        if field.name != "docking"
+    }
+    return ChargeMeasured(docking=row["docking"], **measured)
 
 
 def problem_from(row: sqlite3.Row) -> Problem:

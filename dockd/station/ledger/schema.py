@@ -49,10 +49,28 @@ _ELSEWHERE: Final = (
     """,
 )
 
+_PAUSES: Final = (
+    # The docking that one continues, its slot having been switched off in between.
+    "ALTER TABLE dockings ADD COLUMN continues TEXT",
+)
+
+_CHARGES: Final = (
+    # How the camera charged, and how well that was forecast; NULL where it was not measured.
+    "ALTER TABLE dockings ADD COLUMN charge_seconds INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_from_percent INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_to_percent INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_energy_mwh INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_resets INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_forecast_s INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_ready_s INTEGER",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
     Migration(3, _CAMERA_CLOCKS),
     Migration(4, _EXTRA_STORES),
     Migration(5, _ELSEWHERE),
+    Migration(6, _PAUSES),
+    Migration(7, _CHARGES),
 )

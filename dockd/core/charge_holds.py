@@ -1,0 +1,105 @@
+"""Which cameras are held at `hold_percent`, and which are charged on because a shift nears.
+
+For each shift to come, the cameras that need least are chosen, as many as it needs. All of one
+shift are released together, as late as the forecast allows: the sum of what they still take,
+over as many ports as the budget powers at once, plus the longest single one, times a margin.
+Once released for a shift a camera is not held again before it, whatever the forecast says then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from dockd.core.charge_curve import seconds_between
+from dockd.core.charge_words import Moment, PlanPolicy, SlotMemory, SlotView
+
+# Below the hold by this much a camera is charged again: a battery that rests seems to lose some.
+_HELD_AGAIN_PERCENT: Final = 5.0
+# What may be over the hold is over it, up to here: a poor reading holds no camera half empty.
+_OVER_AT_MOST_PERCENT: Final = 5.0
+# The last per cent takes for ever, and nobody can tell it from the rest.
+_TARGET_AT_MOST_PERCENT: Final = 99.0
+
+
+def chosen(memories: Mapping[str, SlotMemory], *, now: Moment) -> dict[str, tuple[int, datetime]]:
+    """Return for which shift each camera is charged: how many come before it, and its start."""
+    if now.wall is None:
+        return {}
+    able = sorted(
+        (slot for slot, each in memories.items() if each.camera is not None and not each.danger),
+        key=lambda slot: (-(memories[slot].percent or 0.0), slot),
+    )
+    taken: dict[str, tuple[int, datetime]] = {}
+    for place, due in enumerate(now.due):
+        here, able = able[: due.cameras], able[due.cameras :]
+        taken |= dict.fromkeys(here, (place, due.at))
+    return taken
+
+
+def with_holds(
+    views: Mapping[str, SlotView],
+    memories: Mapping[str, SlotMemory],
+    *,
+    policy: PlanPolicy,
+    now: Moment,
+    wanted: Mapping[str, tuple[int, datetime]],
+) -> dict[str, SlotMemory]:
+    """Return the memories with holds set and released."""
+    if now.wall is None or not now.due:
+        # When cameras are needed is not known: then they are needed now.
+        return {slot: replace(each, is_held=False) for slot, each in memories.items()}
+    starts = {due.at for due in now.due}
+    near = _near(views, memories, policy=policy, now=now, wanted=wanted)
+    held = {}
+    for slot, each in memories.items():
+        released = each.released_for if each.released_for in starts else None
+        if slot in near and released is None:
+            released = wanted[slot][1]
+        is_held = released is None and _is_charged_enough(each, policy)
+        held[slot] = replace(each, released_for=released, is_held=is_held)
+    return held
+
+
+def _is_charged_enough(memory: SlotMemory, policy: PlanPolicy) -> bool:
+    if memory.camera is None or memory.percent is None:
+        return False
+    from_percent = policy.hold_percent - (_HELD_AGAIN_PERCENT if memory.is_held else 0.0)
+    return memory.percent + min(memory.over_percent, _OVER_AT_MOST_PERCENT) >= from_percent
+
+
+def _near(
+    views: Mapping[str, SlotView],
+    memories: Mapping[str, SlotMemory],
+    *,
+    policy: PlanPolicy,
+    now: Moment,
+    wanted: Mapping[str, tuple[int, datetime]],
+) -> set[str]:
+    at_once = max(1, int(policy.budget_w / policy.camera_w))
+    near: set[str] = set()
+    takes_s: list[float] = []
+    for due in now.due:
+        here = [slot for slot, (_, at) in wanted.items() if at == due.at]
+        # What an earlier shift still takes keeps the ports from this one.
+        takes_s += [_takes_s(views[slot], memories[slot], policy) for slot in here]
+        lead_s = _lead_s(takes_s, at_once=at_once, policy=policy)
+        if now.wall is not None and due.at - now.wall <= timedelta(seconds=lead_s):
+            near.update(here)
+    return near
+
+
+def _takes_s(view: SlotView, memory: SlotMemory, policy: PlanPolicy) -> float:
+    error = view.charge.error_percent if view.charge else 0.0
+    return seconds_between(
+        view.curve,
+        from_percent=memory.percent or 0.0,
+        to_percent=min(_TARGET_AT_MOST_PERCENT, policy.enough_percent + error),
+    )
+
+
+def _lead_s(takes_s: list[float], *, at_once: int, policy: PlanPolicy) -> float:
+    if not takes_s:
+        return 0.0
+    queue_s = sum(takes_s) / at_once if len(takes_s) > at_once else 0.0
+    return (max(takes_s) + queue_s) * policy.lead_margin + policy.lead_extra_s

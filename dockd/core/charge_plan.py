@@ -1,0 +1,211 @@
+"""Which ports have power now, and why: a pure function, called at every tick.
+
+1. **Safety wins.** A port in danger (below 0 or above 45 C, over-current, no progress) is cut,
+   whatever the budget, the shift or the least on-time say. If its camera is being read or wiped,
+   the docking is asked to stop first (`quiesce`), and the cut comes when it has.
+2. **A port is never cut while its camera is read or wiped.**
+3. **The budget holds at every tick.** A port that is on, or may be, counts with the most that a
+   camera draws, whether a camera is in it or not: one may be put in at any moment. What a cut
+   frees is given away only once the port reads as off, and one port is powered on at a time.
+4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
+   long not looked into; cameras for the next shift, then for later ones, then others, the
+   emptiest first; empty slots. Waiting counts, so nobody starves; a port keeps its power for
+   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Footage that
+   has not moved on for half an hour, its store or its camera being ill, is no claim any more. Slots
+   that seem empty share the power of one port among them, and what nobody else can use.
+5. **Hold** (`charge_holds`): charged to `hold_percent`, a camera waits without power until its
+   shift nears. Its slot is looked into now and then, since a cut slot shows nobody. One with
+   clips still to be wiped keeps its power somewhat longer.
+6. **A budget below one camera** powers nothing: a budget is what the wiring bears. Footage stays
+   safe on its camera, and the problem says that it is not being copied.
+7. **A driver that switches nothing** is given no orders; a budget that the rack may exceed is said.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from dockd.core.charge_holds import chosen, with_holds
+from dockd.core.charge_memory import is_on, remembered
+from dockd.core.charge_problems import problems
+from dockd.core.charge_turns import Turn, TurnKind, turn
+from dockd.core.charge_words import (
+    Moment,
+    Plan,
+    PlanMemory,
+    PlanPolicy,
+    PortOrder,
+    SlotMemory,
+    SlotView,
+)
+from dockd.core.port_power import CutKind, PortMode
+
+_ROUNDING_W = 1e-9
+
+
+def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: PlanMemory) -> Plan:
+    """Return what every port shall be at this tick, by the rules above."""
+    views = {view.slot: view for view in slots}
+    now_s = now.monotonic_s
+    passed_s = 0.0 if memory.at_s is None else max(0.0, now_s - memory.at_s)
+    memories = {
+        slot: remembered(
+            view,
+            before=memory.slots.get(slot),
+            policy=policy,
+            now_s=now_s,
+            passed_s=passed_s,
+        )
+        for slot, view in views.items()
+    }
+    wanted = chosen(memories, now=now)
+    memories = with_holds(views, memories, policy=policy, now=now, wanted=wanted)
+    orders: list[PortOrder] = []
+    looks: set[str] = set()
+    if policy.can_switch:
+        turns = [
+            turn(view, memory=memories[slot], policy=policy, now_s=now_s, wanted=wanted.get(slot))
+            for slot, view in views.items()
+            if view.port is not None
+        ]
+        orders = _orders(
+            turns, views=views, memories=memories, policy=policy, now_s=now_s, before=memory
+        )
+        looks = {each.slot for each in turns if each.is_look}
+    reserved_w = sum(
+        _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
+    )
+    starts = [order for order in orders if _starts(order, memories)]
+    return Plan(
+        orders=tuple(orders),
+        problems=problems(views, memories, policy=policy, now_s=now_s, reserved_w=reserved_w),
+        memory=PlanMemory(
+            slots=_ordered(memories, orders=orders, now_s=now_s),
+            at_s=now_s,
+            powered_on_s=now_s if starts else memory.powered_on_s,
+            looked_s=now_s if any(each.slot in looks for each in starts) else memory.looked_s,
+        ),
+        reserved_w=reserved_w + sum(_reserved_w(views[order.slot], policy) for order in starts),
+    )
+
+
+def lifted(memory: PlanMemory, slot: str) -> PlanMemory:
+    """Return the memory after a person has found a slot safe again."""
+    if slot not in memory.slots:
+        return memory
+    known = memory.slots[slot]
+    safe = replace(known, danger=None, danger_since_s=None, progress_s=known.powered_s)
+    return replace(memory, slots={**memory.slots, slot: safe})
+
+
+def _orders(
+    turns: Sequence[Turn],
+    *,
+    views: Mapping[str, SlotView],
+    memories: Mapping[str, SlotMemory],
+    policy: PlanPolicy,
+    now_s: float,
+    before: PlanMemory,
+) -> list[PortOrder]:
+    may_look = _may_look(memories, policy=policy, now_s=now_s, looked_s=before.looked_s)
+    served = _served(turns, views=views, policy=policy, may_look=may_look)
+    counted_w = sum(
+        _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
+    )
+    rested = before.powered_on_s is None or now_s - before.powered_on_s >= policy.stagger_s
+    cuts: list[PortOrder] = []
+    stays: list[PortOrder] = []
+    for each in sorted(turns, key=_rank):
+        port_w = _reserved_w(views[each.slot], policy)
+        if each.slot not in served:
+            cuts.append(_cut(each))
+        elif _counts(views[each.slot], memories[each.slot]):
+            stays.append(_power(each, memories[each.slot]))
+        elif rested and counted_w + port_w <= policy.budget_w + _ROUNDING_W:
+            counted_w, rested = counted_w + port_w, False
+            stays.append(_power(each, memories[each.slot]))
+        else:
+            cuts.append(replace(_cut(each), reason="waits for its turn to be powered on"))
+    return list(chain(cuts, stays))
+
+
+def _may_look(
+    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
+) -> bool:
+    if looked_s is None or int(policy.budget_w / policy.camera_w) > 1:
+        return True
+    # With power for one port only, looking never keeps a camera from charging for long.
+    looking = any(each.is_on and each.camera is None for each in memories.values())
+    return now_s - looked_s >= (0.0 if looking else policy.least_on_s)
+
+
+def _served(
+    turns: Sequence[Turn], *, views: Mapping[str, SlotView], policy: PlanPolicy, may_look: bool
+) -> frozenset[str]:
+    served = {each.slot for each in turns if each.kind is TurnKind.KEEP}
+    used_w = sum(_reserved_w(views[slot], policy) for slot in served)
+    ranked = sorted((each for each in turns if each.kind is TurnKind.MAY), key=_rank)
+    looks = [each for each in ranked if each.is_look]
+    # One look before all others, the other looks after them: neither starves the other.
+    first = looks[:1] if may_look else []
+    others = [each for each in ranked if not each.is_look]
+    for each in [*first, *others, *looks[len(first) :]]:
+        port_w = _reserved_w(views[each.slot], policy)
+        if used_w + port_w <= policy.budget_w + _ROUNDING_W:
+            used_w += port_w
+            served.add(each.slot)
+    return frozenset(served)
+
+
+def _rank(each: Turn) -> tuple[float, str]:
+    return -each.score, each.slot
+
+
+def _power(each: Turn, known: SlotMemory) -> PortOrder:
+    return PortOrder(
+        slot=each.slot,
+        mode=PortMode.SYNC,
+        # Of the cut that ends, should one be in force.
+        kind=known.cut or each.cut,
+        reason=each.reason,
+        quiesce=each.quiesce,
+    )
+
+
+def _cut(each: Turn) -> PortOrder:
+    reason = each.reason if each.kind is TurnKind.CUT else f"no watts left: {each.reason}"
+    kind = each.cut if each.kind is TurnKind.CUT else CutKind.BUDGET
+    return PortOrder(slot=each.slot, mode=PortMode.OFF, kind=kind, reason=reason)
+
+
+def _counts(view: SlotView, memory: SlotMemory) -> bool:
+    # A port that was told to come on may do so at any moment.
+    return is_on(view) or (view.port is not None and memory.ordered_on is True)
+
+
+def _reserved_w(view: SlotView, policy: PlanPolicy) -> float:
+    port = view.port
+    if port is None or port.power_w is None:
+        return policy.camera_w
+    return max(policy.camera_w, port.power_w + (port.power_error_w or 0.0))
+
+
+def _starts(order: PortOrder, memories: Mapping[str, SlotMemory]) -> bool:
+    known = memories[order.slot]
+    return order.mode is not PortMode.OFF and not known.is_on and known.ordered_on is not True
+
+
+def _ordered(
+    memories: Mapping[str, SlotMemory], *, orders: Sequence[PortOrder], now_s: float
+) -> dict[str, SlotMemory]:
+    ordered = dict(memories)
+    for order in orders:
+        on, known = order.mode is not PortMode.OFF, memories[order.slot]
+        cut = known.cut if known.cut is CutKind.SAFETY or on else order.kind
+        if on and known.is_on:
+            cut = None
+        if order.kind is CutKind.SAFETY and not on:
+            cut = CutKind.SAFETY
+        ordered_s = known.ordered_s if on == known.ordered_on else now_s
+        ordered[order.slot] = replace(known, ordered_on=on, ordered_s=ordered_s, cut=cut)
+    return ordered

@@ -1,0 +1,167 @@
+"""The rack as the charge plan is told of it, and as people are: footage and charge of each slot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dockd.core import battery
+from dockd.core.battery import BatteryReading
+from dockd.core.charge_words import Presence, SlotView
+from dockd.core.clip import Place
+from dockd.core.port_power import Light, PortMode, PortReading
+from dockd.core.readiness import Readiness, suffices
+from dockd.core.slot import Advice, SlotFootage, SlotState, advice
+from dockd.ports.charger import ChargerReading
+from dockd.ports.ledger import Ledger
+from dockd.stages.board import SlotBoard, SlotSnapshot
+from dockd.stages.forecasts import Footage
+from dockd.stages.slot_power import SlotPower
+
+_VERIFIED: Final = (Place.VERIFIED, Place.STORED, Place.WIPED)
+_UNWIPED: Final = (Place.VERIFIED, Place.STORED)
+_UNPROVEN: Final = (Place.SEEN, Place.SPOOLED)
+_TO_BE_READ: Final = frozenset({SlotState.SETTLING, SlotState.OFFLOADING, SlotState.FAULT})
+_LIGHTS: Final[Mapping[Advice, Light]] = {
+    Advice.LEAVE: Light.LEAVE,
+    Advice.TAKE: Light.TAKE,
+    Advice.REPORT: Light.REPORT,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotCharge:
+    """What the charging side knows of a slot; None is what nobody can tell.
+
+    ``ready_at_s``: when its camera can be taken, by the monotonic clock.
+    """
+
+    slot: str
+    mode: PortMode | None
+    charge: BatteryReading | None
+    is_sufficient: bool | None
+    power_w: float | None
+    light: Light
+    ready_at_s: float | None = None
+
+
+class RackView:
+    """Joins the board, the ledger and a charger's reading."""
+
+    def __init__(self, *, ledger: Ledger, board: SlotBoard, power: SlotPower) -> None:
+        """Nothing was looked at yet."""
+        self._ledger = ledger
+        self._board = board
+        self._power = power
+        self.footage: dict[str, Footage] = {}
+        self.nonsense: dict[str, str] = {}
+        self._charges: dict[str, BatteryReading] = {}
+
+    async def slots(
+        self, reading: ChargerReading, *, given_up: frozenset[str]
+    ) -> Sequence[SlotView]:
+        """Return the slots that the charger has ports for; who is in ``given_up`` is not busy."""
+        away = {one.slot: one.camera for one in self._power.away()}
+        temperature_c, bad = battery.believed_temperature_c(reading.temperature_c)
+        self.nonsense = {one.slot: one.reason for one in bad}
+        views = []
+        self.footage = {}
+        for snapshot in self._board.snapshots():
+            port = reading.ports.get(snapshot.slot)
+            if port is None:
+                continue
+            port, bad = battery.believed(port)
+            if bad:
+                self.nonsense[snapshot.slot] = "; ".join(one.reason for one in bad)
+            views.append(
+                await self._slot(
+                    snapshot,
+                    port,
+                    camera=away.get(snapshot.slot, snapshot.camera),
+                    is_busy=self._power.is_at_work(snapshot.slot) and snapshot.slot not in given_up,
+                    temperature_c=temperature_c,
+                )
+            )
+        return views
+
+    async def _slot(
+        self,
+        snapshot: SlotSnapshot,
+        port: PortReading,
+        *,
+        camera: str | None,
+        is_busy: bool,
+        temperature_c: float | None,
+    ) -> SlotView:
+        slot = snapshot.slot
+        unwiped = 0
+        if snapshot.docking is not None:
+            tally = await self._ledger.tally(docking=snapshot.docking)
+            clips = tally.clips
+            unwiped = sum(clips.get(place, 0) for place in _UNWIPED)
+            counted = SlotFootage(
+                clips=sum(clips.values()), verified=sum(clips.get(place, 0) for place in _VERIFIED)
+            )
+            left_bytes = sum(tally.size_bytes.get(place, 0) for place in _UNPROVEN)
+            self.footage[slot] = Footage(counted=counted, left_bytes=left_bytes)
+        hidden = self._power.is_cut(slot) or self._power.is_awaited(slot)
+        view = SlotView(
+            slot=slot,
+            presence=Presence.UNKNOWN if hidden else _presence(camera),
+            camera=camera,
+            is_busy=is_busy,
+            needs_reading=snapshot.state in _TO_BE_READ,
+            has_unwiped=unwiped > 0,
+            port=port,
+            temperature_c=temperature_c,
+        )
+        return self._with_charge(view)
+
+    def _with_charge(self, view: SlotView) -> SlotView:
+        """Return the view with its camera's charge; behind a cut port, with the last one known."""
+        if view.camera is None or view.port is None:
+            return view
+        if view.presence is Presence.CAMERA:
+            now = battery.from_hub(view.port, curve=view.curve, before=None)
+            if now is not None:
+                self._charges[view.camera] = now
+        return replace(view, charge=self._charges.get(view.camera))
+
+    def charges(
+        self,
+        views: Sequence[SlotView],
+        *,
+        enough_percent: float,
+        forecasts: Mapping[str, Readiness],
+        now_s: float,
+    ) -> Mapping[str, SlotCharge]:
+        """Return the same for people; cameras that are nowhere any more are forgotten."""
+        there = {view.camera for view in views}
+        for camera in self._charges.keys() - there:
+            del self._charges[camera]
+        states = {snapshot.slot: snapshot.state for snapshot in self._board.snapshots()}
+        found = {}
+        for view in views:
+            told = self._of(view, states[view.slot], enough_percent=enough_percent)
+            forecast = forecasts.get(view.slot)
+            if forecast is not None and forecast.ready_in_s is not None:
+                told = replace(told, ready_at_s=now_s + forecast.ready_in_s)
+            found[view.slot] = told
+        return found
+
+    def _of(self, view: SlotView, state: SlotState, *, enough_percent: float) -> SlotCharge:
+        known = self.footage.get(view.slot)
+        footage = known.counted if known else SlotFootage(clips=0, verified=0)
+        enough = suffices(view.charge, enough_percent=enough_percent)
+        told = advice(state, footage=footage, charge_sufficient=enough)
+        return SlotCharge(
+            slot=view.slot,
+            mode=view.port.mode if view.port else None,
+            charge=view.charge,
+            is_sufficient=enough,
+            power_w=view.port.power_w if view.port else None,
+            light=Light.EMPTY if view.presence is Presence.EMPTY else _LIGHTS[told],
+        )
+
+
+def _presence(camera: str | None) -> Presence:
+    return Presence.EMPTY if camera is None else Presence.CAMERA

@@ -1,0 +1,77 @@
+"""What is kept of a docking's charging: only what was measured, and one phase at a time."""
+
+from dockd.core.battery import BatteryReading, ChargeSource
+from dockd.core.charge_curve import ChargeCurve
+from dockd.core.charge_record import ChargeRecord, recorded
+from dockd.core.port_power import PortFault, PortMode, PortReading
+
+
+def look(
+    record: ChargeRecord,
+    *,
+    at_s: float,
+    percent: float | None = None,
+    wh: float | None = None,
+    source: ChargeSource = ChargeSource.CAMERA,
+    ready_in_s: float | None = None,
+    faults: frozenset[PortFault] = frozenset(),
+) -> ChargeRecord:
+    """Look once more."""
+    charge = (
+        None
+        if percent is None
+        else BatteryReading(percent=percent, error_percent=3.0, source=source)
+    )
+    return recorded(
+        record,
+        charge=charge,
+        port=PortReading(slot="A1", mode=PortMode.SYNC, energy_wh=wh, faults=faults),
+        curve=ChargeCurve(),
+        ready_in_s=ready_in_s,
+        now_s=at_s,
+    )
+
+
+def test_what_a_docking_took_is_kept_from_its_first_to_its_last_measure() -> None:
+    """Per cents, seconds and energy are those between the two, within one phase."""
+    record = ChargeRecord(docking="d")
+    for at_s, percent, wh in ((0, 20, 0.1), (1800, 40, 3.1), (3600, 60, 6.1), (9000, 90, 9.0)):
+        record = look(record, at_s=at_s, percent=percent, wh=wh)
+    measured = record.measured
+    assert measured is not None
+    assert (measured.from_percent, measured.to_percent) == (20, 60)
+    assert (measured.seconds, measured.energy_mwh) == (3600, 6000)
+
+
+def test_an_inferred_charge_proves_nothing() -> None:
+    """A charge that was reckoned from the energy is not held against the energy."""
+    record = ChargeRecord(docking="d")
+    for at_s in (0, 3600):
+        record = look(record, at_s=at_s, percent=at_s / 90, source=ChargeSource.INFERRED)
+    assert record.measured is None
+
+
+def test_a_reset_counts_once_however_long_the_hub_shows_it() -> None:
+    """The flag stays up for many looks, and is one event."""
+    record = ChargeRecord(docking="d")
+    for shown in (True, True, False, True):
+        faults = frozenset({PortFault.WAS_RESET}) if shown else frozenset()
+        record = look(record, at_s=0, faults=faults)
+    assert record.measured is not None
+    assert record.measured.resets == 2
+
+
+def test_the_first_forecast_is_held_against_what_came() -> None:
+    """Forecasts that are made again with the end in sight prove nothing."""
+    record = ChargeRecord(docking="d")
+    for at_s, ready_in_s in ((10, None), (20, 600.0), (500, 300.0), (920, 0.0), (950, 0.0)):
+        record = look(record, at_s=at_s, ready_in_s=ready_in_s)
+    measured = record.measured
+    assert measured is not None
+    assert (measured.forecast_s, measured.ready_s) == (600, 900)
+
+
+def test_what_was_ready_at_once_was_not_forecast() -> None:
+    """A camera that comes clear and charged says nothing of forecasts."""
+    record = look(ChargeRecord(docking="d"), at_s=0, ready_in_s=0.0)
+    assert record.measured is None

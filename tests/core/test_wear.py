@@ -1,0 +1,65 @@
+"""Wear: what stands out is named with its evidence, and one bad day is not wear."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockd.core.wear import DockingWear, Part, slope, verdicts
+
+
+def dockings(
+    camera: str, *, count: int = 12, lost: float = 0.0, **fields: float
+) -> list[DockingWear]:
+    """Make dockings over a year in slots of their own, a share of the capacity lost at the end."""
+    return [
+        DockingWear(
+            day=30.0 * n,
+            camera=camera,
+            slot=f"{camera}-{n}",
+            percent_per_h=30.0,
+            wh_per_percent=0.15 * (1 - lost * n / (count - 1)),
+            **fields,  # type: ignore[arg-type]  # counts, as each test names them
+        )
+        for n in range(count)
+    ]
+
+
+@given(a=st.floats(-10, 10), wild=st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=2))
+def test_two_wild_dockings_of_twelve_do_not_make_a_trend(a: float, wild: list[float]) -> None:
+    """The slope stays that of the ten, whatever the two say."""
+    points = [(float(x), a * x) for x in range(10)] + [(3.5, wild[0]), (6.5, wild[1])]
+    found = slope(points)
+    assert found is not None
+    assert abs(found - a) < 1e-6
+
+
+def test_a_battery_that_lost_a_quarter_is_named_with_its_numbers() -> None:
+    """The verdict says what is left; one that lost a tenth is left alone."""
+    found = {
+        each.name: each
+        for each in verdicts([*dockings("old", lost=0.25), *dockings("new", lost=0.1)])
+    }
+    assert found["old"].replace
+    assert "75%" in found["old"].evidence[0]
+    assert not found["new"].replace
+    assert (found["old"].wh_per_percent_trend or 0) < (found["new"].wh_per_percent_trend or 0) < 0
+
+
+def test_a_slot_that_loses_contact_is_named_and_its_cameras_are_not() -> None:
+    """Eight cameras, each once in the bad slot: the slot is what they share."""
+    bad = [
+        DockingWear(
+            day=n,
+            camera=f"C{n % 8}",
+            slot="A1" if n < 8 else f"A{n % 8 + 2}",
+            contact_breaks=1 if n < 8 else 0,
+            resets=1 if n < 8 else 0,
+        )
+        for n in range(64)
+    ]
+    named = [(each.part, each.name) for each in verdicts(bad) if each.replace]
+    assert named == [(Part.SLOT, "A1")]
+
+
+def test_too_few_dockings_say_nothing() -> None:
+    """Five terrible dockings are not yet a verdict."""
+    assert not any(each.replace for each in verdicts(dockings("x", count=5, lost=0.9, resets=9)))
