@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
-from dockd.core.announcement import Topics
 from dockd.config.models import ALL_DAYS
+from dockd.core.announcement import Topics
 from dockd.core.charge_words import PlanPolicy
 from dockd.core.schedule import RateWindow
 from dockd.core.shifts import Shift
