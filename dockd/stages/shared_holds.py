@@ -52,7 +52,7 @@ class SharedHolds:
         self._look_every_s = look_every_s
         self._held: HoldList | None = None
         self._subjects: frozenset[str] = frozenset()
-        self._accepted_age_s = 0.0
+        self._accepted_age_s: float | None = None
         self._accepted_s: float | None = None
 
     async def settle(self) -> None:
@@ -115,7 +115,7 @@ class SharedHolds:
         now = self._now()
         await self._go_by(offered.holds)
         self._accepted_s = self._clock.monotonic_s()
-        self._accepted_age_s = 0.0 if now is None else (now - offered.holds.issued).total_seconds()
+        self._accepted_age_s = None if now is None else (now - offered.holds.issued).total_seconds()
         # Said to those who are deleting right now, too: what they have not deleted is decided anew.
         await self._ledger.record(
             facts.HoldsListed(issued=offered.holds.issued.isoformat(), holds=offered.holds.count)
