@@ -117,7 +117,7 @@ def test_two_lists_of_one_second_are_not_exchanged() -> None:
     synchronised=st.booleans(),
 )
 def test_a_list_is_recent_only_where_that_is_known(
-    issued_ago_s: int, accepted_age_s: float, held_for_s: float | None, synchronised: bool
+    issued_ago_s: int, accepted_age_s: float | None, held_for_s: float | None, synchronised: bool
 ) -> None:
     """By the clock where it can be trusted, and by uptime in any case, a day at most."""
     age = age_s(
