@@ -104,7 +104,7 @@ def _time(text: str) -> datetime:
 def why_refused(offered: HoldList, *, held: HoldList | None, now: datetime | None) -> str | None:
     """Return why a list must not take the place of the one that is held; None when it may.
 
-    ``now`` is None while the station's clock is not synchronised.
+    ``now`` is None while nobody vouches for the time (core/vouching).
     """
     if held is not None and offered.issued < held.issued:
         return "it was issued before the list that is held here"
@@ -124,9 +124,9 @@ def age_s(
 ) -> float | None:
     """Return how old a list is, in seconds; None when nobody can tell, which is too old.
 
-    ``now`` is None while the clock is not synchronised: then uptime tells, of a list that came in
-    this run and while the clock was. ``accepted_age_s`` is how old it was when it came, None where
-    no clock could tell: a server goes on giving out a list that nobody signs anew.
+    ``now`` is None while nobody vouches for the time: then uptime tells, of a list that came in
+    this run and while somebody did. ``accepted_age_s`` is how old it was when it came, None where
+    nobody could tell: a server goes on giving out a list that nobody signs anew.
     ``held_for_s`` is the uptime since then, None for a list that an earlier run left.
     """
     by_uptime_s = None

@@ -1,6 +1,7 @@
 """Holds of other stations: what is gone by, what is refused, and what is said of it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,37 @@ async def test_an_old_list_clears_nothing_where_no_clock_can_tell(tmp_path: Path
         file = film(rig, "BWC-1")
         await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
         await looked(post)
-        assert "holds-outdated" in rig.open_problems()
+        assert _reason(rig).startswith("nobody can tell how old")
         assert rig.count(facts.WipeIntended) == 0
         assert file.exists()
+
+
+async def test_a_list_is_as_old_as_a_store_says_where_the_clock_cannot_tell(
+    tmp_path: Path,
+) -> None:
+    """A store's clock tells how old a list is, and the station's, a week behind, does not count."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        rig.clock.synchronised = False
+        rig.clock.set_forward(timedelta(days=-7))
+        post.offered = fresh(rig.clock, days=-4)
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert _reason(rig).startswith("nobody can tell how old")
+        rig.ahead_s["central"] = timedelta(days=7).total_seconds()
+        await until(lambda: "is over 24 h old" in _reason(rig), what="its age is known")
+        await looked(post)
+        assert rig.count(facts.WipeIntended) == 0
+        post.offered = fresh(rig.clock, days=-7, hours=1)
+        await until(lambda: not file.exists(), what="the clip is cleared")
+        await looked(post)
+        assert "holds-outdated" not in rig.open_problems()
+
+
+def _reason(rig: Rig) -> str:
+    """Return why nothing is cleared for want of a list."""
+    return "".join(one.reason for one in rig.problems.current() if one.slug == "holds-outdated")
 
 
 async def test_a_kept_list_that_was_harmed_clears_nothing(tmp_path: Path) -> None:

@@ -71,7 +71,12 @@ class HttpClient:
     @property
     def authentic(self) -> bool:
         """Whether a reply is the store's at all: it came over TLS, or never left this machine."""
-        if self._url.scheme == "https" or self._url.host == "localhost":
+        if self._url.scheme == "https":
+            return True
+        if self._connections.proxy_url is not None:
+            # What is loopback there is the proxy's to say.
+            return False
+        if self._url.host == "localhost":
             return True
         try:
             return ip_address(self._url.host).is_loopback
