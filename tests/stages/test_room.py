@@ -14,17 +14,27 @@ from tests.station.spool_parts import PART
 
 pytestmark = pytest.mark.asyncio
 
+LARGE, SMALL = 48 * PART, 3 * PART
+
 
 class WatchedStore(MemoryStore):
-    """Notes whose part arrives when."""
+    """Notes whose part arrives when, of a large clip and of a small one that comes behind it."""
 
     def __init__(self) -> None:
         super().__init__(name="central")
         self.arrived: list[int] = []
+        self._large_has_begun = asyncio.Event()
+        self._small_is_there = asyncio.Event()
+
+    async def create_upload(self, outgoing: Outgoing) -> str:
+        if outgoing.expected.size_bytes == SMALL:
+            await self._large_has_begun.wait()
+            self._small_is_there.set()
+        return await super().create_upload(outgoing)
 
     async def send_part(self, outgoing: Outgoing, *, upload_id: str, index: int) -> str:
-        # Whoever else may run runs now.
-        await asyncio.sleep(0.01)
+        self._large_has_begun.set()
+        await self._small_is_there.wait()
         self.arrived.append(outgoing.expected.size_bytes)
         return await super().send_part(outgoing, upload_id=upload_id, index=index)
 
@@ -32,12 +42,11 @@ class WatchedStore(MemoryStore):
 async def test_a_small_clip_is_not_behind_all_parts_of_a_large_one(tmp_path: Path) -> None:
     """Two clips in parallel share the link, however many parts the first of them asks for."""
     store = WatchedStore()
-    large, small = 48 * PART, 3 * PART
     async with rig_at(tmp_path, stores=[store]) as rig, running(rig):
-        await stored(rig, [large, small])
-    last_of_small = max(place for place, size in enumerate(store.arrived) if size == small)
-    assert store.arrived.count(large) == 48
-    assert store.arrived[:last_of_small].count(large) < 30
+        await stored(rig, [LARGE, SMALL])
+    last_of_small = max(place for place, size in enumerate(store.arrived) if size == SMALL)
+    assert store.arrived.count(LARGE) == 48
+    assert store.arrived[:last_of_small].count(LARGE) < 30
 
 
 async def test_places_are_never_overdrawn_nor_lost() -> None:
