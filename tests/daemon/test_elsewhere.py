@@ -153,6 +153,6 @@ def test_somebody_who_deletes_is_told_of_until_a_store_has_it(
         a.configure(Settings())
         a.start()
         a.happened("receipt-accepted")
-        a.happened("problem-cleared", slug="clip-gone")
+        a.happened("problem-closed", slug="clip-gone")
         undocked(a, a.world, serial)
         a.stop()
