@@ -283,6 +283,15 @@ CASES: Final[Mapping[str, Mapping[str, Case | str]]] = {
 TEST: Final = "tests/stores/test_hostile.py::test_what_becomes_of_a_clip"
 
 
+ALSO: Final[Mapping[str, str]] = {
+    "objects that vanish after the receipt (found by `dockd verify --store`, which re-opens the "
+    "clip while the spool still has it)": (
+        "tests/daemon/test_verifying.py::test_what_a_store_lost_is_found_and_sent_again"
+    ),
+}
+"""What of a noun a whole daemon shows, whatever the protocol."""
+
+
 def cell(noun: str, protocol: str, way: str) -> str:
     """Return the node id of the test of one noun, over one protocol, in one way."""
     return f"{TEST}[{protocol}-{noun}-{way}]"

@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from tests.stores.hostile_list import BETWEEN, CASES, LIST, PROTOCOLS, TEST, Case, Ending, cell
+from tests.stores.hostile_list import (
+    ALSO,
+    BETWEEN,
+    CASES,
+    LIST,
+    PROTOCOLS,
+    TEST,
+    Case,
+    Ending,
+    cell,
+)
 from tests.tooling.collected import files_of, nodes_in
 
 # Counted in the issue's list.
@@ -36,6 +46,13 @@ def test_every_noun_has_a_test_in_each_protocol_and_way_or_a_reason(noun: str) -
             continue
         for way in WAYS:
             assert cell(noun, protocol, way) in there, f"nothing runs {noun}, {protocol}, {way}"
+
+
+@pytest.mark.parametrize("noun", ALSO)
+def test_what_a_daemon_shows_is_there(noun: str) -> None:
+    """A noun that says more than what a store does names the test that shows the rest."""
+    assert noun in CASES
+    assert ALSO[noun] in nodes_in(files_of([ALSO[noun]]))
 
 
 def test_every_test_is_of_a_noun() -> None:
