@@ -30,6 +30,7 @@ from tests.fakes.still_clock import StillClock
 from tests.fakes.tus_script import TusScript, metadata_of
 from tests.stages.rig import Rig, rig_at, running, until
 from tests.station.spool_parts import PART, content_of
+from tests.stores.tus_scene import PROBED
 
 Said = Answer | Reset | Silence
 Meddle = Callable[[Heard], Said | None]
@@ -37,7 +38,6 @@ CAMERA = "BWC-1"
 CONTENT = content_of(3 * PART - 1000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 SECRET = "s3cret-of-this-station"
-_PROBED = b"dockd probes whether this store knows what it holds\n"
 _HURRIED = Patience(connect_s=5.0, progress_s=0.5, reply_s=0.5, why_s=0.5, complete_s=0.5)
 _SOON = UploadPolicy(parallel_clips=2, idle_s=0.02, retry=Backoff(base_s=0.01, cap_s=0.05))
 
@@ -143,8 +143,8 @@ class TusServer(TusScript):
 
     def _receipt(self, heard: Heard) -> Answer:
         if ".dockd-probe" in heard.query["of"]:
-            told = hashlib.sha256(_PROBED).hexdigest() if self.looks else "0" * 64
-            return self.receipt_of(told, size_bytes=len(_PROBED))
+            told = hashlib.sha256(PROBED).hexdigest() if self.looks else "0" * 64
+            return self.receipt_of(told, size_bytes=len(PROBED))
         return self.receipt_of(SHA256) if self.has_it() else Answer(404)
 
 

@@ -12,7 +12,7 @@ from dockd.stores.rate_limited import SharedRate
 from tests.fakes.broken_s3 import error
 from tests.fakes.clip_content import content_of, sending
 from tests.fakes.still_clock import StillClock
-from tests.stores.test_s3_misbehaving import always, talking_to
+from tests.stores.s3_scene import always, talking_to
 
 
 @pytest.fixture(autouse=True)
