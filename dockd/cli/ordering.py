@@ -1,6 +1,8 @@
 """retry, hold and release: what a person may order, over the Unix socket only."""
 
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Final, Literal
 
 import typer
@@ -9,7 +11,7 @@ from dockd.cli import options, showing
 from dockd.cli.asking import Daemon, quoted
 from dockd.cli.exits import errors_shown
 from dockd.cli.options import AsJson, ConfigPath, Subject, Why
-from dockd.errors import NotFound
+from dockd.errors import DaemonUnreachable, NotFound
 
 HoldKind = Annotated[
     Literal["error", "legal"],
@@ -71,6 +73,19 @@ def _order(
         showing.as_json(answer)
     else:
         showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
+
+
+def have_asked_again(daemon: Daemon, bad: Sequence[Mapping[str, str]], *, store: str) -> None:
+    """Have the daemon ask a store for the clips that a person did not find there.
+
+    One that is held is left to whoever holds it, for a retry would lift the hold. Where no daemon
+    answers nothing is lost: it asks before it clears anything.
+    """
+    with suppress(DaemonUnreachable):
+        for found in bad:
+            if daemon.get(f"/v1/clips/{quoted(found['id'])}")["held"] is None:
+                why = f"dockd verify --store {store}: {found['reason']}"
+                daemon.order("retry", kind="clips", reference=found["id"], why=why, hold="error")
 
 
 def _kind_of(daemon: Daemon, subject: str) -> str:

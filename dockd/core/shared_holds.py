@@ -104,7 +104,7 @@ def _time(text: str) -> datetime:
 def why_refused(offered: HoldList, *, held: HoldList | None, now: datetime | None) -> str | None:
     """Return why a list must not take the place of the one that is held; None when it may.
 
-    ``now`` is None while the station's clock is not synchronised.
+    ``now`` is None while nobody vouches for the time (core/vouching).
     """
     if held is not None and offered.issued < held.issued:
         return "it was issued before the list that is held here"
@@ -116,15 +116,22 @@ def why_refused(offered: HoldList, *, held: HoldList | None, now: datetime | Non
 
 
 def age_s(
-    held: HoldList, *, now: datetime | None, accepted_age_s: float, held_for_s: float | None
+    held: HoldList,
+    *,
+    now: datetime | None,
+    accepted_age_s: float | None,
+    held_for_s: float | None,
 ) -> float | None:
     """Return how old a list is, in seconds; None when nobody can tell, which is too old.
 
-    ``now`` is None while the clock is not synchronised: then uptime tells, of a list that came in
-    this run. ``accepted_age_s`` is how old it was when it came, ``held_for_s`` the uptime since
-    then, None for a list that an earlier run left.
+    ``now`` is None while nobody vouches for the time: then uptime tells, of a list that came in
+    this run and while somebody did. ``accepted_age_s`` is how old it was when it came, None where
+    nobody could tell: a server goes on giving out a list that nobody signs anew.
+    ``held_for_s`` is the uptime since then, None for a list that an earlier run left.
     """
-    by_uptime_s = None if held_for_s is None else max(0.0, accepted_age_s) + held_for_s
+    by_uptime_s = None
+    if accepted_age_s is not None and held_for_s is not None:
+        by_uptime_s = max(0.0, accepted_age_s) + held_for_s
     if now is None:
         return by_uptime_s
     by_clock_s = (now - held.issued).total_seconds()

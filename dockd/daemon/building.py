@@ -34,12 +34,16 @@ _MEGA: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLane:
-    """One configured store as the stages use it, with what the reports ask of its wrappers."""
+    """One configured store as the stages use it, with what the reports ask of its wrappers.
+
+    ``vouches`` says whether its word for the time is believed where it matters.
+    """
 
     store: Store
     breaker: Callable[[], str]
     sent_bytes: Callable[[], int]
     clock_offset_s: Callable[[], float | None]
+    vouches: bool
 
 
 def family(group: str, name: str) -> Callable[..., Any]:
@@ -85,6 +89,7 @@ def _lane(entry: StoreConfig, config: Config, *, rate: SharedRate, clock: Clock)
         breaker=lambda: guard.breaker,
         sent_bytes=lambda: limited.sent_bytes,
         clock_offset_s=lambda: plain.clock_offset_s if isinstance(plain, TellsTime) else None,
+        vouches=isinstance(plain, TellsTime) and plain.authentic,
     )
 
 

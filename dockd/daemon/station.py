@@ -87,6 +87,7 @@ class Station:
         self.problems = ProblemBoard(ledger=self.ledger, journal=journal, clock=clock)
         self.timekeeping = Timekeeping(
             {name: lane.clock_offset_s for name, lane in self.lanes.items()},
+            vouching={name for name, lane in self.lanes.items() if lane.vouches},
             problems=self.problems,
             clock=clock,
         )
@@ -106,6 +107,7 @@ class Station:
             ledger=self.ledger,
             problems=self.problems,
             clock=clock,
+            now=self.timekeeping.vouched_now,
         )
         self.wipe = Wipe(
             ledger=self.ledger,

@@ -178,3 +178,7 @@ class TellsTime(Protocol):
     @property
     def clock_offset_s(self) -> float | None:
         """How far its clock is ahead of the station's, in seconds; None before its first reply."""
+
+    @property
+    def authentic(self) -> bool:
+        """Whether a reply is the store's at all: nobody on the way can have written it."""

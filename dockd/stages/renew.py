@@ -1,4 +1,7 @@
-"""After a restore: every receipt is repeated by its store in the new epoch, or found to be lost.
+"""Receipts that are to be repeated by their stores, or found to be lost.
+
+After a restore that is every receipt, in the new epoch; and at any time those of a clip that is to
+be tried again: whoever ordered that may have seen that a store lost it (``dockd verify --store``).
 
 Nothing is wiped and nothing makes room on a receipt of before the restore, so that none of this is
 in a hurry: a few receipts at a time, for as long as it takes, and again where a store was away.
@@ -43,9 +46,15 @@ class Renew:
         self._stores = tuple(stores)
         self._look_again_s = look_again_s
         self._wake = asyncio.Event()
+        self._doubted: dict[int, None] = {}
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
-        """Look at once when an epoch began, when that was said, and when a store is back."""
+        """Look at once when an epoch began, when that was said, and when a store is back.
+
+        And when a clip is to be tried again.
+        """
+        retried = [fact.clip for fact in committed if isinstance(fact, facts.ClipRetried)]
+        self._doubted |= dict.fromkeys(retried)
         if any(map(_is_news, committed)):
             self._wake.set()
 
@@ -53,10 +62,21 @@ class Renew:
         """Have receipts repeated until cancelled; at the start also what a run before this left."""
         while True:
             self._wake.clear()
+            await self._ask_again()
             await self._look()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._look_again_s):
                     await self._wake.wait()
+
+    async def _ask_again(self) -> None:
+        """Have the stores asked for clips that are in doubt, in the order in which they came."""
+        epoch = (await self._ledger.head()).epoch
+        while self._doubted:
+            numbers = list(self._doubted)[:_AT_ONCE]
+            for number in numbers:
+                del self._doubted[number]
+            clips = await self._ledger.numbered(numbers)
+            await self._confirming.confirm(list(clips.values()), epoch=epoch)
 
     async def _look(self) -> None:
         epoch = (await self._ledger.head()).epoch
@@ -89,7 +109,7 @@ class Renew:
 
 def _is_news(fact: facts.Fact) -> bool:
     match fact:
-        case facts.EpochBegun():
+        case facts.EpochBegun() | facts.ClipRetried():
             return True
         case facts.ProblemOpened():
             return fact.slug == LedgerRestored.slug

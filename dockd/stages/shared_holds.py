@@ -4,6 +4,7 @@ The list that was kept is verified again at every start. Until one is here and r
 cleared and no spool copy makes room, and `holds-outdated` says so.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,6 +23,8 @@ _TROUBLES: Final = ("holds-unreachable", "holds-refused")
 # Of this one core/explain knows that it keeps clips on their cameras.
 _OUTDATED: Final = "holds-outdated"
 _WIPING: Final = "wiping"
+# Whether a list is old is looked at this often: no fact tells that somebody vouches for the time.
+_SAY_EVERY_S: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +45,22 @@ class SharedHolds:
         ledger: Ledger,
         problems: ProblemBoard,
         clock: Clock,
+        now: Callable[[], datetime | None],
         look_every_s: float = 300.0,
     ) -> None:
-        """``holds`` is where the list comes from and is kept, None where none is configured."""
+        """``holds`` is where the list comes from and is kept, None where none is configured.
+
+        ``now`` is the time in UTC as far as somebody vouches for it, else None.
+        """
         self._source = holds
         self._ledger = ledger
         self._problems = problems
         self._clock = clock
+        self._now = now
         self._look_every_s = look_every_s
         self._held: HoldList | None = None
         self._subjects: frozenset[str] = frozenset()
-        self._accepted_age_s = 0.0
+        self._accepted_age_s: float | None = None
         self._accepted_s: float | None = None
 
     async def settle(self) -> None:
@@ -71,10 +79,13 @@ class SharedHolds:
 
     async def run(self) -> None:
         """Fetch the list from time to time until cancelled."""
+        look_at_s = self._clock.monotonic_s()
         while self._source is not None:
-            await self._fetch(self._source)
+            if self._clock.monotonic_s() >= look_at_s:
+                await self._fetch(self._source)
+                look_at_s = self._clock.monotonic_s() + self._look_every_s
             await self._say_whether_outdated()
-            await self._clock.sleep(self._look_every_s)
+            await self._clock.sleep(min(self._look_every_s, _SAY_EVERY_S))
 
     def standing(self) -> Standing:
         """Return what is set aside elsewhere, as of now."""
@@ -115,7 +126,7 @@ class SharedHolds:
         now = self._now()
         await self._go_by(offered.holds)
         self._accepted_s = self._clock.monotonic_s()
-        self._accepted_age_s = 0.0 if now is None else (now - offered.holds.issued).total_seconds()
+        self._accepted_age_s = None if now is None else (now - offered.holds.issued).total_seconds()
         # Said to those who are deleting right now, too: what they have not deleted is decided anew.
         await self._ledger.record(
             facts.HoldsListed(issued=offered.holds.issued.isoformat(), holds=offered.holds.count)
@@ -128,10 +139,16 @@ class SharedHolds:
             return
         if self._held is None:
             reason = "no list of holds has come yet: nothing is cleared"
+        elif age_s is None:
+            reason = (
+                f"nobody can tell how old the list of holds of {self._held.issued.isoformat()} is: "
+                "the station's clock is not synchronised, and no store that is reached safely "
+                "(https, or on this machine) has told the time: nothing is cleared"
+            )
         else:
             reason = (
-                f"the list of holds of {self._held.issued.isoformat()} is over 24 h old, or nobody "
-                "can tell without a clock: nothing is cleared"
+                f"the list of holds of {self._held.issued.isoformat()} is over 24 h old: "
+                "nothing is cleared"
             )
         await self._problems.open_or_reword(_OUTDATED, subject=_WIPING, reason=reason)
 
@@ -143,6 +160,3 @@ class SharedHolds:
             accepted_age_s=self._accepted_age_s,
             held_for_s=None if since_s is None else self._clock.monotonic_s() - since_s,
         )
-
-    def _now(self) -> datetime | None:
-        return self._clock.now() if self._clock.synchronisation().synchronised else None

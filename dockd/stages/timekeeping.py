@@ -1,8 +1,10 @@
 """Whether the station's clock is the stores' clock: said while it is not, and no longer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Final
 
+from dockd.core.vouching import vouched_now
 from dockd.ports.clock import Clock
 from dockd.stages.problems import ProblemBoard
 
@@ -22,18 +24,23 @@ class Timekeeping:
         self,
         offsets_s: Mapping[str, Callable[[], float | None]],
         *,
+        vouching: Collection[str] = (),
         problems: ProblemBoard,
         clock: Clock,
     ) -> None:
-        """``offsets_s`` tell how far each store's clock is ahead of ours, by the store's name."""
+        """``offsets_s`` tell how far each store's clock is ahead of ours, by the store's name.
+
+        ``vouching`` are the names of those whose word counts where it matters: nobody on the way
+        to them can have changed it.
+        """
         self._offsets_s = offsets_s
+        self._vouching = vouching
         self._problems = problems
         self._clock = clock
 
     async def look(self) -> None:
         """Say that the clock is wrong, or that it is right again; of stores unheard say nothing."""
-        known = {name: ask() for name, ask in self._offsets_s.items()}
-        offsets_s = {name: offset for name, offset in known.items() if offset is not None}
+        offsets_s = self._known_s()
         if not offsets_s:
             return
         store = max(offsets_s, key=lambda name: abs(offsets_s[name]))
@@ -48,6 +55,21 @@ class Timekeeping:
         while True:
             await self.look()
             await self._clock.sleep(_LOOK_S)
+
+    def vouched_now(self) -> datetime | None:
+        """Return the time in UTC as far as somebody vouches for it now, else None."""
+        return vouched_now(
+            self._clock.now(),
+            synchronised=self._clock.synchronisation().synchronised,
+            stores_ahead_s=[
+                offset_s for name, offset_s in self._known_s().items() if name in self._vouching
+            ],
+        )
+
+    def _known_s(self) -> Mapping[str, float]:
+        """Return the offsets of the stores that have answered."""
+        asked = {name: ask() for name, ask in self._offsets_s.items()}
+        return {name: offset_s for name, offset_s in asked.items() if offset_s is not None}
 
     def _reason(self, store: str, *, offset_s: float) -> str:
         way = "behind" if offset_s > 0 else "ahead of"

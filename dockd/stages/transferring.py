@@ -1,6 +1,5 @@
 """One clip to one store: does what core/transfer says is next, and commits before each effect."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -23,6 +22,7 @@ from dockd.stages.confirming import accepted
 from dockd.stages.dating import clock_behind
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
+from dockd.stages.room import Room
 from dockd.stages.threads import in_thread, obtained
 
 _RESTARTS_BEFORE_A_PERSON: Final = 20
@@ -38,7 +38,7 @@ class Transferring:
         """Join what carrying needs; nothing happens yet."""
         self._ledger = ledger
         self._spool = spool
-        self.room = asyncio.Semaphore(flow.MOST_PARTS)
+        self.room = Room(flow.MOST_PARTS)
         self._station = station
         self._damaged: set[tuple[int, int]] = set()
 
@@ -188,7 +188,7 @@ class _Carriage:
                 group.start(self._send_part(current, index))
 
     async def _send_part(self, current: Transfer, index: int) -> None:
-        async with self._owner.room:
+        async with self._owner.room.taken_by(self._clip.number):
             await self._record(facts.PartSending, index=index)
             try:
                 etag = await self._store.send_part(

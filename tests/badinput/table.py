@@ -32,7 +32,7 @@ _NAMES: Final = "tests/badinput/test_names.py"
 _FILES: Final = "tests/badinput/test_files.py"
 _SPOOL: Final = "tests/badinput/test_spool.py"
 _STORES: Final = "tests/badinput/test_stores.py"
-_ADAPTER: Final = "tests/stores/test_s3_misbehaving.py"
+_ADAPTER: Final = "tests/stores/test_s3"
 _REFUSED: Final = f"{_COMMAND}::test_a_bad_configuration_is_refused_in_the_words_of_its_keys"
 _CHANGING: Final = f"{_FILES}::test_a_file_that_changes_while_it_is_read_is_read_again"
 _IN_TROUBLE: Final = f"{_STORES}::test_a_store_in_trouble_is_waited_for"
@@ -112,7 +112,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "a store that answers 500": (f"{_IN_TROUBLE}[500]",),
     "503 with Retry-After": (
         f"{_IN_TROUBLE}[503]",
-        f"{_ADAPTER}::test_retry_after_is_understood_in_both_its_forms",
+        f"{_ADAPTER}_trouble.py::test_retry_after_is_understood_in_both_its_forms",
     ),
     "200 with an error body": (f"{_STORES}::test_a_200_with_an_error_body_is_no_success",),
     "an ETag missing": (
@@ -121,11 +121,11 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "a wrong composite checksum": (
         f"{_STORES}::test_a_wrong_composite_checksum_holds_the_clip",
-        f"{_ADAPTER}::test_a_wrong_composite_checksum_at_complete_is_a_mismatch",
+        f"{_ADAPTER}_proving.py::test_a_wrong_composite_checksum_at_complete_is_a_mismatch",
     ),
     "a truncated ListParts": (
         f"{_STORES}::test_a_truncated_list_of_parts_is_not_believed",
-        f"{_ADAPTER}::test_a_truncated_list_of_parts_is_not_believed",
+        f"{_ADAPTER}_listing.py::test_a_truncated_list_of_parts_is_not_believed",
     ),
     "a connection reset": (f"{_IN_TROUBLE}[reset]",),
     "an object that vanished after its receipt": (
@@ -134,6 +134,6 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "nothing at all": (
         f"{_STORES}::test_a_store_that_says_nothing_at_all_holds_nothing_up",
         f"{_STORES}::test_a_store_that_nobody_runs_is_unreachable",
-        f"{_ADAPTER}::test_nothing_at_all_ends_in_a_deadline",
+        f"{_ADAPTER}_trouble.py::test_nothing_at_all_ends_in_a_deadline",
     ),
 }

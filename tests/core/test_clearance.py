@@ -1,6 +1,7 @@
 """Clearance: two keys, and nothing else turns them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from dockd.core import clearance, facts
 from dockd.core.clearance import CameraFile, Confirmation, Evidence, Intent, Media
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.shared_holds import HoldList
 
 RECEIPT = facts.ReceiptAccepted(
     clip=1,
@@ -248,3 +250,43 @@ def test_whatever_is_set_aside_keeps_every_clip_of_it(
     assert clearance.may_wipe(evidence).allowed != held
     intent = replace(INTENT, clip=replace(there, camera_copy=CameraCopy.WIPING), set_aside=subjects)
     assert clearance.may_erase(intent).allowed != held
+
+
+SHARED = replace(CLIP, docking="d3", hashed_in="d3", seen_in=("d1", "d2", "d3"))
+OTHERS = st.frozensets(st.text(min_size=1, max_size=4), max_size=3)
+
+
+@given(
+    meant=st.sampled_from(["camera", "content", "d1", "d2", "d3", "a docking elsewhere"]),
+    known=st.frozensets(st.sampled_from(["d1", "d2", "d3", "d9"])),
+    cameras=OTHERS,
+    contents=OTHERS,
+)
+def test_a_clip_that_another_station_holds_is_not_wiped(
+    meant: str, known: frozenset[str], cameras: frozenset[str], contents: frozenset[str]
+) -> None:
+    """However a hold means a clip, and whatever else the list names, neither key nor intent go on.
+
+    By its camera, its content, any docking it was ever seen in, or one of the camera that this
+    station does not know.
+    """
+    dockings = {"camera": (), "content": (), "a docking elsewhere": (("elsewhere", "c"),)}
+    listed = HoldList(
+        issued=datetime(2026, 11, 23, tzinfo=UTC),
+        cameras=cameras | ({"c"} if meant == "camera" else frozenset()),
+        contents=contents | ({"aa"} if meant == "content" else frozenset()),
+        dockings=dockings.get(meant, ((meant, "c"),)),
+    )
+    set_aside = listed.subjects(dockings_known=known)
+    unmet = "its camera and no docking it was seen in are held"
+    evidence = replace(CLEAR, clip=SHARED, docking="d3", set_aside=set_aside)
+    assert clearance.may_wipe(replace(evidence, set_aside=frozenset())).allowed
+    assert unmet in clearance.may_wipe(evidence).unmet
+    intent = replace(
+        INTENT,
+        clip=replace(SHARED, camera_copy=CameraCopy.WIPING),
+        docking="d3",
+        set_aside=set_aside,
+    )
+    assert clearance.may_erase(replace(intent, set_aside=frozenset())).allowed
+    assert unmet in clearance.may_erase(intent).unmet

@@ -129,7 +129,10 @@ class Several:
 class Bucket:
     """A bucket with versions on a real S3 server; each test has cameras of its own in it."""
 
-    def __init__(self, server: S3Server, *, bucket: str, credentials: Path) -> None:
+    def __init__(
+        self, server: S3Server, *, bucket: str, credentials: Path, name: str = NAME
+    ) -> None:
+        self._name = name
         self._server = server
         self._bucket = bucket
         self._credentials = credentials
@@ -137,7 +140,7 @@ class Bucket:
 
     def toml(self) -> str:
         return (
-            f'[[store]]\nname = "{NAME}"\nkind = "s3"\nendpoint = "{self._server.endpoint}"\n'
+            f'[[store]]\nname = "{self._name}"\nkind = "s3"\nendpoint = "{self._server.endpoint}"\n'
             f'bucket = "{self._bucket}"\ncredentials = "{self._credentials}"\n'
         )
 

@@ -28,6 +28,7 @@ _AGAIN = [
 ]
 # What a far side takes part in, and what follows from that: tried on a real S3 server as well.
 _AT_THE_STORE = [
+    "holds-listed",
     "store-probed",
     "checkpointed",
     "transfer-queued",
@@ -42,6 +43,8 @@ _AT_THE_STORE = [
     "wipe-intended",
     "clip-wiped",
 ]
+# A share tells no time: on a box whose clock nobody disciplines no list of holds counts there.
+_NO_SHARE = ["holds-listed"]
 
 
 def _scenario_of(kind: str) -> Scenario:
@@ -78,7 +81,7 @@ def test_an_ordinary_day_is_what_it_is_said_to_be(tmp_path: Path, record_propert
     assert dict(lived.facts()) == dict(JOURNEY_FACTS)
 
 
-@pytest.mark.parametrize("kind", fault_points())
+@pytest.mark.parametrize("kind", [kind for kind in fault_points() if kind not in _NO_SHARE])
 def test_killed_right_before_and_right_after(
     kind: str, tmp_path: Path, record_property: Record
 ) -> None:

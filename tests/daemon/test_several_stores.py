@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.far_sides import new_bucket
 from tests.daemon.harness import Settings, StationProcess, station
-from tests.daemon.rooms import Several, Share
+from tests.daemon.rooms import Bucket, Several, Share
 from tests.daemon.scenarios import cleared, undocked
 from tests.daemon.world import BIG, JOURNEY, SMALL, World
+from tests.fakes.servers import S3Server, seaweedfs
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(400)]
 FLAGGED = "DCIM/locked/0004.MP4"
@@ -125,3 +127,51 @@ def test_what_is_flagged_goes_to_one_more(tmp_path: Path) -> None:
         dockd.stop()
     world.check_finished()
     assert [key.split("/", 2)[2] for key, _ in court.contents(serial)] == [FLAGGED]
+
+
+@pytest.mark.xdist_group("daemon-on-seaweedfs")
+def test_each_store_has_keys_of_its_own(
+    tmp_path: Path, weed: S3Server, versioned_bucket: str
+) -> None:
+    """Two stores that refuse each other's keys get each its own, which may come one by one."""
+    folders = {name: tmp_path / f"keys-{name}" for name in ("central", "second")}
+    (tmp_path / "weed").mkdir()
+    for folder in folders.values():
+        folder.mkdir()
+    with seaweedfs(tmp_path / "weed") as other:
+        # Each begins with the keys of the other.
+        swapped = {"central": other, "second": weed}
+        keys = {name: swapped[name].credentials_file(folders[name]) for name in folders}
+        central = Bucket(weed, bucket=versioned_bucket, credentials=keys["central"])
+        bucket = new_bucket(other, versioned=True)
+        second = Bucket(other, bucket=bucket, credentials=keys["second"], name="second")
+        world = World(tmp_path, room=Several((central, second), required=2))
+        with station(world) as dockd:
+            dockd.start()
+            serial = world.film()
+            world.dock(serial, "A1")
+            for name in folders:
+                _refused_at(dockd, name, count=1)
+            other.credentials_file(folders["second"])
+            dockd.until(lambda: receipts(dockd, "second") == len(JOURNEY), "the second has it")
+            assert receipts(dockd, "central") == 0
+            assert dockd.count("wipe-intended") == 0
+            _refused_at(dockd, "second", count=0)
+            weed.credentials_file(folders["central"])
+            cleared(dockd, world, serial)
+            assert relied_on(dockd) == {("central", "second")}
+            undocked(dockd, world, serial)
+            dockd.stop()
+        world.check_finished()
+        assert central.contents(serial) == second.contents(serial)
+
+
+def _refused_at(dockd: StationProcess, store: str, *, count: int) -> None:
+    """Wait until a store's refusal of our keys is an open problem, or is none any more."""
+
+    def as_it_should() -> object:
+        problems = dockd.get("/v1/status")["problems"]
+        refused = [one["subject"] for one in problems if one["slug"] == "store-refused-credentials"]
+        return refused.count(f"store {store}") == count
+
+    dockd.until(as_it_should, f"{count} refusals at {store}")

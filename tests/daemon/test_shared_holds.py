@@ -1,4 +1,8 @@
-"""A clip under a legal hold at one station stays on its camera at another."""
+"""A clip under a legal hold at one station stays on its camera at another.
+
+The store is one that tells the time: with a mounted share, a box whose clock nobody disciplines
+goes by no list at all, and these tests may run on one.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,19 +11,23 @@ import pytest
 
 from dockd.station.clock import SystemClock
 from tests.daemon.harness import Settings, station
-from tests.daemon.rooms import Share
+from tests.daemon.rooms import Bucket
 from tests.daemon.scenarios import cleared, undocked, verified
 from tests.daemon.world import BIG, SMALL, World
 from tests.fakes.holds_server import central
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.xdist_group("daemon-on-seaweedfs"),
+]
 FILES = {BIG: 100_000, SMALL: 1000}
 
 
-def test_what_is_held_at_a_stays_on_its_camera_at_b(tmp_path: Path) -> None:
+def test_what_is_held_at_a_stays_on_its_camera_at_b(tmp_path: Path, bucket: Bucket) -> None:
     """B clears what nobody holds; the held clip goes once a newer list has let it go."""
-    share = Share(tmp_path)
-    world = World(tmp_path, room=share)
+    world = World(tmp_path, room=bucket)
     now = SystemClock().now()
     with central() as far, station(world, settings=Settings(holds=far.toml())) as b:
         serial = world.film(FILES)
@@ -46,10 +54,9 @@ def test_what_is_held_at_a_stays_on_its_camera_at_b(tmp_path: Path) -> None:
     world.check_finished()
 
 
-def test_without_a_list_nothing_is_cleared_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_list_nothing_is_cleared_and_that_is_said(tmp_path: Path, bucket: Bucket) -> None:
     """A station that is to share holds and has no list offloads, stores, and clears nothing."""
-    share = Share(tmp_path)
-    world = World(tmp_path, room=share)
+    world = World(tmp_path, room=bucket)
     with central() as far, station(world, settings=Settings(holds=far.toml())) as b:
         b.start()
         serial = world.film(FILES)

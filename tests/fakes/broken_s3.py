@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.still_clock import StillClock
@@ -37,16 +38,20 @@ class Heard:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to say; ``after_body_bytes`` answers and hangs up before the rest is read.
+    """What to say; ``after_body_bytes`` answers before the rest of the request is read.
 
-    ``cut_at`` ends the body early although its length was announced.
+    ``then`` is what becomes of that rest: the server hangs up on it, lets it stand in the kernel,
+    or reads it after all. ``cut_at`` ends the body early although its length was announced.
+    ``drip_s`` is how long each byte of the reply waits for the one before it.
     """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     after_body_bytes: int | None = None
+    then: Literal["close", "hold", "drain"] = "close"
     cut_at: int | None = None
+    drip_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,10 +179,17 @@ async def _spoken(
     body = await reader.readexactly(length if early is None else min(early, length))
     broken.heard.append(replace(heard, body=body))
     await _say(writer, answer, method=heard.method, clock=clock)
-    if early is not None:
-        # Hanging up on a peer that is still sending turns into a reset, as with real proxies.
-        _abort(writer)
-    return early is None and answer.cut_at is None
+    if early is None:
+        return answer.cut_at is None
+    match answer.then:
+        case "close":
+            # Hanging up on a peer that is still sending turns into a reset, as with real proxies.
+            _abort(writer)
+        case "hold":
+            await asyncio.Event().wait()
+        case "drain":
+            await reader.readexactly(length - len(body))
+    return answer.then == "drain"
 
 
 async def _say(
@@ -190,9 +202,15 @@ async def _say(
         **answer.headers,
     }
     lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{n}: {v}" for n, v in headers.items())]
-    writer.write("\r\n".join((*lines, "", "")).encode())
+    said = "\r\n".join((*lines, "", "")).encode()
     if method != "HEAD":
-        writer.write(answer.body[: answer.cut_at])
+        said += answer.body[: answer.cut_at]
+    for byte in said if answer.drip_s else b"":
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(answer.drip_s)
+    if not answer.drip_s:
+        writer.write(said)
     await writer.drain()
 
 

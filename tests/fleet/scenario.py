@@ -106,7 +106,7 @@ class Result:
     @property
     def optimum_s(self) -> float:
         """When the last of the fluid was through."""
-        return max(share.sent_s for share in self.shares.values())
+        return max(share.through_s for share in self.shares.values())
 
     def capacity(self, second: int) -> float:
         """Return how many requests the store could take in a second; 0 in an outage."""

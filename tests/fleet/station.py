@@ -4,32 +4,35 @@ What decides is the daemon's: `core.schedule` who is next, `core.flow` how many 
 whether the store is left alone, `core.backoff` how long to wait; the wrappers `RetryingStore` and
 `GuardedStore` as `daemon.building` puts them together, and `stages.waits`. Written anew is only
 what the daemon does with a ledger, a spool and asyncio in between, after `stages.upload`,
-`stages.transferring` and `stores.windowed`.
+`stages.transferring`, `stages.room` and `stores.windowed`.
 """
 
 import heapq
 import io
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from itertools import count
+from typing import Final, TypeVar
 
 from dockd.core import flow
 from dockd.core.backoff import Backoff
 from dockd.core.receipt import Expected
 from dockd.core.transfer import State, part_size_bytes
-from dockd.errors import StoreUnreachable, TransientError
-from dockd.ports.store import Outgoing
+from dockd.errors import StoreBusy, StoreUnreachable, TransientError
+from dockd.ports.store import Outgoing, Store
 from dockd.stages.upload import UploadPolicy
 from dockd.stages.waits import Waits
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.retrying import RetryingStore
+from dockd.stores.wrapper import StoreWrapper
 from tests.fleet import city
 from tests.fleet.clock import VirtualClock
 from tests.fleet.ideal import ranks
 from tests.fleet.kernel import Kernel, Pause, Task
 from tests.fleet.link import Link
 from tests.fleet.store import CentralStore, StationStore
+
+T = TypeVar("T")
 
 # The daemon's default (config.models).
 PARALLEL_CLIPS: Final = 2
@@ -62,39 +65,70 @@ class Transfer:
         self.outgoing: Final = Outgoing(expected=expected, metadata={}, content=_NOTHING)
 
 
-class PartsWindow:
-    """`stores.windowed` without asyncio: core.flow's window, and who waits at it."""
+class Room:
+    """`stages.room` without asyncio: clips take its places in turns, by core.flow's rota."""
 
-    def __init__(self) -> None:
-        self._window = flow.Window()
-        self._flying = 0
-        self._waiting: deque[Pause] = deque()
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self._taken = 0
+        self._rota = flow.Rota()
+        self._numbers = count()
+        self._waiting: list[tuple[int, int, Pause]] = []
 
-    async def enter(self) -> None:
-        """Wait for room for one more part."""
-        turn = Pause()
-        self._waiting.append(turn)
+    async def enter(self, clip: int) -> None:
+        """Wait for a place."""
+        self._rota, turn = flow.ask(self._rota, clip=clip)
+        waits = (turn, next(self._numbers), Pause())
+        heapq.heappush(self._waiting, waits)
         self._admit()
         try:
-            await turn
+            await waits[-1]
         except BaseException:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            if waits in self._waiting:
+                self._waiting.remove(waits)
+                heapq.heapify(self._waiting)
             else:
-                self._flying -= 1
-                self._admit()
+                self.leave()
             raise
 
-    def leave(self, *, well: bool) -> None:
-        """Give the room back, and learn."""
-        self._flying -= 1
-        self._window = (flow.after_success if well else flow.after_congestion)(self._window)
+    def leave(self) -> None:
+        """Give a place back."""
+        self._taken -= 1
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._flying < self._window.parts:
-            self._flying += 1
-            self._waiting.popleft().end()
+        while self._waiting and self._taken < self.places:
+            turn, _, told = heapq.heappop(self._waiting)
+            self._rota = flow.serve(self._rota, turn=turn)
+            self._taken += 1
+            told.end()
+
+
+class WindowedStore(StoreWrapper):
+    """`stores.windowed` without asyncio: core.flow's window, and who waits at it."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self._window = flow.Window()
+        self._room = Room(self._window.parts)
+
+    async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        if operation != "send_part":
+            return await call()
+        # For one clip after another, first come, first served: there are no more than four.
+        await self._room.enter(0)
+        era = self._window.era
+        try:
+            answer = await call()
+        except (StoreUnreachable, StoreBusy):
+            self._window = flow.after_congestion(self._window, era=era)
+            raise
+        else:
+            self._window = flow.after_success(self._window)
+            return answer
+        finally:
+            self._room.places = self._window.parts
+            self._room.leave()
 
 
 class Station:
@@ -109,8 +143,8 @@ class Station:
         self._kernel = kernel
         clock = VirtualClock(kernel, seed=seed, name=built.name)
         plain = StationStore(central, link=self.link)
-        self._store = GuardedStore(RetryingStore(plain, clock=clock), clock=clock)
-        self._window = PartsWindow()
+        self._store = GuardedStore(RetryingStore(WindowedStore(plain), clock=clock), clock=clock)
+        self._room = Room(flow.MOST_PARTS)
         policy = UploadPolicy(parallel_clips=PARALLEL_CLIPS)
         self._waits = _Waits(self, clock=clock, policy=policy.retry)
         self._ranks = ranks(built.clips)
@@ -210,16 +244,14 @@ class Station:
                 task.cancel()
 
     async def _send_part(self, transfer: Transfer, index: int) -> None:
-        await self._window.enter()
-        well = False
+        await self._room.enter(transfer.number)
         try:
             transfer.pending.remove(index)
             transfer.in_flight.add(index)
             await self._store.send_part(transfer.outgoing, upload_id=transfer.clip.key, index=index)
             transfer.in_flight.discard(index)
-            well = True
         finally:
-            self._window.leave(well=well)
+            self._room.leave()
 
 
 class _Waits(Waits):

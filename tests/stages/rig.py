@@ -7,6 +7,7 @@ moment is hooked in where a part lets it: a camera, a store, the ledger's commit
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from dockd.cameras.directory.camera import DirectoryCamera
@@ -31,6 +32,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.slot_power import SlotPower
+from dockd.stages.timekeeping import Timekeeping
 from dockd.stages.transferring import Transferring
 from dockd.stages.upload import Upload, UploadPolicy
 from dockd.stages.wipe import Wipe, WipePolicy
@@ -155,8 +157,21 @@ class Rig:
             clock=self.clock,
             station="rig",
         )
+        # What a store's clock is ahead of ours by, once it has told; those of memory tell no time.
+        self.ahead_s: dict[str, float] = {}
+        self.timekeeping = Timekeeping(
+            {name: partial(self.ahead_s.get, name) for name in self.stores},
+            vouching=self.stores.keys(),
+            problems=self.problems,
+            clock=self.clock,
+        )
         self.shared_holds = SharedHolds(
-            holds, ledger=self.ledger, problems=self.problems, clock=self.clock, look_every_s=0.02
+            holds,
+            ledger=self.ledger,
+            problems=self.problems,
+            clock=self.clock,
+            now=self.timekeeping.vouched_now,
+            look_every_s=0.02,
         )
         self.wipe = Wipe(
             ledger=self.ledger,

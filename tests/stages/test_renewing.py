@@ -140,3 +140,17 @@ async def test_what_a_store_lost_meanwhile_is_found_by_a_restore(tmp_path: Path)
         await until(lambda: is_over(rig), what="the restore is over")
         assert rig.count(facts.ReceiptLost) == 2
         await until(lambda: len(store.bucket.objects) == 2, what="both are sent again")
+
+
+@pytest.mark.asyncio
+async def test_a_retry_finds_what_a_store_lost(tmp_path: Path) -> None:
+    """A clip that somebody doubts is asked for again; what is lost is sent once more."""
+    store = MemoryStore(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        await stored(rig, clips=2)
+        lost, _ = store.bucket.objects.popitem()
+        for clip in await rig.clips():
+            await rig.ledger.record(facts.ClipRetried(clip=clip.number, why="w", actor="a"))
+        await until(lambda: rig.count(facts.ReceiptLost) == 1, what="the loss is found")
+        await until(lambda: lost in store.bucket.objects, what="it is sent again")
+        assert rig.count(facts.ReceiptLost) == 1

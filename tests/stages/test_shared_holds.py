@@ -1,6 +1,7 @@
 """Holds of other stations: what is gone by, what is refused, and what is said of it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,12 @@ async def test_a_list_grows_old_and_then_clears_nothing(tmp_path: Path, synchron
     """After a day without a newer one the list counts no more, by the clock or by uptime."""
     post = Post()
     async with rig_at(tmp_path, holds=post) as rig:
-        rig.clock.synchronised = synchronised
         post.offered = fresh(rig.clock)
         await rig.shared_holds.settle()
         async with running(rig):
             await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            rig.clock.synchronised = synchronised
+            assert rig.shared_holds.standing().age_s is not None
             rig.clock.advance(25 * 3600)
             await until(lambda: "holds-outdated" in rig.open_problems(), what="it is said")
             file = film(rig, "BWC-1")
@@ -86,7 +88,7 @@ async def test_a_list_grows_old_and_then_clears_nothing(tmp_path: Path, synchron
 
 
 async def test_a_kept_list_of_unknown_age_clears_nothing(tmp_path: Path) -> None:
-    """After a restart without a clock a kept list is gone by, and clears nothing before a newer."""
+    """After a restart without a clock a kept list is gone by, and clears nothing before one is."""
     post = Post()
     async with rig_at(tmp_path, holds=post) as rig:
         rig.clock.synchronised = False
@@ -100,7 +102,53 @@ async def test_a_kept_list_of_unknown_age_clears_nothing(tmp_path: Path) -> None
             assert rig.shared_holds.standing().age_s is None
             post.offered = fresh(rig.clock)
             await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            # A newer one may be days old as well: a server gives out what nobody signs any more.
+            assert rig.shared_holds.standing().age_s is None
+            rig.clock.synchronised = True
             assert rig.shared_holds.standing().age_s is not None
+
+
+async def test_an_old_list_clears_nothing_where_no_clock_can_tell(tmp_path: Path) -> None:
+    """A list of three days ago, first seen without a clock, counts from no moment at all."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        rig.clock.synchronised = False
+        post.offered = fresh(rig.clock, hours=72)
+        await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert _reason(rig).startswith("nobody can tell how old")
+        assert rig.count(facts.WipeIntended) == 0
+        assert file.exists()
+
+
+async def test_a_list_is_as_old_as_a_store_says_where_the_clock_cannot_tell(
+    tmp_path: Path,
+) -> None:
+    """A store's clock tells how old a list is, and the station's, a week behind, does not count."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        rig.clock.synchronised = False
+        rig.clock.set_forward(timedelta(days=-7))
+        post.offered = fresh(rig.clock, days=-4)
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert _reason(rig).startswith("nobody can tell how old")
+        rig.ahead_s["central"] = timedelta(days=7).total_seconds()
+        await until(lambda: "is over 24 h old" in _reason(rig), what="its age is known")
+        await looked(post)
+        assert rig.count(facts.WipeIntended) == 0
+        post.offered = fresh(rig.clock, days=-7, hours=1)
+        await until(lambda: not file.exists(), what="the clip is cleared")
+        await looked(post)
+        assert "holds-outdated" not in rig.open_problems()
+
+
+def _reason(rig: Rig) -> str:
+    """Return why nothing is cleared for want of a list."""
+    return "".join(one.reason for one in rig.problems.current() if one.slug == "holds-outdated")
 
 
 async def test_a_kept_list_that_was_harmed_clears_nothing(tmp_path: Path) -> None:

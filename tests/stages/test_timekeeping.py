@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,36 @@ async def test_a_synchronised_clock_is_said_to_be_one(
     clock.synchronised = True
     await Timekeeping({"a": lambda: 3600.0}, problems=problems, clock=clock).look()
     assert "although synchronised" in problems.current()[0].reason
+
+
+async def test_a_store_that_anybody_can_speak_for_vouches_for_nothing(
+    clock: StillClock, problems: ProblemBoard
+) -> None:
+    """Over plain HTTP a wrong clock is said and signed by; what time it is, nobody has told.
+
+    Whoever sits on that way would make a list of holds of last week look new.
+    """
+    clock.synchronised = False
+    heard_s: dict[str, float] = {}
+    timekeeping = Timekeeping(
+        {name: partial(heard_s.get, name) for name in ("plain", "safe", "late")},
+        vouching={"safe", "late"},
+        problems=problems,
+        clock=clock,
+    )
+    heard_s["plain"] = -7 * 24 * 3600.0
+    await timekeeping.look()
+    assert "store plain" in problems.current()[0].reason
+    assert timekeeping.vouched_now() is None
+    heard_s["safe"] = 3600.0
+    assert timekeeping.vouched_now() == STORES_TIME
+    heard_s["late"] = 1800.0
+    assert timekeeping.vouched_now() == STORES_TIME
+    clock.synchronised = True
+    clock.set_forward(2 * HOUR)
+    heard_s["safe"] = -3600.0
+    heard_s["late"] = -5400.0
+    assert timekeeping.vouched_now() == clock.now()
 
 
 async def test_an_s3_store_tells_the_time(clock: StillClock, tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
         problems=problems,
         uplink=uplink,
         wellness=wellness,
-        shared_holds=SharedHolds(None, ledger=ledger, problems=problems, clock=clock),
+        shared_holds=SharedHolds(
+            None, ledger=ledger, problems=problems, clock=clock, now=clock.now
+        ),
         clock=clock,
         policy=ReportPolicy(
             station="lambeth-03", site="lambeth", version="0.1.0", required=1,

@@ -10,10 +10,15 @@ from dockd.stores.http.endpoint import Patience
 from dockd.stores.tus import TusOptions, TusStore
 from tests.fakes.broken_s3 import BrokenS3, broken_s3
 from tests.fakes.certificates import self_signed
+from tests.fakes.clip_content import PART_BYTES, content_of, expected_of, sending
 from tests.fakes.still_clock import StillClock
 from tests.fakes.tus_script import TusScript
 
 UPLOAD = "/files/u1"
+CONTENT = content_of(PART_BYTES + 1000)
+EXPECTED = expected_of(CONTENT)
+SIZE = len(CONTENT)
+PROBED = b"dockd probes whether this store knows what it holds\n"
 
 
 @dataclass
@@ -72,3 +77,29 @@ async def tus(
             yield Scene(store=store, server=server, script=script, clock=clock)
         finally:
             await store.close()
+
+
+def begun(offset: int = 0, **settings: object) -> TusScript:
+    """Return a server that has so much of the upload."""
+    script = TusScript(**settings)  # type: ignore[arg-type]  # the fields of the script
+    script.uploads[UPLOAD] = [SIZE, offset]
+    return script
+
+
+async def send(scene: Scene, *, index: int = 0) -> str:
+    """Send one part of the upload that is begun."""
+    with sending(CONTENT, expected=EXPECTED) as outgoing:
+        return await scene.store.send_part(outgoing, upload_id=UPLOAD, index=index)
+
+
+async def create(scene: Scene) -> str:
+    """Open an upload."""
+    with sending(CONTENT, expected=EXPECTED) as outgoing:
+        return await scene.store.create_upload(outgoing)
+
+
+async def proved(scene: Scene, *, version: str = UPLOAD) -> tuple[str, str]:
+    """Return what the store proves of the clip."""
+    with sending(CONTENT, expected=EXPECTED) as outgoing:
+        judgement = (await scene.store.prove(outgoing, version=version)).judgement
+    return judgement.outcome, judgement.strength

@@ -1,6 +1,6 @@
-"""How fast and how insistently dockd talks to a store: breaker, window and rate.
+"""How fast and how insistently dockd talks to a store: breaker, window, rota and rate.
 
-All three are immutable states with pure functions, so that a wrapper around a store keeps
+All of them are immutable states with pure functions, so that a wrapper around a store keeps
 one value each, and a test of a week of outages takes a millisecond.
 """
 
@@ -17,6 +17,7 @@ from dockd.core.flow.breaker import (
     time_to_probe_s,
 )
 from dockd.core.flow.bucket import Bucket, burst_bytes, portion_bytes, reserve, with_rate
+from dockd.core.flow.rota import Rota, ask, serve
 from dockd.core.flow.window import MOST_PARTS, Window, after_congestion, after_success
 
 __all__ = [
@@ -28,14 +29,17 @@ __all__ = [
     "BreakerState",
     "Bucket",
     "Outcome",
+    "Rota",
     "Ticket",
     "Window",
     "admit",
     "after_congestion",
     "after_success",
+    "ask",
     "burst_bytes",
     "portion_bytes",
     "reserve",
+    "serve",
     "settle",
     "time_to_probe_s",
     "with_rate",

@@ -1,5 +1,6 @@
 """One request to a store and its reply, read safely; what it says is for the family to know."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from dockd.stores.http.sending import Request, Sender
 from dockd.stores.http.tls import TlsFiles
 
 REPLY_BODY_BYTES: Final = 8 * 1024 * 1024
+_AT_LEAST_BYTES: Final = 64 * 1024
 # TLS trouble after the handshake comes as the plain ssl.SSLError, an OSError.
 _TROUBLE: Final = (httpx2.TransportError, OSError)
 _LIMITS: Final = httpx2.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30)
@@ -48,7 +50,11 @@ class HttpClient:
             connect_s=endpoint.patience.connect_s,
             monotonic_s=clock.monotonic_s,
         )
-        self._sender: Final = Sender(self._connections, progress_s=endpoint.patience.progress_s)
+        self._sender: Final = Sender(
+            self._connections,
+            progress_s=endpoint.patience.progress_s,
+            reply_s=endpoint.patience.reply_s,
+        )
         self._tuned: Final = _tuning(silence_s=endpoint.patience.progress_s)
         self._http: Final = _http(self._tls.context, proxy_url=self._connections.proxy_url)
 
@@ -71,7 +77,12 @@ class HttpClient:
     @property
     def authentic(self) -> bool:
         """Whether a reply is the store's at all: it came over TLS, or never left this machine."""
-        if self._url.scheme == "https" or self._url.host == "localhost":
+        if self._url.scheme == "https":
+            return True
+        if self._connections.proxy_url is not None:
+            # What is loopback there is the proxy's to say.
+            return False
+        if self._url.host == "localhost":
             return True
         try:
             return ip_address(self._url.host).is_loopback
@@ -90,14 +101,13 @@ class HttpClient:
         Raises:
             StoreUnreachable: no whole reply came.
         """
-        response = await self._send(request)
-        try:
-            limit = limit_bytes if response.is_success else ERROR_BODY_BYTES
-            content, cut = await _read_some(response, limit)
-        except _TROUBLE as error:
-            raise _unreachable(request, error) from error
-        finally:
-            await response.aclose()
+        async with self._whole_in_time(request):
+            response = await self._send(request)
+            try:
+                limit = limit_bytes if response.is_success else ERROR_BODY_BYTES
+                content, cut = await _read_some(response, limit)
+            finally:
+                await response.aclose()
         return self._noted(_reply(response, body=content, cut=cut))
 
     async def send(self, request: Request, body: SpoolRange) -> Reply:
@@ -117,11 +127,14 @@ class HttpClient:
         Raises:
             StoreUnreachable: no reply came, or, from the body, it broke off.
         """
-        response = await self._send(request)
+        async with self._whole_in_time(request):
+            response = await self._send(request)
         try:
-            error = not response.is_success
-            body, cut = await _read_some(response, ERROR_BODY_BYTES) if error else (b"", False)
-            yield self._noted(_reply(response, body=body, cut=cut)), _content(request, response)
+            async with self._whole_in_time(request):
+                error = not response.is_success
+                body, cut = await _read_some(response, ERROR_BODY_BYTES) if error else (b"", False)
+            content = _content(request, response, reply_s=self._patience.reply_s)
+            yield self._noted(_reply(response, body=body, cut=cut)), content
         finally:
             await response.aclose()
 
@@ -144,6 +157,22 @@ class HttpClient:
             return await self._http.send(built, stream=True)
         except _TROUBLE as error:
             raise _unreachable(request, error) from error
+
+    @asynccontextmanager
+    async def _whole_in_time(self, request: Request) -> AsyncIterator[None]:
+        """Give up a reply that comes byte by byte: each is in time, and the last one never comes.
+
+        Raises:
+            StoreUnreachable
+        """
+        within_s = (request.read_timeout_s or self._patience.progress_s) + self._patience.reply_s
+        deadline = asyncio.timeout(within_s)
+        try:
+            async with deadline:
+                yield
+        except _TROUBLE as error:
+            late = TimeoutError(f"no whole reply within {within_s:.0f} s")
+            raise _unreachable(request, late if deadline.expired() else error) from error
 
     def _refresh(self) -> None:
         """Look at what may have changed since the last request.
@@ -187,10 +216,19 @@ async def _read_some(response: httpx2.Response, limit_bytes: int) -> tuple[bytes
     return bytes(content), False
 
 
-async def _content(request: Request, response: httpx2.Response) -> AsyncIterator[bytes]:
+async def _content(
+    request: Request, response: httpx2.Response, *, reply_s: float
+) -> AsyncIterator[bytes]:
+    time_s = asyncio.get_running_loop().time
+    until_s, came_bytes = time_s() + reply_s, 0
     try:
         async for chunk in response.aiter_raw():
             yield chunk
+            came_bytes += len(chunk)
+            if came_bytes >= _AT_LEAST_BYTES:
+                until_s, came_bytes = time_s() + reply_s, 0
+            elif time_s() > until_s:
+                raise TimeoutError(f"less than {_AT_LEAST_BYTES} bytes came in {reply_s:.0f} s")
     except _TROUBLE as error:
         raise _unreachable(request, error) from error
 

@@ -12,6 +12,8 @@ class Patience:
         connect_s: Until a connection stands, TLS included.
         progress_s: How long nothing may move on a connection: no byte of a body acknowledged, none
             of a reply received. A link however slow is waited for, a dead one is given up.
+        reply_s: From a reply's first byte to its last, for who drips is never silent; of an
+            object's content, until 64 KiB more of it are here.
         why_s: Until a reply to the question why a body failed.
         complete_s: Until the first byte of a reply that a store has to work for, such as making
             one large object of its parts, which can take minutes.
@@ -19,6 +21,7 @@ class Patience:
 
     connect_s: float = 20.0
     progress_s: float = 60.0
+    reply_s: float = 600.0
     why_s: float = 15.0
     complete_s: float = 600.0
 

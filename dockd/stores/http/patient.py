@@ -1,5 +1,7 @@
 """A socket whose deadlines follow from progress: slow is fine, and only silence ends it.
 
+A reply alone, which is short, has an end: whoever drips it is never silent and would keep the lane.
+
 A deadline for a whole chunk or a whole reply would make a dead link of every slow one: what a
 socket has taken may wait in the kernel for minutes, while eight streams share 200 kbit/s. So each
 wait is a short one, and after it the kernel is asked how much of what was sent the other side has
@@ -11,6 +13,7 @@ import io
 import socket
 import struct
 import termios
+import time
 from typing import Final
 
 # Linux: how much unsent data a socket takes before it counts as full; what is in the kernel cannot
@@ -40,9 +43,14 @@ def tune(sock: socket.socket, *, silence_s: float) -> None:
 class PatientSocket:
     """A connected socket as http.client uses one; it waits for as long as anything moves."""
 
-    def __init__(self, sock: socket.socket, *, silence_s: float) -> None:
-        """``silence_s`` is how long nothing may move; the socket is this object's from now on."""
+    def __init__(self, sock: socket.socket, *, silence_s: float, reply_s: float) -> None:
+        """``silence_s`` is how long nothing may move; the socket is this object's from now on.
+
+        ``reply_s`` is how long a reply may take from its first byte to its last.
+        """
         self._sock: Final = sock
+        self._reply_s: Final = reply_s
+        self._reply_until_s: float | None = None
         self._silence_s: Final = silence_s
         self._look_s: Final = silence_s / _LOOKS
         self._unacknowledged = 0
@@ -57,6 +65,7 @@ class PatientSocket:
             OSError: the connection broke.
         """
         left = memoryview(data)
+        self._reply_until_s = None
         while left:
             try:
                 left = left[self._sock.send(left) :]
@@ -74,7 +83,20 @@ class PatientSocket:
                 self._wait_on(error)
             else:
                 self._silent_looks = 0
+                self._check_whole_in_time()
                 return count
+
+    def _check_whole_in_time(self) -> None:
+        """Count from the first byte: before it a store may work, and what was sent be under way.
+
+        Raises:
+            TimeoutError: too much time has passed since.
+        """
+        now_s = time.monotonic()
+        if self._reply_until_s is None:
+            self._reply_until_s = now_s + self._reply_s
+        elif now_s > self._reply_until_s:
+            raise TimeoutError(f"the reply was not whole {self._reply_s:.0f} s after it began")
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Return what replies are read from."""

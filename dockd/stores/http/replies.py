@@ -16,6 +16,10 @@ from dockd.errors import (
 )
 
 ERROR_BODY_BYTES: Final = 64 * 1024
+# Of dockd's lifetime; at the ends of the calendar a clock that is followed falls off it.
+_YEARS: Final = range(2020, 2200)
+# As many digits as a size in bytes can have (2**64 has 20).
+_DIGITS: Final = 20
 # 408 timed out, 423 locked, 425 too early, 429 too many.
 _PATIENCE: Final = frozenset({408, 423, 425, 429})
 _NO: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -44,21 +48,23 @@ class Reply:
 
     @property
     def date(self) -> datetime | None:
-        """The store's time, in UTC."""
-        return self.moment("date")
+        """The store's time, in UTC; None where it says none that a station can have."""
+        date = self.moment("date")
+        return date if date is not None and date.year in _YEARS else None
 
     def moment(self, header: str) -> datetime | None:
         """Return the time that a header names, in UTC; None where it names none."""
         try:
             date = parsedate_to_datetime(self.headers[header])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
         return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
     def number(self, header: str) -> int | None:
         """Return a header that is a plain number; None where it is not there or anything else."""
         value = self.headers.get(header, "")
-        return int(value) if value.isascii() and value.isdigit() else None
+        plain = value.isascii() and value.isdigit() and len(value) <= _DIGITS
+        return int(value) if plain else None
 
     @property
     def content_length(self) -> int:
@@ -119,7 +125,7 @@ def retry_after_s(reply: Reply, *, now: datetime) -> float | None:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         return None

@@ -40,8 +40,12 @@ class Request:
 class Sender:
     """Sends bodies over ``connections``, each in a thread."""
 
-    def __init__(self, connections: Connections, *, progress_s: float) -> None:
-        """``progress_s`` is how long nothing may move, while a body or a reply is on its way."""
+    def __init__(self, connections: Connections, *, progress_s: float, reply_s: float) -> None:
+        """``progress_s`` is how long nothing may move, while a body or a reply is on its way.
+
+        ``reply_s`` is how long a reply may take once it has begun.
+        """
+        self._reply_s: Final = reply_s
         self._connections: Final = connections
         self._progress_s: Final = progress_s
         self._threads: Final[Executor] = ThreadPoolExecutor(
@@ -58,7 +62,9 @@ class Sender:
             StoreChecksumMismatch: the spool's copy cannot be read.
         """
         loop = asyncio.get_running_loop()
-        exchange = _Exchange(request, body, loop=loop, progress_s=self._progress_s)
+        exchange = _Exchange(
+            request, body, loop=loop, progress_s=self._progress_s, reply_s=self._reply_s
+        )
         running = loop.run_in_executor(self._threads, exchange.run, self._connections)
         try:
             return await asyncio.shield(running)
@@ -84,11 +90,13 @@ class _Exchange:
         *,
         loop: asyncio.AbstractEventLoop,
         progress_s: float,
+        reply_s: float,
     ) -> None:
         self._request: Final = request
         self._body: Final = body
         self._loop: Final = loop
         self._progress_s: Final = progress_s
+        self._reply_s: Final = reply_s
         self._lock: Final = threading.Lock()
         self._sock: PatientSocket | None = None
         self._hung_up = False
@@ -137,7 +145,7 @@ class _Exchange:
         connection.connect()
         plain: socket.socket = connection.sock
         tune(plain, silence_s=self._progress_s)
-        patient = PatientSocket(plain, silence_s=self._progress_s)
+        patient = PatientSocket(plain, silence_s=self._progress_s, reply_s=self._reply_s)
         # All that http.client asks of a socket.
         connection.sock = patient
         return patient

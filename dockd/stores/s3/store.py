@@ -55,6 +55,11 @@ class S3Store:
         """How far the store's clock is ahead of the station's, or None before its first reply."""
         return self._client.clock_offset_s
 
+    @property
+    def authentic(self) -> bool:
+        """Whether a reply is the store's at all."""
+        return self._client.authentic
+
     async def trust(self) -> Trust:
         """Return how far the store's checksums are believed; it is probed when that is due."""
         return await self._prober.trust()

@@ -57,6 +57,11 @@ class TusStore:
         """How far the store's clock is ahead of ours by its last reply, or None before one."""
         return self._client.clock_offset_s
 
+    @property
+    def authentic(self) -> bool:
+        """Whether a reply is the store's at all."""
+        return self._client.authentic
+
     async def probe(self) -> Probe:
         """Try the server with a small upload that is lied about."""
         return await self._prober.probe()

@@ -1,0 +1,36 @@
+"""Whose part flies next, where the parts of several clips wait for the same room.
+
+A clip asks for all of its parts at once. First come, first served would send the whole of a large
+clip before anything of the one beside it, so that two clips in parallel were one after another. So
+each part gets a round when it asks, a round later than the part before it of the same clip, and the
+earliest round is served first (start-time fair queueing; Goyal, Vin and Cheng, SIGCOMM 1996).
+Nobody is overtaken for ever: whoever comes gets the present round at the earliest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rota:
+    """The present round, and the rounds to come.
+
+    Attributes:
+        now: The round of the part that was served last.
+        latest: The last round given to each clip, by the clip's number, unless it is past.
+    """
+
+    now: int = 0
+    latest: Mapping[int, int] = field(default_factory=dict)
+
+
+def ask(rota: Rota, *, clip: int) -> tuple[Rota, int]:
+    """Return the rota with one more part of a clip in it, and that part's round."""
+    turn = max(rota.now, rota.latest.get(clip, -1) + 1)
+    return Rota(now=rota.now, latest={**rota.latest, clip: turn}), turn
+
+
+def serve(rota: Rota, *, turn: int) -> Rota:
+    """Return the rota after a part of that round was served; of one round, who asked first is."""
+    latest = {clip: last for clip, last in rota.latest.items() if last >= turn}
+    return Rota(now=turn, latest=latest)
