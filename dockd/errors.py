@@ -382,6 +382,22 @@ class HoldsRefused(TransientError):
     )
 
 
+class MqttUnreachable(TransientError):
+    """No usable answer came from the MQTT broker: name, route, connection, TLS or timeout."""
+
+    slug = "mqtt-unreachable"
+    owner: Owner = "network"
+    next_step = "Check the link, the name and the TLS certificate of the broker in [mqtt]."
+
+
+class MqttRefused(TransientError):
+    """The MQTT broker refuses the station, or what the station would show it cannot be used."""
+
+    slug = "mqtt-refused"
+    owner: Owner = "operations"
+    next_step = "Check the name, password and certificate in [mqtt] against the broker's own."
+
+
 class IllegalFact(PermanentError):
     """A fact was reported that the present state does not permit: dockd's own mistake."""
 

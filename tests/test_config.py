@@ -177,6 +177,7 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"http": {"socket": "/" + "s" * 108}}, "http.socket", "too long"),
         ({"http": {"tls_cert": "/cert"}}, "http.tls_key", "tls_cert is there"),
         ({"mqtt": {"broker": "http://x"}}, "mqtt.broker", "mqtt://host:1883"),
+        ({"mqtt": {"commands": True}}, "mqtt.commands", "on the Unix socket"),
         ({"cameras": {"accept": [{"family": "x", "vendor_id": "46F4"}]}},
          "cameras.accept[0].vendor_id", "hex digits"),
         ({"cameras": {"accept": [{"family": "mass-storage"}]}},

@@ -191,6 +191,16 @@ def _mutual_tls_is_whole(document: Document) -> Iterator[Located]:
         yield from _together(("store", index), store, "client_cert", "client_key")
 
 
+def _no_commands_over_mqtt(document: Document) -> Iterator[Located]:
+    """Said rather than ignored: whoever switches them on would take them for working."""
+    if _table(document, "mqtt").get("commands") is True:
+        yield Located(
+            location=("mqtt", "commands"),
+            reason="is true, and this dockd takes no commands over MQTT",
+            would_be_right="false; orders are taken on the Unix socket",
+        )
+
+
 def _holds_can_be_believed(document: Document) -> Iterator[Located]:
     holds = _table(document, "holds")
     yield from _together(("holds",), holds, "url", "public_key")
@@ -260,6 +270,7 @@ _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _windows_are_distinct,
     _http_is_guarded,
     _mutual_tls_is_whole,
+    _no_commands_over_mqtt,
     _holds_can_be_believed,
     _hub_has_a_device,
 )

@@ -253,9 +253,7 @@ class MqttConfig(Table):
     client_key: values.OptionalFile = Field(
         default=None, description='the key of client_cert, a file; "": none'
     )
-    commands: bool = Field(
-        default=False, description="true or false: whether commands are taken over MQTT"
-    )
+    commands: bool = Field(default=False, description="false: no commands are taken over MQTT")
 
 
 class Config(Table):

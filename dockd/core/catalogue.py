@@ -412,6 +412,18 @@ _STATION: Final = (
         "What came as the list of holds that stations share is not believed.",
         "The list is refused: {detail}.",
     ),
+    _raised(
+        errors.MqttUnreachable,
+        "warn",
+        "The MQTT broker cannot be reached; nobody is told of this station over MQTT.",
+        "No answer from {host}: {detail}.",
+    ),
+    _raised(
+        errors.MqttRefused,
+        "warn",
+        "The MQTT broker refuses this station; nobody is told of it over MQTT.",
+        "The broker refuses: {detail}.",
+    ),
     _found(
         "holds-outdated",
         "warn",

@@ -77,7 +77,7 @@ async def _run(
         surfaces.bind()
         await surfaces.recall()
         async with asyncio.TaskGroup() as group:
-            group.create_task(surfaces.run(), name="http")
+            group.create_task(surfaces.run(), name="surfaces")
             group.create_task(
                 reload_on_request(
                     station,

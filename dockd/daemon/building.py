@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dockd.config import Config, StoreConfig
+from dockd.core.announcement import Topics
 from dockd.core.schedule import RateWindow
 from dockd.errors import ConfigInvalid, ConfigProblem
+from dockd.ports.broker import Broker
 from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
@@ -91,6 +93,32 @@ def holds_list(config: Config) -> HoldsList | None:
         ca_file=config.holds.ca_file,
         folder=config.spool.path,
     )
+
+
+def topics(config: Config) -> Topics:
+    """Return the MQTT topics of the station."""
+    return Topics(config.station.site, config.station.name)
+
+
+def broker(config: Config) -> Broker | None:
+    """Return the broker that is told of the station, None where there is none."""
+    mqtt = config.mqtt
+    if not mqtt.broker:
+        return None
+    from dockd.station.mqtt import (  # noqa: PLC0415  most stations have none, and it takes 6 MiB
+        BrokerSettings,
+        MqttBroker,
+    )
+
+    settings = BrokerSettings(
+        url=mqtt.broker,
+        username=mqtt.username,
+        password_file=mqtt.password_file,
+        ca_file=mqtt.ca_file,
+        client_cert=mqtt.client_cert,
+        client_key=mqtt.client_key,
+    )
+    return MqttBroker(settings, topics=topics(config))
 
 
 def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, CameraSource]:

@@ -15,6 +15,7 @@ from dockd.ports.camera import CameraSource
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
+from dockd.stages import announce
 from dockd.stages.board import SlotBoard
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
@@ -169,6 +170,7 @@ class Station:
                 self.holds.settle,
                 self.shared_holds.settle,
                 self._say_whether_stores,
+                self._forget_broker,
             )
         )
         self.ledger.on_commit(self._heard)
@@ -252,6 +254,11 @@ class Station:
             await self.problems.clear("store-not-configured", subject="station")
         else:
             await self.problems.open("store-not-configured", subject="station")
+
+    async def _forget_broker(self) -> None:
+        """Let go of the trouble with a broker that is no longer configured."""
+        if not self.config.mqtt.broker:
+            await self.problems.clear_all(announce.TROUBLES, subject=announce.SUBJECT)
 
     async def _ask_stores_about_the_ledger(self) -> None:
         """Hold the ledger against what the stores were last told of it.

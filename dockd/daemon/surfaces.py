@@ -1,11 +1,15 @@
-"""What people and other systems see of a station, joined: report, health, HTTP."""
+"""What people and other systems see of a station, joined: report, health, HTTP, MQTT."""
 
+import asyncio
 from collections.abc import Sequence
 
 import dockd
 from dockd.core import facts
+from dockd.daemon import building
 from dockd.daemon.station import Station
 from dockd.ports.clock import Clock
+from dockd.stages.announce import Announce
+from dockd.stages.enduring import enduring
 from dockd.stages.obey import Obey
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
@@ -14,12 +18,13 @@ from dockd.station.http import HttpServer, TcpSettings, build_app
 
 
 class Surfaces:
-    """The station's HTTP listeners and what stands behind them."""
+    """The station's HTTP listeners, its voice at a broker, and what stands behind them."""
 
     def __init__(self, station: Station, *, clock: Clock) -> None:
         """Build them on a station that does not run yet."""
         config = station.config
         self._station = station
+        self._clock = clock
         self._uplink = UplinkBoard(
             clock=clock,
             breakers={name: lane.breaker for name, lane in station.lanes.items()},
@@ -68,7 +73,22 @@ class Surfaces:
             ),
             unix=config.http.socket,
         )
+        self._announce = self._announcing()
         station.ledger.on_commit(self._heard)
+
+    def _announcing(self) -> Announce | None:
+        broker = building.broker(self._station.config)
+        if broker is None:
+            return None
+        announce = Announce(
+            broker,
+            topics=building.topics(self._station.config),
+            view=self._report,
+            problems=self._station.problems,
+            clock=self._clock,
+        )
+        self._station.narrator.also = announce.happened
+        return announce
 
     def _policy(self) -> ReportPolicy:
         config = self._station.config
@@ -106,9 +126,20 @@ class Surfaces:
             self._report.heard([last])
 
     async def run(self) -> None:
-        """Answer until cancelled."""
-        await self._server.run()
+        """Answer and announce until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._server.run(), name="http server")
+            if self._announce is not None:
+                announcing = enduring(
+                    "mqtt",
+                    self._announce.run,
+                    problems=self._station.problems,
+                    clock=self._clock,
+                )
+                group.create_task(announcing, name="mqtt")
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         self._uplink.heard(committed)
         self._report.heard(committed)
+        if self._announce is not None:
+            self._announce.heard(committed)

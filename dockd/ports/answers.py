@@ -272,3 +272,36 @@ class ProblemPage:
 
     problems: tuple[ProblemReport, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAnnouncement:
+    """Something that happened, as it is announced over MQTT.
+
+    ``number`` counts events since the daemon's start: whoever finds one missing was not told of it.
+    ``fields`` are those of the same event in the journal.
+    """
+
+    number: int
+    time: str
+    kind: str
+    sentence: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemBegun(ProblemReport):
+    """A problem that has just begun."""
+
+    change: Literal["opened"] = "opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemEnded:
+    """A problem that is over; ``lasted_s`` says for how long it was open."""
+
+    slug: str
+    subject: str
+    time: str
+    lasted_s: int
+    change: Literal["closed"] = "closed"

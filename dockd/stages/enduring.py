@@ -43,7 +43,7 @@ async def enduring(
                 await work()
                 settling.cancel()
         except ExceptionGroup as raised:
-            error = _first(raised)
+            error = first_of(raised)
         else:
             await problems.clear_subject(subject)
             return
@@ -66,6 +66,7 @@ async def _say(error: Exception, *, problems: ProblemBoard, subject: str, slug: 
         await problems.mistake(slug or _UNEXPECTED, subject=subject, error=error)
 
 
-def _first(raised: ExceptionGroup[Exception]) -> Exception:
+def first_of(raised: ExceptionGroup[Exception]) -> Exception:
+    """Return the first error of a group, however deep it lies in groups of groups."""
     error = raised.exceptions[0]
-    return _first(error) if isinstance(error, ExceptionGroup) else error
+    return first_of(error) if isinstance(error, ExceptionGroup) else error

@@ -7,7 +7,7 @@ themselves, and asked of the ledger only where a line is about what this run has
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -70,6 +70,8 @@ class Narrator:
         self._has_more = asyncio.Event()
         self._named: dict[int, _Names] = {}
         self._dockings: dict[str, dict[str, object]] = {}
+        # Called with every fact that is no detail, and with what the journal has of it.
+        self.also: Callable[[facts.Fact, Mapping[str, object]], None] = lambda _fact, _shown: None
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Take in what was committed."""
@@ -92,6 +94,8 @@ class Narrator:
             self._unsaid.popleft()
             level: Level = "debug" if isinstance(fact, _QUIET) else "info"
             self._journal.say(fact.kind, fact.sentence, level=level, **shown)
+            if level == "info":
+                self.also(fact, shown)
             if len(self._unsaid) % _SAID_AT_ONCE == 0:
                 # A listing may be twenty thousand facts; the watchdog is on this loop too.
                 await asyncio.sleep(0)

@@ -43,6 +43,7 @@ class Settings:
     rehash: str = "after-break"
     rate_limit_mbit_s: float = 0
     holds: str = ""
+    mqtt: str = ""
 
     def toml(self, world: World) -> str:
         """Return the whole file."""
@@ -69,6 +70,7 @@ rate_limit_mbit_s = {self.rate_limit_mbit_s}
 listen = "127.0.0.1:0"
 socket = "{world.folder / "api.sock"}"
 {self.holds}
+{self.mqtt}
 {world.room.toml()}
 """
 

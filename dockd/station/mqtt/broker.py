@@ -1,0 +1,175 @@
+"""The broker over aiomqtt: MQTT 3.1.1, quality of service 1, a last will, TLS with certificates.
+
+Files are read at each connection, so that whoever rotates them has nothing else to do.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from dockd.core.announcement import OFFLINE, Topics
+from dockd.core.outbox import Message
+from dockd.errors import MqttRefused, MqttUnreachable
+
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_QOS: Final = 1
+_LEAVE_S: Final = 2.0
+# "Server unavailable" (OASIS MQTT 3.1.1, section 3.2.2.3; 136 is how paho says it): it may pass.
+_BUSY: Final = frozenset({3, 136})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """Where the broker is and who we are there; ``answer_s`` is how long an answer may take."""
+
+    url: str
+    username: str
+    password_file: Path | None
+    ca_file: Path | None
+    client_cert: Path | None
+    client_key: Path | None
+    answer_s: float = 10.0
+    keepalive_s: int = 30
+
+
+class MqttBroker:
+    """Implements ``dockd.ports.broker.Broker``."""
+
+    def __init__(self, settings: BrokerSettings, *, topics: Topics) -> None:
+        """Nothing is read or connected yet."""
+        address = urlsplit(settings.url)
+        self._settings = settings
+        self._topics = topics
+        self._secure = address.scheme == "mqtts"
+        self._host = address.hostname or ""
+        self._port = address.port or _PORTS[address.scheme]
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator["MqttLine"]:
+        """Connect; on leaving, the last will is announced and the connection closed."""
+        try:
+            password, context = await asyncio.to_thread(self._read_files)
+        except (OSError, ValueError) as error:
+            raise MqttRefused(f"a file of [mqtt] cannot be used: {_said(error)}") from error
+        client = self._client(password, context)
+        try:
+            await self._enter(client)
+            line = MqttLine(client, host=self._host)
+            try:
+                yield line
+            finally:
+                await self._leave(line, client)
+        finally:
+            await client.let_go()
+
+    def _read_files(self) -> tuple[str | None, ssl.SSLContext | None]:
+        settings = self._settings
+        password = None
+        if settings.password_file is not None:
+            password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        if not self._secure:
+            return password, None
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.client_cert is not None:
+            context.load_cert_chain(settings.client_cert, settings.client_key)
+        return password, context
+
+    def _client(self, password: str | None, context: ssl.SSLContext | None) -> "_Client":
+        settings = self._settings
+        return _Client(
+            self._host,
+            self._port,
+            username=settings.username or None,
+            password=password,
+            identifier=f"dockd-{self._topics.site}-{self._topics.station}",
+            clean_session=True,
+            will=aiomqtt.Will(self._topics.state, OFFLINE, qos=_QOS, retain=True),
+            keepalive=settings.keepalive_s,
+            timeout=settings.answer_s,
+            tls_context=context,
+        )
+
+    async def _enter(self, client: "_Client") -> None:
+        try:
+            await client.__aenter__()
+        except aiomqtt.MqttConnectError as error:
+            if _code(error) in _BUSY:
+                raise MqttUnreachable(f"{self._host}: {error}", host=self._host) from error
+            raise MqttRefused(f"{self._host}: {error}", host=self._host) from error
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise MqttUnreachable(f"{self._host}: {error}", host=self._host) from error
+
+    async def _leave(self, line: "MqttLine", client: "_Client") -> None:
+        """Announce the will ourselves: a broker that is taken leave of does not."""
+        will = Message(topic=self._topics.state, payload=OFFLINE, retained=True)
+        client.timeout = _LEAVE_S
+        with suppress(MqttUnreachable, aiomqtt.MqttError):
+            await line.publish(will)
+            await client.__aexit__(None, None, None)
+
+
+class MqttLine:
+    """Implements ``dockd.ports.broker.BrokerLine``."""
+
+    def __init__(self, client: aiomqtt.Client, *, host: str) -> None:
+        """Speak over a client that is connected."""
+        self._client = client
+        self._host = host
+
+    async def publish(self, message: Message) -> None:
+        """Return once the broker has confirmed a message."""
+        try:
+            await self._client.publish(
+                message.topic, message.payload, qos=_QOS, retain=message.retained
+            )
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise self._gone(error) from error
+
+    async def lost(self) -> None:
+        """Wait for the end of the connection; nothing is subscribed to, so nothing else comes."""
+        try:
+            async for _ in self._client.messages:
+                pass
+        except aiomqtt.MqttError as error:
+            raise self._gone(error.__cause__ or error) from error
+        raise MqttUnreachable(f"{self._host} ended the connection", host=self._host)
+
+    def _gone(self, error: BaseException) -> MqttUnreachable:
+        return MqttUnreachable(f"{self._host}: {error}", host=self._host)
+
+
+class _Client(aiomqtt.Client):
+    """A client that leaves nothing behind, however its connection began or ended."""
+
+    async def let_go(self) -> None:
+        """Close whatever is open; aiomqtt itself leaves a connection that was never answered.
+
+        What paho's thread has not connected yet it then connects for nobody, and drops.
+        """
+        self._client.reinitialise()
+        if self._misc_task is not None:
+            self._misc_task.cancel()
+            await asyncio.wait([self._misc_task])
+        for future in (self._connected, self._disconnected):
+            if future.done() and not future.cancelled():
+                # Looked at, so that nobody complains that it never was.
+                future.exception()
+
+
+def _code(error: aiomqtt.MqttConnectError) -> int:
+    return error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", 0)
+
+
+def _said(error: OSError | ValueError) -> str:
+    """Return what is wrong without quoting the file, which may hold a secret."""
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror or error}"
+    return "it is not text"
