@@ -45,7 +45,7 @@ def encoded(document: Mapping[str, object]) -> bytes:
     So are the characters of markup, for those who put a payload into a page as it is.
     """
     text = json.dumps(document, separators=(",", ":"))
-    # They (and DEL, which ASCII has as well) occur in strings only, where the escape means the same.
+    # They, and DEL, occur in strings only, where the escape means the same.
     for character in "<>&\x7f":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text.encode("ascii")

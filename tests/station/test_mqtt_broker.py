@@ -1,0 +1,220 @@
+"""The broker as the stage that announces uses it, against a real mosquitto; no daemon around it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockd.core import facts
+from dockd.core.announcement import Topics
+from dockd.core.outbox import Message
+from dockd.errors import MqttRefused, MqttUnreachable
+from dockd.ports import answers
+from dockd.stages.announce import SUBJECT, Announce
+from dockd.station.clock import SystemClock
+from dockd.station.mqtt import BrokerSettings, MqttBroker
+from tests.fakes.broker import Mosquitto, listening, mosquitto, silent_broker
+from tests.stages.rig import Rig, rig_at
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.real]
+TOPICS = Topics("site", "desk")
+
+
+class View:
+    """A station of which only its problems are looked at."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    async def status(self) -> answers.StatusReport:
+        problems = tuple(
+            answers.ProblemReport(
+                slug=found.slug,
+                severity=found.severity,
+                since=found.since,
+                subject=found.subject,
+                reason=found.reason,
+                owner=found.owner,
+                next=found.next_step,
+            )
+            for found in self._rig.problems.current()
+        )
+        nothing: dict[str, Any] = dict.fromkeys(answers.StatusReport.__dataclass_fields__)
+        return answers.StatusReport(**{**nothing, "slots": (), "problems": problems})
+
+
+def broker_at(port: int, **more: Any) -> MqttBroker:  # noqa: ANN401  any setting
+    """Return a broker at a port of loopback, with short patience."""
+    plain: Mapping[str, Any] = dict.fromkeys(
+        ("password_file", "ca_file", "client_cert", "client_key")
+    )
+    settings = {"username": "", "answer_s": 0.5, **plain, **more}
+    return MqttBroker(BrokerSettings(url=f"mqtt://127.0.0.1:{port}", **settings), topics=TOPICS)
+
+
+@asynccontextmanager
+async def announcing(rig: Rig, broker: MqttBroker) -> AsyncIterator[Announce]:
+    """Run the stage on a rig."""
+    announce = Announce(
+        broker,
+        topics=TOPICS,
+        view=View(rig),  # type: ignore[arg-type]  # a station that answers this one question
+        problems=rig.problems,
+        clock=rig.clock,
+    )
+    rig.ledger.on_commit(announce.heard)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(announce.run())
+        yield announce
+        task.cancel()
+
+
+async def until(holds: Callable[[], object], what: str) -> None:
+    """Wait until something is true."""
+    clock = SystemClock()
+    deadline_s = clock.monotonic_s() + 60
+    while not holds():  # noqa: ASYNC110  a thread of paho's brings it about
+        assert clock.monotonic_s() < deadline_s, f"it never came about that {what}"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_thousand_problems_that_flap_end_in_what_is_true(tmp_path: Path) -> None:
+    """Each change is told in order, and the last state has what is open and nothing else."""
+    with mosquitto(tmp_path) as broker, listening(broker) as heard:
+        async with rig_at(tmp_path) as rig, announcing(rig, broker_at(broker.port)):
+            for number in range(1000):
+                subject = f"clip {number:016x}"
+                await rig.problems.open("clip-gone", subject=subject, reason="it flaps")
+                await rig.problems.clear("clip-gone", subject=subject)
+            await rig.problems.open("clip-gone", subject="clip last", reason="it stays")
+            await until(
+                lambda: (heard.last(TOPICS.problems) or {}).get("subject") == "clip last",
+                "the last change is told",
+            )
+            await until(
+                lambda: (
+                    [p["subject"] for p in heard.last(TOPICS.state).get("problems", ())]
+                    == ["clip last"]
+                ),
+                "the state has the one that is open",
+            )
+    told = [(each["subject"], each["change"]) for each in heard.of(TOPICS.problems)]
+    assert len(told) == 2001
+    assert told[:3] == [
+        ("clip 0000000000000000", "opened"),
+        ("clip 0000000000000000", "closed"),
+        ("clip 0000000000000001", "opened"),
+    ]
+
+
+async def test_a_long_outage_keeps_the_newest(tmp_path: Path) -> None:
+    """Of a flood that nobody takes its end is told once the broker is there, with the state."""
+    broker = Mosquitto(tmp_path)
+    try:
+        async with rig_at(tmp_path) as rig, announcing(rig, broker_at(broker.port)) as announce:
+            await until(lambda: "mqtt-unreachable" in rig.open_problems(), "it is said")
+            for number in range(20_000):
+                announce.happened(facts.StationStopped(reason="x"), {"reason": f"{number}"})
+            broker.start()
+            with listening(broker) as heard:
+                await until(
+                    lambda: (heard.last(TOPICS.events) or {}).get("number") == 20_000,
+                    "the last event is told",
+                )
+                await until(lambda: not rig.open_problems(), "the problem is over")
+                numbers = [each["number"] for each in heard.of(TOPICS.events)]
+                assert numbers == list(range(numbers[0], 20_001))
+                assert heard.last(TOPICS.state)["online"] is True
+    finally:
+        broker.kill()
+
+
+async def test_a_thousand_attempts_leave_nothing_behind(tmp_path: Path) -> None:
+    """Brokers that refuse, that are not there and that never answer cost no descriptor."""
+    descriptors = Path("/proc/self/fd")
+    wrong = tmp_path / "word"
+    wrong.write_text("wrong")
+    with mosquitto(tmp_path, password="right") as strict, silent_broker() as silent:
+        cases = [
+            (broker_at(strict.port, username="dockd", password_file=wrong), MqttRefused),
+            (broker_at(silent, answer_s=0.01), MqttUnreachable),
+            (broker_at(1), MqttUnreachable),
+        ]
+        for broker, _ in cases:
+            await _refused(broker)
+        before = len(list(descriptors.iterdir()))
+        for broker, error in cases:
+            for _ in range(20):
+                assert isinstance(await _refused(broker), error)
+        assert len(list(descriptors.iterdir())) <= before
+
+
+async def _refused(broker: MqttBroker) -> Exception | None:
+    try:
+        async with broker.connected():
+            return None
+    except (MqttRefused, MqttUnreachable) as error:
+        return error
+
+
+async def test_a_file_that_cannot_be_used_is_named_and_never_quoted(tmp_path: Path) -> None:
+    """A missing file is named; what is in one that is no text is not said."""
+    missing, binary = tmp_path / "missing", tmp_path / "binary"
+    binary.write_bytes(b"secret\xff")
+    for path, said in ((missing, str(missing)), (binary, "not text")):
+        error = await _refused(broker_at(1, password_file=path))
+        assert isinstance(error, MqttRefused)
+        assert said in error.reason
+        assert "secret" not in error.reason
+
+
+async def test_a_connection_that_is_left_announces_the_will(tmp_path: Path) -> None:
+    """The one who leaves says so; a message that was confirmed is there for newcomers."""
+    with mosquitto(tmp_path) as broker:
+        async with broker_at(broker.port).connected() as line:
+            await line.publish(Message(topic=TOPICS.state, payload=b"{}", retained=True))
+            with listening(broker) as heard:
+                await until(lambda: heard.messages, "it is retained")
+                assert heard.messages == [(TOPICS.state, b"{}", True)]
+        with listening(broker) as later:
+            await until(lambda: later.messages, "the will is retained")
+            assert json.loads(later.messages[0][1]) == {"online": False}
+
+
+async def test_the_end_of_the_broker_is_noticed(tmp_path: Path) -> None:
+    """Who waits for the end of a connection is told of it; nobody waits for a dead broker."""
+    with mosquitto(tmp_path) as broker:
+        with pytest.raises(MqttUnreachable):
+            async with broker_at(broker.port).connected() as line:
+                broker.kill()
+                await line.lost()
+        broker.start()
+        with pytest.raises(MqttUnreachable):
+            async with broker_at(broker.port).connected() as line:
+                broker.hold_up()
+                await line.publish(Message(topic="x", payload=b"", retained=False))
+
+
+async def test_trouble_of_two_kinds_is_one_problem_at_a_time(tmp_path: Path) -> None:
+    """A broker that is not there and then refuses leaves only the refusal open."""
+    wrong = tmp_path / "word"
+    wrong.write_text("wrong")
+    broker = Mosquitto(tmp_path, password="right")
+    settings = {"username": "dockd", "password_file": wrong}
+    try:
+        async with (
+            rig_at(tmp_path) as rig,
+            announcing(rig, broker_at(broker.port, **settings)),
+        ):
+            await until(lambda: rig.open_problems() == {"mqtt-unreachable"}, "it is away")
+            broker.start()
+            await until(lambda: rig.open_problems() == {"mqtt-refused"}, "it refuses")
+            assert [found.subject for found in rig.problems.current()] == [SUBJECT]
+            wrong.write_text("right")
+            await until(lambda: not rig.open_problems(), "it takes us")
+    finally:
+        broker.kill()
