@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from dockd.core.announcement import OFFLINE, Topics
 from dockd.core.outbox import Message
@@ -99,7 +100,7 @@ class MqttBroker:
     async def _enter(self, client: "_Client") -> None:
         try:
             await client.__aenter__()
-        except aiomqtt.MqttConnectError as error:
+        except MqttConnectError as error:
             if _code(error) in _BUSY:
                 raise MqttUnreachable(f"{self._host}: {error}", host=self._host) from error
             raise MqttRefused(f"{self._host}: {error}", host=self._host) from error
@@ -163,7 +164,7 @@ class _Client(aiomqtt.Client):
                 future.exception()
 
 
-def _code(error: aiomqtt.MqttConnectError) -> int:
+def _code(error: MqttConnectError) -> int:
     return error.rc if isinstance(error.rc, int) else getattr(error.rc, "value", 0)
 
 
