@@ -4,6 +4,7 @@ Files are read at each connection, so that whoever rotates them has nothing else
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,10 @@ from dockd.errors import MqttRefused, MqttUnreachable
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _QOS: Final = 1
 _LEAVE_S: Final = 2.0
+# What they have to say becomes a problem's reason; a line of theirs at each attempt is none.
+_UNHEARD: Final = logging.getLogger("dockd.mqtt")
+_UNHEARD.addHandler(logging.NullHandler())
+_UNHEARD.propagate = False
 # "Server unavailable" (OASIS MQTT 3.1.1, section 3.2.2.3; 136 is how paho says it): it may pass.
 _BUSY: Final = frozenset({3, 136})
 
@@ -87,6 +92,7 @@ class MqttBroker:
         return _Client(
             self._host,
             self._port,
+            logger=_UNHEARD,
             username=settings.username or None,
             password=password,
             identifier=f"dockd-{self._topics.site}-{self._topics.station}",
