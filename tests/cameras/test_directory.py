@@ -18,6 +18,7 @@ from dockd.cameras.inotify import Watcher
 from dockd.cameras.pacing import Pacer, Pacers
 from dockd.cameras.stays import Stays
 from dockd.config import CamerasConfig, Config, DirectoryCamerasConfig
+from dockd.core import naming
 from dockd.errors import CameraGone
 from dockd.ports.camera import Camera, CameraSource, News, Outlook, Refusal, Sighting
 from tests.conformance.cameras import CameraConformance, seen_by_nobody
@@ -247,6 +248,30 @@ def test_a_name_that_is_no_serial_is_refused(rack: Rack, serial: bytes) -> None:
             assert (refusal.slot, refusal.slug) == ("A1", "name-unsupported")
             assert refusal.reason.isprintable()
             assert refusal.reason.isascii()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", [b"A+#1<b>", b"A\xff", b"A 1"])
+def test_a_camera_in_what_can_be_no_slot_is_refused(rack: Rack, name: bytes) -> None:
+    """A folder that no slot can be called is said to be none, once something is in it."""
+
+    async def run() -> None:
+        rack.dock("A1", "BWC-1")
+        (rack.path / "lost+found").mkdir()
+        staged = rack.path / ".staging" / "slot"
+        (staged / "BWC-2").mkdir(parents=True)
+        async with watched(DirectoryRack(rack.path, poll_s=LOOK_S)) as sightings:
+            assert await _news(sightings, 1) == [("A1", "BWC-1")]
+            folder = staged.rename(rack.path / os.fsdecode(name))
+            refusal = await anext(sightings)
+            assert isinstance(refusal, Refusal)
+            assert (refusal.slot, refusal.slug) == (naming.component(name), "port-not-a-slot")
+            assert refusal.reason.isprintable()
+            (folder / "BWC-2").rmdir()
+            gone = await anext(sightings)
+            assert isinstance(gone, Sighting)
+            assert (gone.slot, gone.serial) == (naming.component(name), None)
 
     asyncio.run(run())
 

@@ -4,11 +4,14 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from dockd.cameras import stays
 from dockd.cameras.stays import Content, Docked
 from dockd.core import naming
 from dockd.ports.camera import Refusal
+
+_NOT_A_SLOT: Final = "port-not-a-slot"
 
 
 def look(rack: Path) -> Mapping[str, Content]:
@@ -16,9 +19,15 @@ def look(rack: Path) -> Mapping[str, Content]:
 
     Names that begin with a dot are somebody's staging and are not looked at.
     """
-    return stays.without_twins(
-        {slot: _look_into(rack / slot, slot=slot) for slot in _folders(rack)}
-    )
+    found = {}
+    for name in _folders(rack):
+        slot = naming.component(os.fsencode(name))
+        content = _look_into(rack / name, slot=slot)
+        if slot == name:
+            found[slot] = content
+        elif content is not None:
+            found[slot] = _refused(slot, name=name)
+    return stays.without_twins(found)
 
 
 def place(device: int, inode: int) -> str:
@@ -27,25 +36,24 @@ def place(device: int, inode: int) -> str:
 
 
 def _folders(parent: Path) -> tuple[str, ...]:
-    """Return the names of the slots: the visible folders that a path can name."""
+    """Return the names of the visible folders."""
     try:
         with os.scandir(parent) as entries:
             return tuple(
                 sorted(
                     entry.name
                     for entry in entries
-                    if not entry.name.startswith(".")
-                    and entry.is_dir(follow_symlinks=False)
-                    and _is_plain(entry.name)
+                    if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
                 )
             )
     except OSError:
         return ()
 
 
-def _is_plain(name: str) -> bool:
-    """Return whether a slot's name is one that the configuration could hold as well."""
-    return naming.component(os.fsencode(name)) == name
+def _refused(slot: str, *, name: str) -> Refusal:
+    """Return the refusal of what is in a folder whose name the configuration could not hold."""
+    reason = f"{name!a} is no slot, whose name has letters, digits, . _ and -: rename the folder"
+    return Refusal(slot=slot, slug=_NOT_A_SLOT, reason=reason)
 
 
 def _look_into(folder: Path, *, slot: str) -> Content:
