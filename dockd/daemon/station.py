@@ -163,7 +163,6 @@ class Station:
         self._first_steps: deque[Callable[[], Awaitable[object]]] = deque(
             (
                 self._count_by_policy,
-                self.problems.restore,
                 self._say_started,
                 lambda: end_open_dockings(self.ledger),
                 self._settle_spool,

@@ -117,8 +117,12 @@ class Surfaces:
         self._report.listen = self._server.listen
 
     async def recall(self) -> None:
-        """Take over what was known before this start, so that nothing is shown as unknown."""
+        """Take over what was known before this start, so that nothing is shown as unknown.
+
+        Problems first: one that is found meanwhile would be forgotten, and said a second time.
+        """
         ledger = self._station.ledger
+        await self._station.problems.restore()
         for name in self._station.stores:
             self._uplink.recall(name, await ledger.store_memory(name))
         last = await ledger.last_checkpoint()

@@ -209,21 +209,20 @@ def test_both_sides_of_tls_show_who_they_are(tmp_path: Path, world: World) -> No
     shown: dict[str, Any] = {"client_cert": own, "client_key": own_key}
     with mosquitto(tmp_path, identity=identity) as broker:
         url = f"mqtts://127.0.0.1:{broker.port}"
-        with (
-            listening(broker, prepare=with_certificates) as heard,
-            station(world, settings=announcing(url, ca_file=str(certificate), **shown)) as process,
-        ):
+        whole = announcing(url, ca_file=str(certificate), **shown)
+        with station(world, settings=whole) as process:
             process.start()
-            process.until(lambda: is_online(heard, world), "it is online")
+            with listening(broker, prepare=with_certificates) as heard:
+                process.until(lambda: is_online(heard, world), "it is online")
             process.stop()
-        # Without the authority the broker is not believed; without a certificate we are not.
-        for settings in (announcing(url, **shown), announcing(url, ca_file=str(certificate))):
-            process.configure(settings)
-            opened = process.count("problem-opened", slug="mqtt-unreachable")
-            process.start()
-            process.happened("problem-opened", slug="mqtt-unreachable", count=opened + 1)
-            # A station that has no broker any more has no trouble with one either.
-            process.configure(Settings())
-            process.restart()
-            process.happened("problem-closed", slug="mqtt-unreachable", count=opened + 1)
-            process.stop()
+            # Without the authority the broker is not believed; without a certificate we are not.
+            for settings in (announcing(url, **shown), announcing(url, ca_file=str(certificate))):
+                process.configure(settings)
+                opened = process.count("problem-opened", slug="mqtt-unreachable")
+                process.start()
+                process.happened("problem-opened", slug="mqtt-unreachable", count=opened + 1)
+                # A station that has no broker any more has no trouble with one either.
+                process.configure(Settings())
+                process.restart()
+                process.happened("problem-closed", slug="mqtt-unreachable", count=opened + 1)
+                process.stop()

@@ -48,7 +48,7 @@ class Mosquitto:
         lines.append(f"allow_anonymous {'true' if password is None else 'false'}")
         if password is not None:
             passwords = folder / "passwords"
-            tool = [_HOME / "usr/bin/mosquitto_passwd", "-b", "-c", passwords]
+            tool: list[str | Path] = [_HOME / "usr/bin/mosquitto_passwd", "-b", "-c", passwords]
             subprocess.run([*tool, "dockd", password], check=True, capture_output=True)
             lines.append(f"password_file {passwords}")
         self._config.write_text("\n".join(lines) + "\n")
@@ -136,7 +136,7 @@ def listening(
         heard.subscribed = True
 
     def message(_client: object, _data: object, told: paho.MQTTMessage) -> None:
-        heard.messages.append((told.topic, told.payload, told.retain))
+        heard.messages.append((told.topic, bytes(told.payload), told.retain))
 
     client.on_connect = subscribe
     client.on_subscribe = subscribed
