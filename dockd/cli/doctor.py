@@ -75,6 +75,7 @@ def examine(config: Config) -> Sequence[Finding]:
         *_slots(config, HelperClient()),
         *_clock(),
         *_tls(config.http),
+        *asyncio.run(_broker(config)),
         *_power(config),
     ]
 
@@ -291,6 +292,17 @@ def _tls(http: HttpConfig) -> Iterator[Finding]:
         yield _finding("network", False, f"the station's own TLS files: {error}", step)
     else:
         yield _finding("network", True, "the station's own TLS files can be used", "")
+
+
+async def _broker(config: Config) -> Sequence[Finding]:
+    broker = building.broker(config)
+    if broker is None:
+        return []
+    try:
+        await broker.try_out()
+    except DockdError as error:
+        return [_finding("network", False, f"the MQTT broker: {error.reason}", error.next_step)]
+    return [_finding("network", True, "the MQTT broker takes this station's connection", "")]
 
 
 def _power(config: Config) -> Iterator[Finding]:

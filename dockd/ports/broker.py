@@ -34,3 +34,10 @@ class Broker(Protocol):
             MqttUnreachable: no usable answer came.
             MqttRefused: the broker refuses who we say we are, or our files cannot be used.
         """
+
+    async def try_out(self) -> None:
+        """Connect and leave, as somebody who tells nothing and disturbs nobody.
+
+        Raises:
+            MqttUnreachable, MqttRefused: as on connecting.
+        """

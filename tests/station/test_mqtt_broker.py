@@ -185,6 +185,22 @@ async def test_a_connection_that_is_left_announces_the_will(tmp_path: Path) -> N
             assert json.loads(later.messages[0][1]) == {"online": False}
 
 
+async def test_who_tries_a_broker_out_disturbs_nobody(tmp_path: Path) -> None:
+    """A station that is connected stays so, and nobody hears a word; a refusal is said."""
+    with mosquitto(tmp_path, password="right") as broker:
+        (word := tmp_path / "word").write_text("right")
+        mine = broker_at(broker.port, username="dockd", password_file=word)
+        with listening(broker, prepare=lambda who: who.username_pw_set("dockd", "right")) as heard:
+            async with mine.connected() as line:
+                await mine.try_out()
+                await line.publish(Message(topic="x", payload=b"", retained=False))
+            await until(lambda: len(heard.messages) > 1, "the station takes its leave")
+        assert [topic for topic, _, _ in heard.messages] == ["x", TOPICS.state]
+        word.write_text("wrong")
+        with pytest.raises(MqttRefused):
+            await mine.try_out()
+
+
 async def test_the_end_of_the_broker_is_noticed(tmp_path: Path) -> None:
     """Who waits for the end of a connection is told of it; nobody waits for a dead broker."""
     with mosquitto(tmp_path) as broker:

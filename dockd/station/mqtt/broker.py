@@ -53,6 +53,7 @@ class MqttBroker:
         address = urlsplit(settings.url)
         self._settings = settings
         self._topics = topics
+        self._name = f"dockd-{topics.site}-{topics.station}"
         self._secure = address.scheme == "mqtts"
         self._host = address.hostname or ""
         self._port = address.port or _PORTS[address.scheme]
@@ -60,11 +61,8 @@ class MqttBroker:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator["MqttLine"]:
         """Connect; on leaving, the last will is announced and the connection closed."""
-        try:
-            password, context = await asyncio.to_thread(self._read_files)
-        except (OSError, ValueError) as error:
-            raise MqttRefused(f"a file of [mqtt] cannot be used: {_said(error)}") from error
-        client = self._client(password, context)
+        will = aiomqtt.Will(self._topics.state, OFFLINE, qos=_QOS, retain=True)
+        client = await self._client(self._name, will=will)
         try:
             await self._enter(client)
             line = MqttLine(client, host=self._host)
@@ -72,6 +70,19 @@ class MqttBroker:
                 yield line
             finally:
                 await self._leave(line, client)
+        finally:
+            await client.let_go()
+
+    async def try_out(self) -> None:
+        """Connect under a name of its own, tell nothing, and leave again.
+
+        Under the station's own the broker would throw the station out that runs meanwhile.
+        """
+        client = await self._client(f"{self._name}-doctor", will=None)
+        try:
+            await self._enter(client)
+            with suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
         finally:
             await client.let_go()
 
@@ -87,17 +98,22 @@ class MqttBroker:
             context.load_cert_chain(settings.client_cert, settings.client_key)
         return password, context
 
-    def _client(self, password: str | None, context: ssl.SSLContext | None) -> "_Client":
+    async def _client(self, name: str, *, will: aiomqtt.Will | None) -> "_Client":
+        """Return a client that is not connected. Raises MqttRefused."""
         settings = self._settings
+        try:
+            password, context = await asyncio.to_thread(self._read_files)
+        except (OSError, ValueError) as error:
+            raise MqttRefused(f"a file of [mqtt] cannot be used: {_said(error)}") from error
         return _Client(
             self._host,
             self._port,
             logger=_UNHEARD,
             username=settings.username or None,
             password=password,
-            identifier=f"dockd-{self._topics.site}-{self._topics.station}",
+            identifier=name,
             clean_session=True,
-            will=aiomqtt.Will(self._topics.state, OFFLINE, qos=_QOS, retain=True),
+            will=will,
             keepalive=settings.keepalive_s,
             timeout=settings.answer_s,
             tls_context=context,
