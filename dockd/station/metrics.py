@@ -15,7 +15,7 @@ from dockd.core.slot import SlotState
 from dockd.ports.station import Measurements
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-_BREAKER_STATES: Final = ("closed", "open", "half-open")
+BREAKER_STATES: Final = ("closed", "open", "half-open")
 
 
 def exposition(measured: Measurements) -> bytes:
@@ -109,7 +109,7 @@ def _uplink(measured: Measurements) -> Iterator[Metric]:
         labels=["store", "state"],
     )
     for store, now in sorted(measured.breakers.items()):
-        for state in _BREAKER_STATES:
+        for state in BREAKER_STATES:
             breakers.add_metric([store, state], int(state == now))
     yield breakers
     yield _gauge("uplink_queued_bytes", "Bytes that wait for the uplink.", measured.queued_bytes)

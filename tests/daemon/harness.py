@@ -42,6 +42,7 @@ class Settings:
     wipe_after: str = "receipt"
     rehash: str = "after-break"
     rate_limit_mbit_s: float = 0
+    http: str = ""
     holds: str = ""
     mqtt: str = ""
 
@@ -69,6 +70,7 @@ rate_limit_mbit_s = {self.rate_limit_mbit_s}
 [http]
 listen = "127.0.0.1:0"
 socket = "{world.folder / "api.sock"}"
+{self.http}
 {self.holds}
 {self.mqtt}
 {world.room.toml()}

@@ -37,6 +37,9 @@ EXPECTED = (
     "usr/share/doc/dockd/changelog.gz",
     "usr/share/doc/dockd/examples/dockd.toml",
     "usr/share/doc/dockd/examples/serial-hub.conf",
+    "usr/share/doc/dockd/examples/prometheus/prometheus.yml",
+    "usr/share/doc/dockd/examples/prometheus/rules/problems.yml",
+    "usr/share/doc/dockd/examples/prometheus/grafana-dashboard.json",
 )
 PINNED = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) \\$", re.MULTILINE)
 
