@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from types import NoneType
+from typing import Any, Final, get_args
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,9 +33,9 @@ class Exported:
     values: Mapping[str, AbstractSet[str]]
 
 
-def exported() -> Exported:
-    """Return what a station exports that has something of everything."""
-    text = metrics.exposition(everything()).decode()
+def exported(measured: Measurements | None = None) -> Exported:
+    """Return what a station exports; that has something of everything unless it is given."""
+    text = metrics.exposition(measured or everything()).decode()
     found = {
         sample.name: frozenset(sample.labels) | TARGET_LABELS
         for family in text_string_to_metric_families(text)
@@ -54,14 +55,23 @@ def exported() -> Exported:
 
 def everything() -> Measurements:
     """Return the measurements of a station that has something of everything."""
-    return Measurements(
-        version="1", uptime_s=1, clips={}, clip_bytes={}, slots={},
-        problems={("store-unreachable", "warn"): 1}, oldest_unstored_s=1, spool_used_bytes=1,
-        spool_free_bytes=1, spool_reserve_bytes=1, spool_accepting=True, offloaded_bytes=1,
-        uploaded_bytes={"central": 1}, breakers={"central": "closed"}, queued_clips=1,
-        queued_bytes=1, wiped_clips=1, uplink_rate_bytes_s=1, uplink_limit_bytes_s=1,
-        ledger_events=1, ledger_epoch=1, clock_synchronised=True, clock_offset_s=0.1,
-    )  # fmt: skip
+    named: dict[str, Any] = {
+        "version": "1",
+        "clips": {},
+        "clip_bytes": {},
+        "slots": {},
+        "problems": {("store-unreachable", "warn"): 1},
+        "uploaded_bytes": {"central": 1},
+        "breakers": {"central": "closed"},
+    }
+    # The others are numbers.
+    return Measurements(**{each.name: named.get(each.name, 1) for each in fields(Measurements)})
+
+
+def nothing_optional() -> Measurements:
+    """Return the same of a station that measures only what every station measures."""
+    optional = (each.name for each in fields(Measurements) if NoneType in get_args(each.type))
+    return replace(everything(), **dict.fromkeys(optional))  # type: ignore[arg-type]  # they may
 
 
 def strangers(text: str, *, known: Exported) -> Iterator[str]:
