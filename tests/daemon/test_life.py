@@ -370,7 +370,7 @@ def test_a_station_that_charges_nothing_judges_nobody_s_wear(
     serial = world.film({SMALL: 1000})
     for number in range(LEAST_DOCKINGS + 1):
         world.dock(serial, "A1")
-        dockd.happened("docked", count=number + 1)
+        dockd.happened("docking-offloaded", count=number + 1)
         cleared(dockd, world, serial)
         undocked(dockd, world, serial)
     # Wear is judged with the start.
