@@ -33,7 +33,7 @@ def room(request: pytest.FixtureRequest, tmp_path: Path, bucket: Bucket) -> Iter
         if request.param == "s3":
             yield bucket
             return
-        server = stack.enter_context(node_tus(tmp_path))
+        server = stack.enter_context(node_tus(tmp_path, relative=True))
         yield Uploads(
             stack.enter_context(with_receipts(server, tmp_path, field="{key}", how="json"))
         )

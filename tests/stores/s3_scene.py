@@ -27,7 +27,7 @@ CONTENT = content_of(PART_BYTES + 1)
 EXPECTED = expected_of(CONTENT)
 
 
-IMPATIENT = Patience(connect_s=5.0, progress_s=0.3, complete_s=0.3)
+IMPATIENT = Patience(connect_s=5.0, progress_s=0.3, why_s=0.3, complete_s=0.3)
 
 
 @asynccontextmanager
