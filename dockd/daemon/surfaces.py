@@ -1,11 +1,14 @@
 """What people and other systems see of a station, joined: report, health, HTTP."""
 
+import asyncio
 from collections.abc import Sequence
 
 import dockd
 from dockd.core import facts
 from dockd.daemon.station import Station
 from dockd.ports.clock import Clock
+from dockd.stages.enduring import enduring
+from dockd.stages.follow import Follow
 from dockd.stages.obey import Obey
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
@@ -20,6 +23,7 @@ class Surfaces:
         """Build them on a station that does not run yet."""
         config = station.config
         self._station = station
+        self._clock = clock
         self._uplink = UplinkBoard(
             clock=clock,
             breakers={name: lane.breaker for name, lane in station.lanes.items()},
@@ -50,8 +54,10 @@ class Surfaces:
             shared_holds=station.shared_holds,
         )
         self._report.turns = station.turns
+        self._follow = Follow(self._report, ledger=station.ledger, clock=clock)
         app = build_app(
             self._report,
+            news=self._follow,
             actions=Obey(ledger=station.ledger, holds=station.holds),
             version=dockd.__version__,
         )
@@ -107,7 +113,17 @@ class Surfaces:
 
     async def run(self) -> None:
         """Answer until cancelled."""
-        await self._server.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._server.run(), name="http listeners")
+            group.create_task(
+                enduring(
+                    "history",
+                    self._follow.run,
+                    problems=self._station.problems,
+                    clock=self._clock,
+                ),
+                name="http history",
+            )
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         self._uplink.heard(committed)

@@ -71,7 +71,7 @@ def test_whatever_lies_beside_the_code_is_packaged_with_it() -> None:
         for path in (ROOT / "dockd").rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc")
     ]
-    assert {path.suffix for path in data} >= {".toml"}
+    assert {path.suffix for path in data} >= {".toml", ".html", ".js"}
     for path in data:
         assert any(path.match(pattern) for pattern in patterns), path
         assert (path.parent / "__init__.py").is_file(), path
