@@ -1,7 +1,7 @@
 """What people and other systems see of a station, joined: report, health, HTTP, MQTT."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import dockd
 from dockd.core import facts
@@ -10,6 +10,7 @@ from dockd.daemon.station import Station
 from dockd.ports.clock import Clock
 from dockd.stages.announce import Announce
 from dockd.stages.enduring import enduring
+from dockd.stages.follow import Follow
 from dockd.stages.obey import Obey
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
@@ -57,8 +58,10 @@ class Surfaces:
         self._report.turns = station.turns
         self._report.charge = station.charge
         self._report.wear = station.wear
+        self._follow = Follow(self._report, ledger=station.ledger, clock=clock)
         app = build_app(
             self._report,
+            news=self._follow,
             actions=Obey(ledger=station.ledger, holds=station.holds),
             version=dockd.__version__,
         )
@@ -134,15 +137,13 @@ class Surfaces:
     async def run(self) -> None:
         """Answer and announce until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._server.run(), name="http server")
+            group.create_task(self._server.run(), name="http listeners")
+            group.create_task(self._enduring("history", self._follow.run), name="http history")
             if self._announce is not None:
-                announcing = enduring(
-                    "mqtt",
-                    self._announce.run,
-                    problems=self._station.problems,
-                    clock=self._clock,
-                )
-                group.create_task(announcing, name="mqtt")
+                group.create_task(self._enduring("mqtt", self._announce.run), name="mqtt")
+
+    async def _enduring(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        await enduring(name, run, problems=self._station.problems, clock=self._clock)
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         self._uplink.heard(committed)

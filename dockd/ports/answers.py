@@ -330,3 +330,42 @@ class ProblemEnded:
     time: str
     lasted_s: int
     change: Literal["closed"] = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipEvent:
+    """Something that happened to a clip (``event: clip``); ``kind`` is the fact's."""
+
+    id: str
+    camera: str
+    docking: str
+    time: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemEvent:
+    """A problem that began or ended (``event: problem``); ``kind`` says which."""
+
+    slug: str
+    subject: str
+    time: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """What the uplink carried since the point before, and how full the spool was then."""
+
+    time: str
+    rate_bytes_s: int
+    spool_used_bytes: int
+    spool_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReport:
+    """The last day of this run of the daemon, the oldest first (``/v1/history``)."""
+
+    step_s: int
+    points: tuple[HistoryPoint, ...]

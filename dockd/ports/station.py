@@ -1,6 +1,6 @@
 """What the surfaces ask of the station: answers to read, and the few things a person may order."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,11 +9,15 @@ from dockd.core.facts import HoldKind, JsonValue
 from dockd.ports.answers import (
     CameraReport,
     ClipDetail,
+    ClipEvent,
     ClipPage,
     CompletenessReport,
     DockingPage,
+    HistoryReport,
+    ProblemEvent,
     ProblemPage,
     SlotPage,
+    SlotReport,
     StatusReport,
 )
 
@@ -136,6 +140,29 @@ class StationView(Protocol):
 
     async def measurements(self) -> Measurements:
         """Return the numbers behind the metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationEvent:
+    """One piece of news; ``sequence`` is where in the record it was told."""
+
+    name: Literal["slot", "clip", "problem", "status"]
+    sequence: int
+    data: SlotReport | ClipEvent | ProblemEvent | StatusReport
+
+
+class StationNews(Protocol):
+    """The station, for following it."""
+
+    def events(self, *, after: int | None) -> AsyncGenerator[StationEvent, None]:
+        """Yield all that is there now, then what changes, without end.
+
+        What happened to clips and problems behind ``after`` in the record comes first; None: from
+        now on.
+        """
+
+    def history(self) -> HistoryReport:
+        """Return the last day."""
 
 
 class StationActions(Protocol):

@@ -1,8 +1,8 @@
 """A station that answers: a real ledger, spool and listeners, and facts instead of cameras."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import httpx2
 
 from dockd.ports.camera import Sighting
 from dockd.stages.board import SlotBoard
+from dockd.stages.follow import Follow
 from dockd.stages.obey import Obey
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.remember import HoldMemory
@@ -25,6 +26,8 @@ from dockd.station.spool.holds import SpoolHolds
 from tests.fakes.still_clock import StillClock
 from tests.station.ledger_parts import CAMERA, DOCKING, STORE, HandClock
 
+PATIENCE_S = 60
+
 
 class SilentJournal:
     """A journal that keeps what it is told."""
@@ -36,6 +39,26 @@ class SilentJournal:
         self.said.append((event, {"sentence": sentence, "level": level, **fields}))
 
 
+class PacedClock(StillClock):
+    """A clock that goes on at once when somebody sleeps, and lets the sockets have their turn.
+
+    While ``goes_on`` is not set nobody wakes; ``stands`` tells that somebody sleeps so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+        self.stands = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.goes_on.is_set():
+            self.stands.set()
+        await self.goes_on.wait()
+        await super().sleep(seconds)
+        await asyncio.sleep(0.02)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """The parts of a station that answers, and a client on each of its listeners."""
@@ -44,7 +67,8 @@ class Answering:
     board: SlotBoard
     problems: ProblemBoard
     report: Report
-    clock: StillClock
+    follow: Follow
+    clock: PacedClock
     server: HttpServer
     socket: Path
     by_socket: httpx2.AsyncClient
@@ -60,7 +84,7 @@ class Answering:
 @asynccontextmanager
 async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # noqa: ANN401 - settings
     """Run a station that answers, with one configured store and two slots."""
-    clock = StillClock()
+    clock = PacedClock()
     ledger = open_ledger(folder / "ledger.sqlite3", clock=HandClock())
     spool = DirectorySpool(folder, reserve_bytes=1, expected_spool_id=None)
     spool.adopt()
@@ -101,11 +125,17 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
     ledger.on_commit(holds.heard)
     ledger.on_commit(uplink.heard)
     ledger.on_commit(report.heard)
+    follow = Follow(report, ledger=ledger, clock=clock)
     socket = folder / "api.sock"
     server = HttpServer(
-        build_app(report, actions=Obey(ledger=ledger, holds=holds), version="0.1.0"),
+        build_app(
+            report,
+            news=follow,
+            actions=Obey(ledger=ledger, holds=holds),
+            version="0.1.0",
+        ),
         clock=clock,
-        tcp=TcpSettings(host="127.0.0.1", port=0, **tcp),
+        tcp=TcpSettings(**{"host": "127.0.0.1", "port": 0, **tcp}),
         unix=socket,
     )
     server.bind()
@@ -120,12 +150,44 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
                 httpx2.AsyncClient(base_url=f"http://{server.listen}") as by_tcp,
             ):
                 yield Answering(
-                    ledger=ledger, board=board, problems=problems, report=report, clock=clock,
+                    ledger=ledger, board=board, problems=problems, report=report,
+                    follow=follow, clock=clock,
                     server=server, socket=socket, by_socket=by_socket, by_tcp=by_tcp,
                 )  # fmt: skip
             running.cancel()
     finally:
         ledger.close()
+
+
+@asynccontextmanager
+async def connected(
+    station: Answering,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect over TCP, with no client that keeps to the rules in between."""
+    host, _, port = station.server.listen.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def ended(reader: asyncio.StreamReader) -> bytes:
+    """Return all that comes until the station hangs up."""
+    said = b""
+    async with asyncio.timeout(PATIENCE_S):
+        with suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                said += piece
+    return said
+
+
+async def lines_of(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    """Yield the lines of a stream; the generator is closed by whoever opened it."""
+    async for line in response.aiter_lines():
+        yield line
 
 
 def camera_in(board: SlotBoard, *, slot: str = "A1") -> None:

@@ -63,6 +63,20 @@ def test_the_environment_is_what_the_locks_say() -> None:
     assert installed == locked
 
 
+def test_whatever_lies_beside_the_code_is_packaged_with_it() -> None:
+    """Every file of dockd/ that is no module is named by a pattern that holds in its package."""
+    patterns = _pyproject()["tool"]["setuptools"]["package-data"]["*"]
+    data = [
+        path
+        for path in (ROOT / "dockd").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
+    assert {path.suffix for path in data} >= {".toml", ".html", ".js"}
+    for path in data:
+        assert any(path.match(pattern) for pattern in patterns), path
+        assert (path.parent / "__init__.py").is_file(), path
+
+
 def test_every_runtime_library_has_a_home() -> None:
     """No library spreads through the house: each has a contract that says where it is used."""
     project = _pyproject()

@@ -4,7 +4,7 @@ import http
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi import FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,15 +16,19 @@ from dockd.ports.station import (
     ClipQuery,
     Order,
     StationActions,
+    StationNews,
     StationView,
     SubjectKind,
     Verb,
 )
 from dockd.station import metrics
-from dockd.station.http import refusals
+from dockd.station.http import page, refusals
+from dockd.station.http.connection import EVENTS_PATH
 from dockd.station.http.peers import Peer
+from dockd.station.http.stream import EventStream, Followers
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
+_SEQUENCE_DIGITS = 18
 _ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
 
 
@@ -37,8 +41,10 @@ class OrderBody(BaseModel):
     kind: Literal["error", "legal"] = Field(default="error", description="the kind of hold")
 
 
-def build_app(view: StationView, *, actions: StationActions, version: str) -> FastAPI:
-    """Return the station's application; it does nothing but ask `view` and tell `actions`."""
+def build_app(
+    view: StationView, *, news: StationNews, actions: StationActions, version: str
+) -> FastAPI:
+    """Return the station's application; it does nothing but ask the station and tell `actions`."""
     app = FastAPI(
         title="dockd",
         summary="The docking-station daemon: reading everywhere, orders on the Unix socket only.",
@@ -50,7 +56,9 @@ def build_app(view: StationView, *, actions: StationActions, version: str) -> Fa
     _add_health(app, view)
     _add_reading(app, view)
     _add_lists(app, view)
+    _add_news(app, news)
     _add_orders(app, actions)
+    page.add_to(app)
     return app
 
 
@@ -97,7 +105,7 @@ def _add_reading(app: FastAPI, view: StationView) -> None:
     async def completeness(camera: str | None = None) -> answers.CompletenessReport:
         return await view.completeness(camera=camera)
 
-    @app.get("/v1/cameras/{serial}", summary="One camera")
+    @app.get("/v1/cameras/{serial:path}", summary="One camera")
     async def camera(serial: str) -> answers.CameraReport:
         return await view.camera(serial)
 
@@ -129,6 +137,34 @@ def _add_lists(app: FastAPI, view: StationView) -> None:
         camera: str | None = None, after: str = "", limit: Limit = 100
     ) -> answers.DockingPage:
         return await view.dockings(camera=camera, after=after, limit=limit)
+
+
+def _add_news(app: FastAPI, news: StationNews) -> None:
+    @app.get("/v1/history", summary="The uplink and the spool over the last day")
+    async def history() -> answers.HistoryReport:
+        return news.history()
+
+    followers = Followers()
+
+    @app.get(
+        EVENTS_PATH,
+        summary="What changes, as it does: slot, clip, problem and status events",
+        response_class=EventStream,
+        status_code=http.HTTPStatus.OK,
+    )
+    async def events(
+        last_event_id: Annotated[
+            str, Header(description="the sequence to go on behind, as an EventSource sends it")
+        ] = "",
+    ) -> EventStream:
+        followers.admit()
+        return EventStream(news.events(after=_sequence(last_event_id)), followers=followers)
+
+
+def _sequence(shown: str) -> int | None:
+    """Return the place in the record that a follower shows; None for what is none."""
+    is_number = shown.isascii() and shown.isdecimal() and len(shown) <= _SEQUENCE_DIGITS
+    return int(shown) if is_number else None
 
 
 def _add_orders(app: FastAPI, actions: StationActions) -> None:

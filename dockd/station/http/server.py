@@ -5,24 +5,27 @@ with mode 0666. Here it gets bound sockets, leaves signals alone, and sleeps unt
 """
 
 import asyncio
+import functools
+import logging
 import os
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dockd.config.values import ListenAddress
 from dockd.ports.clock import Clock
 from dockd.station.http import listeners
-from dockd.station.http.edge import Application, BearerToken, Edge
-from dockd.station.http.peers import peer_of
+from dockd.station.http.access import Access, BearerToken
+from dockd.station.http.connection import LimitedProtocol
+from dockd.station.http.edge import Application, Edge
+from dockd.station.http.limits import Limits
 
 _GRACE_S: Final = 2
 _KEEP_ALIVE_S: Final = 15
-_CONNECTIONS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +38,7 @@ class TcpSettings:
     tls_key: Path | None = None
     client_ca: Path | None = None
     token_file: Path | None = None
-
-
-class PeerAwareProtocol(H11Protocol):
-    """HTTP/1.1 that knows who is at the other end of a Unix socket."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream of the kernel is always a Transport
-        """Note the peer's credentials before the first byte is read."""
-        connection = transport.get_extra_info("socket")
-        if connection is not None and connection.family == socket.AF_UNIX:
-            self.app_state = {**self.app_state, "peer": peer_of(connection)}
-        super().connection_made(transport)
+    limits: Limits = field(default_factory=Limits)
 
 
 class HttpServer:
@@ -54,8 +47,16 @@ class HttpServer:
     def __init__(self, app: Application, *, clock: Clock, tcp: TcpSettings, unix: Path) -> None:
         self._tcp = tcp
         self._unix = unix
-        token = BearerToken(tcp.token_file) if tcp.token_file is not None else None
-        self._app = Edge(app, clock=clock, token=token)
+        # A line for each malformed request would let anybody flood the journal; mistakes of dockd's
+        # own are errors, and are still told.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        access = None
+        if tcp.token_file is not None:
+            access = Access(BearerToken(tcp.token_file), clock=clock)
+        is_loopback = ListenAddress(tcp.host, tcp.port).is_loopback
+        self._app = Edge(
+            app, clock=clock, access=access, is_loopback=is_loopback, limits=tcp.limits
+        )
         self._sockets: list[socket.socket] = []
         self._unix_inode = 0
 
@@ -99,9 +100,10 @@ class HttpServer:
         listeners.remove_unix(self._unix, inode=self._unix_inode)
 
     async def _serve(self, listener: socket.socket, **tls: Any) -> None:  # noqa: ANN401 - uvicorn's
+        limits = self._tcp.limits
         config = uvicorn.Config(
             self._app,
-            http=PeerAwareProtocol,
+            http=functools.partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called like the class
             ws="none",
             lifespan="off",
             log_config=None,
@@ -112,7 +114,7 @@ class HttpServer:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
-            limit_concurrency=_CONNECTIONS,
+            h11_max_incomplete_event_size=limits.header_bytes,
             **tls,
         )
         config.load()

@@ -1,0 +1,19 @@
+"""What one listener bears of those who ask: so much and so many, and for so long."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes, times in seconds.
+
+    ``request_within_s`` is for a whole request line with its headers, ``read_within_s`` for taking
+    what was sent.
+    """
+
+    connections: int = 200
+    header_bytes: int = 16 * 1024
+    body_bytes: int = 64 * 1024
+    request_within_s: float = 10.0
+    body_within_s: float = 10.0
+    read_within_s: float = 60.0

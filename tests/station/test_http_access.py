@@ -1,0 +1,144 @@
+"""Who may ask, and under which name: loopback, certificates, tokens and the sessions of them."""
+
+import contextlib
+import ssl
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.fakes import certificates
+from tests.station.answering_parts import answering, connected, ended, lines_of
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8470", 200),
+        ("127.0.0.1", 200),
+        ("127.0.0.2:1", 200),
+        ("localhost:9000", 200),
+        ("[::1]:8470", 200),
+        ("rebound.example", 421),
+        ("rebound.example:8470", 421),
+        ("127.0.0.1.rebound.example", 421),
+        ("localhost.rebound.example:8470", 421),
+        ("10.0.0.1", 421),
+        ("127.0.0.1:8470@rebound.example", 421),
+        ("[::1", 421),
+    ],
+)
+async def test_the_station_itself_is_asked_by_its_own_name(
+    tmp_path: Path, host: str, status: int
+) -> None:
+    """On loopback no page of another name reads anything, wherever that name leads (rebinding)."""
+    async with answering(tmp_path) as station:
+        for path in ("/v1/status", "/", "/v1/events", "/metrics"):
+            async with station.by_tcp.stream("GET", path, headers={"host": host}) as response:
+                assert response.status_code == status
+                if status != 200:
+                    await response.aread()
+                    assert response.json()["slug"] == "host-refused"
+
+
+@pytest.mark.asyncio
+async def test_a_probe_without_a_name_is_answered(tmp_path: Path) -> None:
+    """HTTP/1.0 has no Host, and no browser speaks it: a simple probe is let in."""
+    async with answering(tmp_path) as station, connected(station) as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert b" 200 OK" in (await ended(reader)).splitlines()[0]
+
+
+@pytest.mark.asyncio
+async def test_beyond_the_station_any_name_will_do_and_tls_and_token_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    """A listener for others is asked by the names that they have for it."""
+    cert, key = certificates.self_signed(tmp_path, "station")
+    token = tmp_path / "token"
+    token.write_text("first")
+    settings = {"host": "0.0.0.0", "tls_cert": cert, "tls_key": key, "token_file": token}  # noqa: S104 - as others reach it
+    async with answering(tmp_path, **settings) as station:
+        port = station.server.listen.rpartition(":")[2]
+        trust = ssl.create_default_context(cafile=cert)
+        async with httpx2.AsyncClient(verify=trust, base_url=f"https://127.0.0.1:{port}") as client:
+            headers = {"host": "station.example"}
+            assert (await client.get("/v1/status", headers=headers)).status_code == 401
+            answer = await client.post("/login", data={"token": "first"}, headers=headers)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+            assert {"secure", "httponly", "samesite=strict"} <= {
+                part.strip().lower() for part in answer.headers["set-cookie"].split(";")
+            }
+        async with connected(station) as (reader, writer):
+            writer.write(b"GET /v1/status HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+            assert b"HTTP/" not in await ended(reader)
+
+
+@pytest.mark.asyncio
+async def test_a_client_certificate_is_enough_and_none_is_not(tmp_path: Path) -> None:
+    """With `client_ca` whoever shows its certificate reads and follows; nobody else gets a word."""
+    cert, key = certificates.self_signed(tmp_path, "station")
+    client_cert, client_key = certificates.self_signed(tmp_path, "central")
+    settings = {"host": "0.0.0.0", "tls_cert": cert, "tls_key": key, "client_ca": client_cert}  # noqa: S104 - as others reach it
+    async with answering(tmp_path, **settings) as station:
+        url = f"https://127.0.0.1:{station.server.listen.rpartition(':')[2]}"
+        trust = ssl.create_default_context(cafile=cert)
+        async with httpx2.AsyncClient(verify=trust, base_url=url) as nobody:
+            with pytest.raises(httpx2.TransportError):
+                await nobody.get("/v1/status")
+        trust.load_cert_chain(client_cert, client_key)
+        async with httpx2.AsyncClient(verify=trust, base_url=url) as central:
+            assert (await central.get("/v1/status")).status_code == 200
+            async with (
+                central.stream("GET", "/v1/events") as response,
+                contextlib.aclosing(lines_of(response)) as lines,
+            ):
+                assert await anext(lines) == "event: slot"
+
+
+@pytest.mark.asyncio
+async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
+    """A cookie lets in to read and to follow, until its time or its token is over, or changed."""
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    async with answering(tmp_path, token_file=token) as station:
+        assert (await station.by_tcp.post("/login", data={"token": "frist"})).headers[
+            "location"
+        ] == "/login#refused"
+        assert (await station.by_tcp.post("/login", content=b"\xff=%ff&token")).status_code == 303
+        answer = await station.by_tcp.post("/login", data={"token": "first"})
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+        until, _, proof = cookie.partition("=")[2].partition(".")
+        station.by_tcp.cookies.clear()
+
+        async def status(cookie: str, path: str = "/v1/events") -> int:
+            headers = {b"cookie": cookie.encode("latin-1")}
+            async with station.by_tcp.stream("GET", path, headers=headers) as response:
+                return response.status_code
+
+        assert await status(cookie) == 200
+        assert await status(f"a=b; {cookie}; c=d", "/v1/status") == 200
+        for wrong in (
+            "", "dockd-session=", "dockd-session=first", f"dockd-session={until}.", cookie[:-1],
+            f"dockd-session={int(until) + 1}.{proof}", "dockd-session=9" * 3000, "\xff", "a=;;=",
+        ):  # fmt: skip
+            assert await status(wrong) == 401, wrong
+        station.clock.advance(91 * 86_400)
+        assert await status(cookie) == 401
+
+
+@pytest.mark.asyncio
+async def test_without_a_token_there_is_no_way_in_but_to_the_login(tmp_path: Path) -> None:
+    """What the login page is made of is shown to everybody, and nothing else is."""
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    async with answering(tmp_path, token_file=token) as station:
+        for path in ("/login", "/page/page.css", "/page/icon.svg"):
+            assert (await station.by_tcp.get(path)).status_code == 200
+        for path in ("/", "/page/main.js", "/openapi.json", "/healthz", "/v1/history"):
+            assert (await station.by_tcp.get(path)).status_code == 401
+        sent = await station.by_tcp.get("/", headers={"accept": "text/html,*/*"})
+        assert (sent.status_code, sent.headers["location"]) == (303, "/login")
+        order = await station.by_tcp.post("/v1/clips/x/hold", json={"why": "x"})
+        assert order.status_code == 401
