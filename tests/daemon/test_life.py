@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from dockd.core.wear import LEAST_DOCKINGS
 from tests.daemon.harness import Settings, StationProcess, station
 from tests.daemon.rooms import Share
 from tests.daemon.scenarios import (
@@ -360,24 +359,3 @@ def test_a_camera_is_pulled_again_and_again(dockd: StationProcess, world: World)
     cleared(dockd, world, serial)
     dockd.stop()
     world.check_finished()
-
-
-def test_a_station_that_charges_nothing_judges_nobody_s_wear(
-    dockd: StationProcess, world: World
-) -> None:
-    """Without a charger, a camera that is put back again and again is nobody's problem."""
-    dockd.start()
-    serial = world.film({SMALL: 1000})
-    for number in range(LEAST_DOCKINGS + 1):
-        world.dock(serial, "A1")
-        dockd.happened("docking-offloaded", count=number + 1)
-        cleared(dockd, world, serial)
-        undocked(dockd, world, serial)
-    # Wear is judged with the start.
-    dockd.restart()
-    world.dock(serial, "A1")
-    dockd.happened("docking-offloaded", count=LEAST_DOCKINGS + 2)
-    undocked(dockd, world, serial)
-    dockd.stop()
-    worn = {event.fields["slug"] for event in dockd.all("problem-opened")}
-    assert not worn & {"camera-worn", "slot-worn"}
