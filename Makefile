@@ -14,7 +14,7 @@ WORKERS := 3
 LOCKS := packaging/requirements-build.txt packaging/requirements-dev.txt
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help demo test test-fast test-rack rack deb bench fleet lint format lock clean .venv
+.PHONY: help demo test test-fast test-rack rack deb bench fleet screenshots lint format lock clean .venv
 
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | sort | column -t -s $$'\t'
@@ -22,8 +22,8 @@ help: ## this list
 demo: .venv ## the main job for real: simulated cameras, a real store, pulled cables, kills; closing table
 	@$(BIN)/dockd demo
 
-test: lint deb build/tus-server/installed ## lint, types, contracts and all tests, the virtual rack's too; a skip or an expected failure fails it
-	@packaging/setup-system test package rack
+test: lint deb build/tus-server/installed build/axe/installed ## lint, types, contracts and all tests, the virtual rack's too; a skip or an expected failure fails it
+	@packaging/setup-system test browser package rack
 	@$(BIN)/pytest --whole --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 
@@ -33,6 +33,10 @@ test-fast: .venv ## the inner loop: no real servers or processes, nothing slow
 bench: .venv ## the ratios against named peers, into build/bench.json (BENCH=name for one)
 	@packaging/setup-system bench
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+screenshots: .venv ## the README's pictures of the status page, into docs/images
+	@packaging/setup-system browser
+	@$(BIN)/python -m tests.page
 
 lint: .venv ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet
@@ -83,11 +87,13 @@ $(UV): packaging/bootstrap.txt packaging/setup-system
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --no-build-isolation $(LOCKS)
 	@touch $@
 
-# A real tus server for the tests: npm checks each package's hash; no package's own script runs.
-build/tus-server/installed: .venv/synced $(wildcard tests/fakes/tus_server/*)
+# A real tus server and the page's judge, for the tests: npm checks each package's hash; no package's own script runs.
+build/tus-server/installed: $(wildcard tests/fakes/tus_server/*)
+build/axe/installed: $(wildcard tests/page/axe/*)
+build/%/installed: .venv/synced
 	@rm -rf $(@D)
 	@mkdir -p $(@D)
-	@cp $(filter tests/fakes/tus_server/%,$^) $(@D)
+	@cp $(filter tests/%,$^) $(@D)
 	@cd $(@D) && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --ignore-scripts --omit=optional --no-audit --no-fund --no-update-notifier
 	@touch $@
 

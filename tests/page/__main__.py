@@ -1,0 +1,95 @@
+"""`python -m tests.page`: the screenshots of the README, of a station that has no hardware."""
+
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Literal
+
+from playwright.async_api import Page
+
+from dockd.core import facts
+from dockd.core.slot import SlotEvent
+from tests.page import browser
+from tests.page.rack_parts import dock, noted
+from tests.station import ledger_parts as parts
+from tests.station.answering_parts import Answering, answering
+
+_IMAGES: Final = Path(__file__).parents[2] / "docs/images"
+_MIB: Final = 2**20
+# A slot of eight, how many of its camera's twelve clips are proven, and what else happened to it.
+_RACK: Final = (
+    ("A1", 12, (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
+    ("A2", 7, (SlotEvent.IDENTIFIED,)),
+    ("A3", 12, (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
+    ("A4", 2, (SlotEvent.IDENTIFIED, SlotEvent.FAULTED)),
+    ("A5", 0, ()),
+    ("A6", 4, (SlotEvent.IDENTIFIED, SlotEvent.POWER_CUT)),
+    ("A7", 10, (SlotEvent.IDENTIFIED,)),
+)
+_CLIPS: Final = 12
+
+
+async def _fill(station: Answering) -> None:
+    """Let the station have a shift's cameras, and a store that is out of reach."""
+    number = 0
+    for slot, proven, events in _RACK:
+        camera, docking = f"BWC-00{slot[1:]}{number:02d}", f"20261123T0159{number:02d}Z-7f3a91c2"
+        docked = parts.docked(docking, camera=camera)
+        found: list[facts.Fact] = []
+        for position in range(_CLIPS):
+            number += 1
+            size_bytes = 60 * _MIB + number
+            path = b"DCIM/100BWC/%04d.MP4" % number
+            found.append(
+                parts.seen(number, docking=docking, camera=camera, path=path, size_bytes=size_bytes)
+            )
+            if position < proven:
+                found += [
+                    parts.copied(number, docking=docking),
+                    parts.verified(number, camera=camera, size_bytes=size_bytes),
+                ]
+        await station.ledger.record(docked, *found)
+        dock(station.board, slot, camera=camera)
+        station.board.docked(slot, camera=camera, docking=docking)
+        for event in events:
+            station.board.event(slot, event)
+    station.board.left("A8")
+    await station.problems.open(
+        "store-unreachable", subject="store central", reason="no route to the host"
+    )
+    await noted(station, points=24)
+
+
+async def _shot(page: Page, name: str) -> None:
+    await page.locator(".tile").nth(len(_RACK)).wait_for()
+    await page.locator("figure").nth(1).wait_for()
+    _IMAGES.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=_IMAGES / name)
+    print(_IMAGES / name)  # noqa: T201 - a command tells what it made
+
+
+async def _main(address: str, folder: Path) -> None:
+    looks: tuple[tuple[str, tuple[int, int], Literal["light", "dark"]], ...] = (
+        ("kiosk.png", browser.KIOSK, "light"),
+        ("phone.png", browser.PHONE, "dark"),
+    )
+    async with answering(folder) as station:
+        await _fill(station)
+        for name, size, scheme in looks:
+            url = f"http://{station.server.listen}/"
+            async with browser.looking_at(address, url, size=size, scheme=scheme) as page:
+                await _shot(page, name)
+
+
+def main() -> int:
+    """Make them."""
+    with TemporaryDirectory() as folder, browser.chromium(Path(folder)) as address:
+        station = Path(folder) / "station"
+        station.mkdir()
+        asyncio.run(_main(address, station))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
