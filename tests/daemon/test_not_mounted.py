@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.harness import StationProcess, station
+from tests.daemon.harness import Settings, StationProcess, station
 from tests.daemon.rooms import Share
 from tests.daemon.scenarios import cleared, undocked, verified
 from tests.daemon.world import World
@@ -84,6 +84,8 @@ def test_what_is_beneath_a_mount_point_is_not_taken_for_the_station(
 
 def test_an_admin_may_begin_anew(dockd: StationProcess, world: World, note: Path) -> None:
     """A disk that is lost is lost: what the words say to remove lets the station go on."""
+    # What was cleared by then would not be there for the new spool to copy.
+    dockd.configure(Settings(wipe_after="never"))
     dockd.start()
     serial = world.film()
     world.dock(serial, "A1")
