@@ -57,6 +57,8 @@ ANSWERS = {
     errors.Refused,
     errors.RequestInvalid,
     errors.DaemonUnreachable,
+    errors.ExportFailed,
+    *errors.ExportFailed.__subclasses__(),
 }
 """Errors that answer a command; they end with it and are never an open condition."""
 RAISED = [

@@ -11,3 +11,10 @@ const tus = new Server({
   maxSize: Number(maxSize ?? 0) || undefined,
 })
 http.createServer(tus.handle.bind(tus)).listen(Number(port), '127.0.0.1')
+
+// Node 24 may close the stream of a reply twice when its reader leaves, and throws that at nobody: its own defect,
+// which would end the server for all tests after. The reply is over by then.
+process.on('uncaughtException', (error) => {
+  if (error.code !== 'ERR_INVALID_STATE') throw error
+  console.error(error)
+})
