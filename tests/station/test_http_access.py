@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from dockd.station.http.limits import Limits
 from tests.fakes import certificates
 from tests.station.answering_parts import answering, connected, ended, lines_of
 
@@ -73,6 +74,27 @@ async def test_beyond_the_station_any_name_will_do_and_tls_and_token_are_asked_f
         async with connected(station) as (reader, writer):
             writer.write(b"GET /v1/status HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
             assert b"HTTP/" not in await ended(reader)
+
+
+@pytest.mark.asyncio
+async def test_a_reader_over_tls_leaves_no_trace_in_the_journal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection over TLS is an everyday thing; one that has read everything owes nothing."""
+    cert, key = certificates.self_signed(tmp_path, "station")
+    settings = {"tls_cert": cert, "tls_key": key, "limits": Limits(read_within_s=0.3)}
+    async with answering(tmp_path, **settings) as station:
+        url = f"https://{station.server.listen}"
+        trust = ssl.create_default_context(cafile=cert)
+        async with (
+            httpx2.AsyncClient(verify=trust, base_url=url) as client,
+            client.stream("GET", "/v1/events") as response,
+            contextlib.aclosing(lines_of(response)) as lines,
+        ):
+            # A status every 20 ms: longer altogether than an answer may lie unread.
+            for _ in range(200):
+                await anext(lines)
+    assert caplog.records == []
 
 
 @pytest.mark.asyncio

@@ -35,9 +35,10 @@ class LimitedProtocol(H11Protocol):
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family == socket.AF_UNIX:
             self.app_state = {**self.app_state, "peer": peer_of(connection)}
-        # Whatever the peer has not taken counts as waiting. Not 0: TLS would wait for nothing.
-        transport.set_write_buffer_limits(high=1, low=0)
         super().connection_made(transport)
+        # Whatever the peer has not taken counts as waiting. Not 0: TLS would wait for nothing. Over
+        # TLS something waits already, the session tickets, so that this pauses at once.
+        transport.set_write_buffer_limits(high=1, low=0)
         self._request_due = self._due(self._limits.request_within_s)
 
     def data_received(self, data: bytes) -> None:
