@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from dockd.station.http.limits import Limits
+from tests.fakes import certificates
 from tests.station import ledger_parts as parts
 from tests.station.answering_parts import answering, connected, ended, lines_of
 
@@ -64,6 +67,33 @@ async def test_a_full_house_keeps_the_socket_open(tmp_path: Path) -> None:
         assert (await station.by_socket.get("/v1/status")).status_code == 200
         first_writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert b"HTTP/1.1 " in await first_reader.readuntil(b"\r\n")
+
+
+@pytest.mark.asyncio
+async def test_who_is_silent_about_tls_is_counted_and_hung_up_on(tmp_path: Path) -> None:
+    """Whoever connects and agrees on nothing takes up a place of the limit, and not for long."""
+    cert, key = certificates.self_signed(tmp_path, "station")
+    limits = Limits(connections=5, handshake_within_s=3.0)
+    async with (
+        answering(tmp_path, limits=limits, tls_cert=cert, tls_key=key) as station,
+        contextlib.AsyncExitStack() as crowd,
+    ):
+        silent = [await crowd.enter_async_context(connected(station)) for _ in range(50)]
+        order: list[int] = []
+
+        async def until_hung_up(number: int) -> None:
+            assert await ended(silent[number][0]) == b""
+            order.append(number)
+
+        # Well below the minute of asyncio.
+        async with asyncio.timeout(PATIENCE_S / 2), asyncio.TaskGroup() as group:
+            for number in range(len(silent)):
+                group.create_task(until_hung_up(number))
+        assert sorted(order[-limits.connections :]) == list(range(limits.connections))
+        trust = ssl.create_default_context(cafile=cert)
+        url = f"https://{station.server.listen}"
+        async with httpx2.AsyncClient(verify=trust, base_url=url) as client:
+            assert (await client.get("/healthz")).status_code == 200
 
 
 @pytest.mark.asyncio

@@ -25,13 +25,10 @@ class LimitedProtocol(H11Protocol):
         self._limits = limits
         self._request_due: asyncio.TimerHandle | None = None
         self._reading_due: asyncio.TimerHandle | None = None
+        self.gone: asyncio.Future[None] = self.loop.create_future()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a stream of the kernel is always a Transport
-        """Note the peer's credentials before the first byte is read; a full house lets none in."""
-        if len(self.connections) >= self._limits.connections:
-            self.transport = transport
-            transport.abort()
-            return
+        """Note the peer's credentials before the first byte is read."""
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family == socket.AF_UNIX:
             self.app_state = {**self.app_state, "peer": peer_of(connection)}
@@ -71,6 +68,9 @@ class LimitedProtocol(H11Protocol):
         self._forget_request()
         self._forget_reading()
         super().connection_lost(exc)
+        # Whoever waits for it may have been cancelled, and with it this.
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def shutdown(self) -> None:
         """End; an answer that never does is not waited for."""

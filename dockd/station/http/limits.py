@@ -7,13 +7,14 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes, times in seconds.
 
-    ``request_within_s`` is for a whole request line with its headers, ``read_within_s`` for taking
-    what was sent.
+    ``handshake_within_s`` is for agreeing on TLS, and for ending it; ``request_within_s`` for a
+    whole request line with its headers, ``read_within_s`` for taking what was sent.
     """
 
     connections: int = 200
     header_bytes: int = 16 * 1024
     body_bytes: int = 64 * 1024
+    handshake_within_s: float = 5.0
     request_within_s: float = 10.0
     body_within_s: float = 10.0
     read_within_s: float = 60.0

@@ -5,7 +5,6 @@ with mode 0666. Here it gets bound sockets, leaves signals alone, and sleeps unt
 """
 
 import asyncio
-import functools
 import logging
 import os
 import socket
@@ -21,6 +20,7 @@ from dockd.ports.clock import Clock
 from dockd.station.http import listeners
 from dockd.station.http.access import Access, BearerToken
 from dockd.station.http.connection import LimitedProtocol
+from dockd.station.http.doorway import Doorway
 from dockd.station.http.edge import Application, Edge
 from dockd.station.http.limits import Limits
 
@@ -47,6 +47,7 @@ class HttpServer:
     def __init__(self, app: Application, *, clock: Clock, tcp: TcpSettings, unix: Path) -> None:
         self._tcp = tcp
         self._unix = unix
+        self._clock = clock
         # A line for each malformed request would let anybody flood the journal; mistakes of dockd's
         # own are errors, and are still told.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
@@ -103,7 +104,7 @@ class HttpServer:
         limits = self._tcp.limits
         config = uvicorn.Config(
             self._app,
-            http=functools.partial(LimitedProtocol, limits=limits),  # type: ignore[arg-type]  # called like the class
+            http="h11",
             ws="none",
             lifespan="off",
             log_config=None,
@@ -120,9 +121,17 @@ class HttpServer:
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[listener])
+        # Who is let in is decided here, before uvicorn hears of them.
+        server.servers = []
+        doorway = Doorway(listener, tls=config.ssl, limits=limits, clock=self._clock)
+
+        def connection() -> LimitedProtocol:
+            return LimitedProtocol(
+                config=config, server_state=server.server_state, app_state={}, limits=limits
+            )
+
         try:
-            await asyncio.get_running_loop().create_future()
+            await doorway.run(connection)
         finally:
             await server.shutdown(sockets=[listener])
 
