@@ -151,6 +151,24 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "form",
+    [b"a&a&a&a&a&a", b"a=1&token=open+sesame&c=3&d=4&e=5", b"\xff\xfe", b"%ff=%fe&token=%ff", b""],
+    ids=["names-only", "too-many-fields", "no-text", "no-text-escaped", "nothing"],
+)
+async def test_what_is_no_login_form_is_a_wrong_login(
+    tmp_path: Path, form: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sends anything at all to the login is refused, and the journal hears nothing."""
+    token = tmp_path / "token"
+    token.write_text("open sesame\n")
+    async with answering(tmp_path, token_file=token) as station:
+        refused = await station.by_tcp.post("/login", content=form)
+        assert (refused.status_code, refused.headers["location"]) == (303, "/login#refused")
+    assert caplog.records == []
+
+
+@pytest.mark.asyncio
 async def test_without_a_token_there_is_no_way_in_but_to_the_login(tmp_path: Path) -> None:
     """What the login page is made of is shown to everybody, and nothing else is."""
     token = tmp_path / "token"

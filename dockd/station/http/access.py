@@ -86,8 +86,7 @@ class Access:
 
     async def log_in(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
         """Answer the login page's form: to the station's page with a cookie, or back."""
-        form = parse_qs((await receive()).get("body", b"").decode("latin-1"), max_num_fields=4)
-        if not self._token.is_it(form.get("token", [""])[0].encode("latin-1", "replace")):
+        if not self._token.is_it(_shown_in((await receive()).get("body", b""))):
             await page.redirect(f"{page.LOGIN_PATH}#refused")(scope, receive, send)
             return
         answer: Response = page.redirect("/")
@@ -100,6 +99,15 @@ class Access:
             secure=scope["scheme"] == "https",
         )
         await answer(scope, receive, send)
+
+
+def _shown_in(form: bytes) -> bytes:
+    """Return the token in the login page's form; empty for what is no such form."""
+    try:
+        fields = parse_qs(form.decode("latin-1"), max_num_fields=4)
+    except ValueError:
+        return b""
+    return fields.get("token", [""])[0].encode("latin-1", "replace")
 
 
 def header(scope: MutableMapping[str, Any], name: bytes) -> bytes:
