@@ -169,6 +169,16 @@ async def test_what_is_no_login_form_is_a_wrong_login(
 
 
 @pytest.mark.asyncio
+async def test_a_token_of_any_script_logs_in(tmp_path: Path) -> None:
+    """The token's file is UTF-8, and so is what a browser sends of it."""
+    token = tmp_path / "token"
+    token.write_text("sésame, ouvre-toi ✓\n", encoding="utf-8")
+    async with answering(tmp_path, token_file=token) as station:
+        shown = {"token": token.read_text(encoding="utf-8").strip()}
+        assert (await station.by_tcp.post("/login", data=shown)).headers["location"] == "/"
+
+
+@pytest.mark.asyncio
 async def test_without_a_token_there_is_no_way_in_but_to_the_login(tmp_path: Path) -> None:
     """What the login page is made of is shown to everybody, and nothing else is."""
     token = tmp_path / "token"

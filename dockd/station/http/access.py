@@ -104,10 +104,11 @@ class Access:
 def _shown_in(form: bytes) -> bytes:
     """Return the token in the login page's form; empty for what is no such form."""
     try:
-        fields = parse_qs(form.decode("latin-1"), max_num_fields=4)
+        fields = parse_qs(form.decode(errors="replace"), max_num_fields=4)
     except ValueError:
         return b""
-    return fields.get("token", [""])[0].encode("latin-1", "replace")
+    # A browser's form is UTF-8, as the token's file is.
+    return fields.get("token", [""])[0].encode()
 
 
 def header(scope: MutableMapping[str, Any], name: bytes) -> bytes:
