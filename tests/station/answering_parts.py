@@ -161,11 +161,12 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
 
 @asynccontextmanager
 async def connected(
-    station: Answering,
+    station: Answering, *, by: str | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect over TCP, with no client that keeps to the rules in between."""
+    """Connect over TCP, from an address, with no client that keeps to the rules in between."""
     host, _, port = station.server.listen.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    local = None if by is None else (by, 0)
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=local)
     try:
         yield reader, writer
     finally:

@@ -1,5 +1,6 @@
 """Who may ask, and under which name: loopback, certificates, tokens and the sessions of them."""
 
+import asyncio
 import contextlib
 import ssl
 from pathlib import Path
@@ -148,6 +149,34 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
             assert await status(wrong) == 401, wrong
         station.clock.advance(91 * 86_400)
         assert await status(cookie) == 401
+
+
+@pytest.mark.asyncio
+async def test_nobody_holds_a_connection_who_may_not_read(tmp_path: Path) -> None:
+    """Whatever a stranger is answered ends the connection; a reader's and the socket's go on."""
+    token = tmp_path / "token"
+    token.write_text("open sesame\n")
+    strangers = (
+        b"GET / HTTP/1.1\r\n", b"GET /v1/status HTTP/1.1\r\nauthorization: Bearer x\r\n",
+        b"GET /login HTTP/1.1\r\n", b"GET /page/page.css HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\naccept: text/html\r\n", b"GET / HTTP/1.1\r\nhost: rebound.example\r\n",
+        b"POST /login HTTP/1.1\r\ncontent-length: 0\r\n",
+        b"POST /v1/clips/x/hold HTTP/1.1\r\ncontent-length: 0\r\n",
+    )  # fmt: skip
+    async with answering(tmp_path, token_file=token) as station:
+        for asked in strangers:
+            named = b"" if b"host:" in asked else b"host: localhost\r\n"
+            async with connected(station) as (reader, writer):
+                writer.write(asked + named + b"\r\n")
+                # Sooner than by the 15 s after which uvicorn ends an idle connection.
+                async with asyncio.timeout(10):
+                    assert b"\r\nconnection: close\r\n" in (await ended(reader)).lower(), asked
+        known = {"authorization": "Bearer open sesame"}
+        for answer in (
+            await station.by_tcp.get("/v1/status", headers=known),
+            await station.by_socket.get("/v1/status"),
+        ):
+            assert "connection" not in answer.headers
 
 
 @pytest.mark.asyncio

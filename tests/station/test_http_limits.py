@@ -97,6 +97,27 @@ async def test_who_is_silent_about_tls_is_counted_and_hung_up_on(tmp_path: Path)
 
 
 @pytest.mark.asyncio
+async def test_one_address_does_not_take_up_the_house(tmp_path: Path) -> None:
+    """Beyond the station no address has more than its share; the others have theirs."""
+    limits = Limits(connections=5, connections_per_peer=2)
+    asks = b"GET /healthz HTTP/1.1\r\nhost: station.example\r\n\r\n"
+    async with (
+        answering(tmp_path, host="0.0.0.0", limits=limits) as station,  # noqa: S104 - as others reach it
+        contextlib.AsyncExitStack() as crowd,
+    ):
+        for host in ("127.0.0.2", "127.0.0.3"):
+            for _ in range(limits.connections_per_peer):
+                reader, writer = await crowd.enter_async_context(connected(station, by=host))
+                writer.write(asks)
+                assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+            async with connected(station, by=host) as (reader, _):
+                assert await ended(reader) == b""
+        async with connected(station, by="127.0.0.4") as (reader, writer):
+            writer.write(asks)
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     "begun",
     [

@@ -77,16 +77,21 @@ class Edge:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_known = self._knows(scope)
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 date = format_datetime(self._clock.now(), usegmt=True)
-                message["headers"] = [*message.get("headers", ()), (b"date", date.encode())]
+                added = [(b"date", date.encode())]
+                if not is_known:
+                    # Nobody holds a connection who may not read: there are only so many.
+                    added.append((b"connection", b"close"))
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         if scope["method"] not in _READING:
             try:
                 receive = await _with_whole_body(receive, limits=self._limits)
@@ -95,9 +100,18 @@ class Edge:
                 answer = refusal(error, status=status, headers={"connection": "close"})
                 await answer(scope, receive, send_dated)
                 return
-        await self._admitted(scope)(scope, receive, send_dated)
+        answers = self._admitted(scope, is_known=is_known)
+        await answers(scope, receive, send_dated)
 
-    def _admitted(self, scope: Message) -> Application:
+    def _knows(self, scope: Message) -> bool:
+        """Whether whoever asks may read here at all."""
+        if scope.get("state", {}).get("peer") is not None:
+            return True
+        if self._is_loopback and not _is_for_us(scope):
+            return False
+        return self._access is None or self._access.admits(scope)
+
+    def _admitted(self, scope: Message, *, is_known: bool) -> Application:
         """Return who answers this request: the application, or a refusal."""
         if scope.get("state", {}).get("peer") is not None:
             return self._app
@@ -108,7 +122,7 @@ class Edge:
             )
         if self._access is not None and scope["path"] == page.LOGIN_PATH:
             return self._app if scope["method"] in _READING else self._access.log_in
-        if self._access is not None and not self._access.admits(scope):
+        if not is_known:
             return self._refused(scope)
         if scope["method"] not in _READING:
             return refusal(

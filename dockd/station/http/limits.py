@@ -7,11 +7,13 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes, times in seconds.
 
+    ``connections_per_peer`` is for one address of those beyond the station.
     ``handshake_within_s`` is for agreeing on TLS, and for ending it; ``request_within_s`` for a
     whole request line with its headers, ``read_within_s`` for taking what was sent.
     """
 
     connections: int = 200
+    connections_per_peer: int = 32
     header_bytes: int = 16 * 1024
     body_bytes: int = 64 * 1024
     handshake_within_s: float = 5.0

@@ -54,9 +54,9 @@ class HttpServer:
         access = None
         if tcp.token_file is not None:
             access = Access(BearerToken(tcp.token_file), clock=clock)
-        is_loopback = ListenAddress(tcp.host, tcp.port).is_loopback
+        self._is_loopback = ListenAddress(tcp.host, tcp.port).is_loopback
         self._app = Edge(
-            app, clock=clock, access=access, is_loopback=is_loopback, limits=tcp.limits
+            app, clock=clock, access=access, is_loopback=self._is_loopback, limits=tcp.limits
         )
         self._sockets: list[socket.socket] = []
         self._unix_inode = 0
@@ -123,7 +123,13 @@ class HttpServer:
         server.lifespan = config.lifespan_class(config)
         # Who is let in is decided here, before uvicorn hears of them.
         server.servers = []
-        doorway = Doorway(listener, tls=config.ssl, limits=limits, clock=self._clock)
+        doorway = Doorway(
+            listener,
+            tls=config.ssl,
+            tells_apart=listener.family != socket.AF_UNIX and not self._is_loopback,
+            limits=limits,
+            clock=self._clock,
+        )
 
         def connection() -> LimitedProtocol:
             return LimitedProtocol(
