@@ -55,7 +55,7 @@ async def test_malformed_requests_do_not_flood_the_journal(
 @pytest.mark.asyncio
 async def test_a_full_house_keeps_the_socket_open(tmp_path: Path) -> None:
     """No connection beyond the limit is kept, those that there are go on, and orders still work."""
-    limits = Limits(connections=5)
+    limits = Limits(connections=5, request_within_s=2 * PATIENCE_S)
     async with answering(tmp_path, limits=limits) as station, contextlib.AsyncExitStack() as crowd:
         first_reader, first_writer = await crowd.enter_async_context(connected(station))
         for _ in range(limits.connections - 1):
@@ -99,7 +99,7 @@ async def test_who_is_silent_about_tls_is_counted_and_hung_up_on(tmp_path: Path)
 @pytest.mark.asyncio
 async def test_one_address_does_not_take_up_the_house(tmp_path: Path) -> None:
     """Beyond the station no address has more than its share; the others have theirs."""
-    limits = Limits(connections=5, connections_per_peer=2)
+    limits = Limits(connections=5, connections_per_peer=2, request_within_s=2 * PATIENCE_S)
     asks = b"GET /healthz HTTP/1.1\r\nhost: station.example\r\n\r\n"
     async with (
         answering(tmp_path, host="0.0.0.0", limits=limits) as station,  # noqa: S104 - as others reach it
