@@ -208,6 +208,29 @@ async def test_a_token_of_any_script_logs_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_whoever_follows_is_asked_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new token ends what was followed with the old one; until then it goes on."""
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    async with answering(tmp_path, token_file=token, limits=Limits(key_again_s=0.1)) as station:
+        headers = {"authorization": "Bearer first"}
+        async with (
+            asyncio.timeout(30),
+            station.by_tcp.stream("GET", "/v1/events", headers=headers) as response,
+            contextlib.aclosing(lines_of(response)) as lines,
+        ):
+            # A status every 20 ms: the key is asked for again meanwhile.
+            for _ in range(100):
+                await anext(lines)
+            token.write_text("second\n")
+            async for _ in lines:
+                pass
+    assert caplog.records == []
+
+
+@pytest.mark.asyncio
 async def test_without_a_token_there_is_no_way_in_but_to_the_login(tmp_path: Path) -> None:
     """What the login page is made of is shown to everybody, and nothing else is."""
     token = tmp_path / "token"

@@ -4,6 +4,7 @@ import asyncio
 import http
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from email.utils import format_datetime
 from typing import Any, Final
 
@@ -101,7 +102,7 @@ class Edge:
                 await answer(scope, receive, send_dated)
                 return
         answers = self._admitted(scope, is_known=is_known)
-        await answers(scope, receive, send_dated)
+        await answers(scope, self._while_known(scope, receive), send_dated)
 
     def _knows(self, scope: Message) -> bool:
         """Whether whoever asks may read here at all."""
@@ -110,6 +111,19 @@ class Edge:
         if self._is_loopback and not _is_for_us(scope):
             return False
         return self._access is None or self._access.admits(scope)
+
+    def _while_known(self, scope: Message, receive: Receive) -> Receive:
+        """Return a `receive` that ends with the right to read: an answer may go on for days."""
+
+        async def received() -> Message:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._limits.key_again_s):
+                        return await receive()
+                if not self._knows(scope):
+                    return {"type": "http.disconnect"}
+
+        return received
 
     def _admitted(self, scope: Message, *, is_known: bool) -> Application:
         """Return who answers this request: the application, or a refusal."""

@@ -9,7 +9,8 @@ class Limits:
 
     ``connections_per_peer`` is for one address of those beyond the station.
     ``handshake_within_s`` is for agreeing on TLS, and for ending it; ``request_within_s`` for a
-    whole request line with its headers, ``read_within_s`` for taking what was sent.
+    whole request line with its headers, ``read_within_s`` for taking what was sent. Whoever follows
+    is asked again for the key every ``key_again_s``.
     """
 
     connections: int = 200
@@ -20,3 +21,4 @@ class Limits:
     request_within_s: float = 10.0
     body_within_s: float = 10.0
     read_within_s: float = 60.0
+    key_again_s: float = 15.0

@@ -45,7 +45,7 @@ class Followers:
 
 
 class EventStream(Response):
-    """Sends events until they end or the listener has gone; either way they are closed in order.
+    """Sends events until they end or the listener has to; either way they are closed in order.
 
     FastAPI's own leaves a generator that is abandoned at a `yield` to the garbage collector.
     """
@@ -74,6 +74,8 @@ class EventStream(Response):
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 telling.cancel()
+            # Where the listener is there still, and may listen no more.
+            await send({"type": "http.response.body", "body": b""})
         finally:
             self._followers.count -= 1
 
