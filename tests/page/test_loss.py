@@ -29,6 +29,8 @@ async def test_a_station_that_ends_is_missed_and_found_again(chromium: str, tmp_
             await first.aclose()
             await expect(page.get_by_role("alert")).to_contain_text(SAYS_SO)
             await expect(advice).to_have_text(["Unknown"] * 3)
+            await expect(page.locator(".tile .state")).to_have_text([""] * 3)
+            await expect(page.locator(".tile dd")).to_have_count(0)
             await expect(page.locator("#health")).to_have_text("Unknown")
             assert await browser.serious(page) == []
             async with answering(tmp_path, port=port) as again:

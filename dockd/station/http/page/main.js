@@ -49,6 +49,8 @@ function lost() {
   rack.doubt();
   mark(at("health"), "unknown");
   say(at("link"), `No connection to the station since ${clock(new Date())}. What is below was true then; nobody knows what is true now.`);
+  // An EventSource does not say why it ended: this sends whoever is let in no longer to the login.
+  showDay();
 }
 
 async function showDay() {

@@ -56,6 +56,9 @@ class Tile {
   doubt() {
     this.isDoubted = true;
     this.#mark("unknown");
+    say(this.state, "");
+    this.#tell({});
+    this.progress.hidden = true;
   }
 
   #mark(kind) {
