@@ -47,13 +47,13 @@ class View:
         return answers.StatusReport(**{**nothing, "slots": (), "problems": problems})
 
 
-def broker_at(port: int, **more: Any) -> MqttBroker:  # noqa: ANN401  any setting
+def broker_at(port: int, *, topics: Topics = TOPICS, **more: Any) -> MqttBroker:  # noqa: ANN401  any setting
     """Return a broker at a port of loopback, with short patience."""
     plain: Mapping[str, Any] = dict.fromkeys(
         ("password_file", "ca_file", "client_cert", "client_key")
     )
     settings = {"username": "", "answer_s": 0.5, **plain, **more}
-    return MqttBroker(BrokerSettings(url=f"mqtt://127.0.0.1:{port}", **settings), topics=TOPICS)
+    return MqttBroker(BrokerSettings(url=f"mqtt://127.0.0.1:{port}", **settings), topics=topics)
 
 
 @asynccontextmanager
@@ -199,6 +199,15 @@ async def test_who_tries_a_broker_out_disturbs_nobody(tmp_path: Path) -> None:
         word.write_text("wrong")
         with pytest.raises(MqttRefused):
             await mine.try_out()
+
+
+async def test_no_station_throws_another_out_whose_names_run_together_alike(tmp_path: Path) -> None:
+    """Station west-01 of north and station 01 of north-west are two, also to the broker."""
+    with mosquitto(tmp_path) as broker:
+        one = broker_at(broker.port, topics=Topics("north", "west-01"))
+        other = broker_at(broker.port, topics=Topics("north-west", "01"))
+        async with one.connected() as line, other.connected():
+            await line.publish(Message(topic="x", payload=b"here still", retained=False))
 
 
 async def test_the_end_of_the_broker_is_noticed(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ class MqttBroker:
         address = urlsplit(settings.url)
         self._settings = settings
         self._topics = topics
-        self._name = f"dockd-{topics.site}-{topics.station}"
+        # A character that no name has: "north" and "west-01" are not "north-west" and "01".
+        self._name = f"dockd:{topics.site}:{topics.station}"
         self._secure = address.scheme == "mqtts"
         self._host = address.hostname or ""
         self._port = address.port or _PORTS[address.scheme]
@@ -78,7 +79,7 @@ class MqttBroker:
 
         Under the station's own the broker would throw the station out that runs meanwhile.
         """
-        client = await self._client(f"{self._name}-doctor", will=None)
+        client = await self._client(f"{self._name}:doctor", will=None)
         try:
             await self._enter(client)
             with suppress(aiomqtt.MqttError):
