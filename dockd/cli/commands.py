@@ -224,14 +224,16 @@ def verify(
 
     Trusts neither the ledger nor the daemon: the copies are read from the disk (or, with --store,
     from the store) and compared with their digests, and every event with the one before it. What
-    a store turns out to have lost the running daemon asks it for, and sends again from the spool.
+    a store turns out to have lost the running daemon asks it for, and sends again from the spool;
+    what it turns out to have altered is held.
     """
     from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
 
     with errors_shown(as_json=as_json):
-        answer = offline.verify(options.load(config), docking=docking, store=store)
-    if store is not None and answer["bad"]:
-        ordering.have_asked_again(options.daemon(config), answer["bad"], store=store)
+        verified = offline.verify(options.load(config), docking=docking, store=store)
+    answer = verified.answer
+    if store is not None and verified.bad:
+        ordering.act_on(options.daemon(config), verified, store=store)
     if as_json:
         showing.as_json(answer)
     else:

@@ -1,9 +1,8 @@
 """retry, hold and release: what a person may order, over the Unix socket only."""
 
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -12,6 +11,9 @@ from dockd.cli.asking import Daemon, quoted
 from dockd.cli.exits import errors_shown
 from dockd.cli.options import AsJson, ConfigPath, Subject, Why
 from dockd.errors import DaemonUnreachable, NotFound
+
+if TYPE_CHECKING:  # the station's parts are loaded by the command that needs them
+    from dockd.cli.offline import Verified
 
 HoldKind = Annotated[
     Literal["error", "legal"],
@@ -75,17 +77,20 @@ def _order(
         showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
 
 
-def have_asked_again(daemon: Daemon, bad: Sequence[Mapping[str, str]], *, store: str) -> None:
-    """Have the daemon ask a store for the clips that a person did not find there.
+def act_on(daemon: Daemon, verified: "Verified", *, store: str) -> None:
+    """Have the daemon ask a store for what it lost, and set aside what it altered.
 
-    One that is held is left to whoever holds it, for a retry would lift the hold. Where no daemon
-    answers nothing is lost: it asks before it clears anything.
+    Of an altered object the store's own word may still be good, so that asking would prove nothing:
+    a person has to look. What is held is left to whoever holds it, for a retry would lift the hold.
     """
     with suppress(DaemonUnreachable):
-        for found in bad:
-            if daemon.get(f"/v1/clips/{quoted(found['id'])}")["held"] is None:
-                why = f"dockd verify --store {store}: {found['reason']}"
-                daemon.order("retry", kind="clips", reference=found["id"], why=why, hold="error")
+        for clip, bad in verified.bad:
+            held = daemon.get(f"/v1/clips/{quoted(clip.id)}")["held"]
+            why = f"dockd verify --store {store}: {bad.reason}"
+            if bad.finding == "altered" and held != "error":
+                daemon.order("hold", kind="clips", reference=clip.id, why=why, hold="error")
+            elif bad.finding == "lost" and held is None:
+                daemon.order("retry", kind="clips", reference=clip.id, why=why, hold="error")
 
 
 def _kind_of(daemon: Daemon, subject: str) -> str:
