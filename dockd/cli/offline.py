@@ -14,7 +14,7 @@ from dockd.config import Config
 from dockd.core.clip import Clip, Place, SpoolCopy, place
 from dockd.core.explain import Situation, explain
 from dockd.daemon import building
-from dockd.errors import DockdError, NotFound
+from dockd.errors import DockdError, NotFound, StoreLostObject
 from dockd.ports.answers import ClipReport
 from dockd.ports.ledger import ClipFilter
 from dockd.ports.store import Store
@@ -32,8 +32,8 @@ LEDGER_NAME: Final = "ledger.sqlite3"
 class Bad:
     """What is wrong with one copy; ``finding`` says of a store's whether anything is to be done.
 
-    ``lost`` is one that the store gives nothing for, and ``altered`` one that hashes to something
-    else, whatever the store says of it.
+    ``lost`` is one that the store says it has not, and ``altered`` one that hashes to something
+    else, whatever the store says of it. A store that cannot be read has shown neither.
     """
 
     reason: str
@@ -163,8 +163,11 @@ async def _read(store: Store, clip: Clip, *, version: str) -> Bad | None:
     try:
         async for piece in store.read_back(clip.key or "", version=version):
             hasher.update(piece)
-    except DockdError as error:
+    except StoreLostObject as error:
         return Bad(reason=error.reason, finding="lost")
+    except DockdError as error:
+        # Nothing is known of it: not asking the store again is all that an outage calls for.
+        return Bad(reason=error.reason)
     if hasher.hexdigest() == clip.sha256:
         return None
     return Bad(reason=f"the store's copy hashes to {hasher.hexdigest()}", finding="altered")

@@ -157,6 +157,18 @@ async def test_what_a_store_lost_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_store_that_cannot_be_read_has_lost_nothing(tmp_path: Path) -> None:
+    """In an outage every clip is reported as not verified, and nothing is ordered for any."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await receipted(station, tmp_path, clips=2)
+        (tmp_path / "store" / ".dockd-store").unlink()
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"]), err) == (1, 2, "")
+        assert [await orders(station, clip) for clip in (1, 2)] == [[], []]
+
+
+@pytest.mark.asyncio
 async def test_open_books_are_a_no(tmp_path: Path) -> None:
     """The status of completeness is 1 while an original has no known copy."""
     config = configured(tmp_path)
