@@ -169,6 +169,29 @@ async def test_a_store_that_cannot_be_read_has_lost_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.asyncio
+async def test_what_cannot_be_ordered_is_said(tmp_path: Path) -> None:
+    """A finding is printed whatever the daemon says to it, and each clip that it refuses is named.
+
+    Without a daemon nothing can be ordered: that is said, too, for the finding is not on record.
+    """
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await receipted(station, tmp_path, clips=2)
+        ids = [(await station.ledger.clip(clip)).id for clip in (1, 2)]
+        with parts.writable(tmp_path / "ledger.sqlite3") as ledger:
+            ledger.execute("DELETE FROM ids WHERE clip = 1")
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"])) == (1, 2)
+        assert [line for line in err.splitlines() if ids[0] in line and "not-found" in line]
+        assert "Traceback" not in err
+        assert [await orders(station, clip) for clip in (1, 2)] == [[], ["clip-retried"]]
+    status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+    assert (status, len(one_json(out)["bad"])) == (1, 2)
+    assert "nothing is ordered" in err
+    assert err.count("daemon-unreachable") == 1
+
+
+@pytest.mark.asyncio
 async def test_open_books_are_a_no(tmp_path: Path) -> None:
     """The status of completeness is 1 while an original has no known copy."""
     config = configured(tmp_path)
