@@ -53,6 +53,8 @@ STORE_TRANSITIONS: Final[Mapping[tuple[StoreCopy, type[facts.Fact]], StoreCopy]]
     # Whoever has a clip tried again may have seen that it is gone: the store is asked until it
     # answers, and until then nothing is deleted on its word.
     (StoreCopy.RECEIPTED, facts.ClipRetried): StoreCopy.DOUBTED,
+    # What is found of a clip that is held is left to whoever holds it, and is not on record.
+    (StoreCopy.RECEIPTED, facts.ClipReleased): StoreCopy.DOUBTED,
     (StoreCopy.DOUBTED, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
     (StoreCopy.DOUBTED, facts.ReceiptLost): StoreCopy.LOST,
     (StoreCopy.LOST, facts.TransferQueued): StoreCopy.SENDING,

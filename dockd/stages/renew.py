@@ -51,7 +51,7 @@ class Renew:
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Look at once when an epoch began, when that was said, and when a store is back.
 
-        And when a clip is to be tried again.
+        And when a clip is to be tried again, or is held no longer.
         """
         if any(map(_is_news, committed)):
             self._wake.set()
@@ -111,7 +111,7 @@ class Renew:
 
 def _is_news(fact: facts.Fact) -> bool:
     match fact:
-        case facts.EpochBegun() | facts.ClipRetried():
+        case facts.EpochBegun() | facts.ClipRetried() | facts.ClipReleased():
             return True
         case facts.ProblemOpened():
             return fact.slug == LedgerRestored.slug

@@ -280,6 +280,14 @@ def test_a_receipt_that_is_doubted_counts_again_once_it_is_repeated() -> None:
     assert after(RECEIPT_LOST, clip=doubted).store_copies["s1"] is StoreCopy.LOST
 
 
+def test_what_was_held_is_asked_for_before_anything_rests_on_it() -> None:
+    """A loss that was found during a hold is not on record: with its release comes the doubt."""
+    released = facts.ClipReleased(clip=1, hold="legal", why="", actor="")
+    held = after(*STORED, facts.ClipHeld(clip=1, hold="legal", why="", actor=""))
+    assert held.vouched_by == {"s1"}
+    assert after(released, clip=held).store_copies["s1"] is StoreCopy.DOUBTED
+
+
 def test_a_weaker_receipt_takes_the_stronger_ones_place() -> None:
     """A store that can prove less than it could has proven nothing."""
     assert after(*STORED, receipted(strength="size")).proven_by == ()
