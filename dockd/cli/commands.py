@@ -224,18 +224,22 @@ def verify(
 
     Trusts neither the ledger nor the daemon: the copies are read from the disk (or, with --store,
     from the store) and compared with their digests, and every event with the one before it. What
-    a store turns out to have lost the running daemon asks it for, and sends again from the spool.
+    a store turns out to have lost the running daemon asks it for, and sends again from the spool;
+    what it turns out to have altered is held. On a stopped station neither happens, and it says so.
     """
     from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
 
     with errors_shown(as_json=as_json):
-        answer = offline.verify(options.load(config), docking=docking, store=store)
-    if store is not None and answer["bad"]:
-        ordering.have_asked_again(options.daemon(config), answer["bad"], store=store)
+        verified = offline.verify(options.load(config), docking=docking, store=store)
+    answer = verified.answer
+    # First of all: whatever comes of the orders, what took hours to find is told.
     if as_json:
         showing.as_json(answer)
     else:
         showing.console.print(showing.verification(answer))
+    if store is not None and verified.bad:
+        with errors_shown(as_json=as_json):
+            ordering.act_on(options.daemon(config), verified, store=store)
     if answer["bad"] or answer["chain"] != "intact":
         raise typer.Exit(Exit.NO)
 

@@ -5,18 +5,19 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 from dockd.config import Config
 from dockd.core.clip import Clip, Place, SpoolCopy, place
 from dockd.core.explain import Situation, explain
 from dockd.daemon import building
-from dockd.errors import DockdError, NotFound
+from dockd.errors import DockdError, NotFound, StoreLostObject
 from dockd.ports.answers import ClipReport
 from dockd.ports.ledger import ClipFilter
+from dockd.ports.store import Store
 from dockd.stages import describe
 from dockd.station import ledger as ledgers
 from dockd.station.clock import SystemClock
@@ -25,6 +26,26 @@ from dockd.station.spool.directory import DirectorySpool
 from dockd.stores.rate_limited import SharedRate
 
 LEDGER_NAME: Final = "ledger.sqlite3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """What is wrong with one copy; ``finding`` says of a store's whether anything is to be done.
+
+    ``lost`` is one that the store says it has not, and ``altered`` one that hashes to something
+    else, whatever the store says of it. A store that cannot be read has shown neither.
+    """
+
+    reason: str
+    finding: Literal["lost", "altered"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a verification found: its ``answer``, and each clip with a copy that is bad."""
+
+    answer: Mapping[str, Any]
+    bad: Sequence[tuple[Clip, Bad]]
 
 
 def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,7 +91,7 @@ def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipRep
     )
 
 
-def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping[str, Any]:
+def verify(config: Config, *, docking: str | None, store: str | None) -> Verified:
     """Hash every copy again, in the spool or in one store, and check the record's chain.
 
     Raises:
@@ -97,58 +118,59 @@ def verify(config: Config, *, docking: str | None, store: str | None) -> Mapping
     else:
         sent = [clip for clip in listed if clip.number in versions]
         results = asyncio.run(_in_store(config, sent, store=store, versions=versions))
-    bad = [
-        {"id": clip.id, "key": clip.key, "reason": reason}
-        for clip, reason in results
-        if reason is not None
-    ]
+    bad = [(clip, wrong) for clip, wrong in results if wrong is not None]
     chain = verify_chain(config.spool.path / LEDGER_NAME)
-    return {
+    answer = {
         "checked": len(results),
         "ok": len(results) - len(bad),
-        "bad": bad,
+        "bad": [{"id": clip.id, "key": clip.key, "reason": wrong.reason} for clip, wrong in bad],
         "chain": chain if chain == "intact" else {"broken_at": chain},
     }
+    return Verified(answer=answer, bad=bad)
 
 
-def _in_spool(spool: DirectorySpool, clip: Clip) -> str | None:
+def _in_spool(spool: DirectorySpool, clip: Clip) -> Bad | None:
     """Return what is wrong with a clip's copy in the spool; None when nothing is."""
     try:
         proof = spool.verify(clip, stop=lambda: False)
     except FileNotFoundError:
-        return "the spool's copy is missing"
+        return Bad(reason="the spool's copy is missing")
     except (DockdError, OSError) as error:
-        return error.reason if isinstance(error, DockdError) else str(error)
+        return Bad(reason=error.reason if isinstance(error, DockdError) else str(error))
     if proof.sha256 != clip.sha256:
-        return f"the spool's copy hashes to {proof.sha256}"
+        return Bad(reason=f"the spool's copy hashes to {proof.sha256}")
     return None
 
 
 async def _in_store(
     config: Config, sent: list[Clip], *, store: str, versions: Mapping[int, str]
-) -> list[tuple[Clip, str | None]]:
+) -> list[tuple[Clip, Bad | None]]:
     clock = SystemClock()
     lanes = building.stores(config, rate=SharedRate(clock=clock), clock=clock)
     if store not in lanes:
         raise NotFound(f"no store {store!r} is configured; there are: {', '.join(lanes) or 'none'}")
     asked = lanes[store].store
-    results: list[tuple[Clip, str | None]] = []
     try:
-        for clip in sent:
-            hasher = hashlib.sha256()
-            try:
-                async for piece in asked.read_back(clip.key or "", version=versions[clip.number]):
-                    hasher.update(piece)
-            except DockdError as error:
-                results.append((clip, error.reason))
-                continue
-            same = hasher.hexdigest() == clip.sha256
-            reason = None if same else f"the store's copy hashes to {hasher.hexdigest()}"
-            results.append((clip, reason))
+        return [(clip, await _read(asked, clip, version=versions[clip.number])) for clip in sent]
     finally:
         for lane in lanes.values():
             await lane.store.close()
-    return results
+
+
+async def _read(store: Store, clip: Clip, *, version: str) -> Bad | None:
+    """Return what is wrong with a store's copy; None when nothing is."""
+    hasher = hashlib.sha256()
+    try:
+        async for piece in store.read_back(clip.key or "", version=version):
+            hasher.update(piece)
+    except StoreLostObject as error:
+        return Bad(reason=error.reason, finding="lost")
+    except DockdError as error:
+        # Nothing is known of it: not asking the store again is all that an outage calls for.
+        return Bad(reason=error.reason)
+    if hasher.hexdigest() == clip.sha256:
+        return None
+    return Bad(reason=f"the store's copy hashes to {hasher.hexdigest()}", finding="altered")
 
 
 def rebuild(config: Config, *, force: bool) -> Mapping[str, Any]:

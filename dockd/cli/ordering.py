@@ -1,9 +1,8 @@
 """retry, hold and release: what a person may order, over the Unix socket only."""
 
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import Annotated, Final, Literal
+import sys
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -11,7 +10,11 @@ from dockd.cli import options, showing
 from dockd.cli.asking import Daemon, quoted
 from dockd.cli.exits import errors_shown
 from dockd.cli.options import AsJson, ConfigPath, Subject, Why
-from dockd.errors import DaemonUnreachable, NotFound
+from dockd.core.printable import printable
+from dockd.errors import DaemonUnreachable, DockdError, NotFound
+
+if TYPE_CHECKING:  # the station's parts are loaded by the command that needs them
+    from dockd.cli.offline import Bad, Verified
 
 HoldKind = Annotated[
     Literal["error", "legal"],
@@ -75,17 +78,36 @@ def _order(
         showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
 
 
-def have_asked_again(daemon: Daemon, bad: Sequence[Mapping[str, str]], *, store: str) -> None:
-    """Have the daemon ask a store for the clips that a person did not find there.
+def act_on(daemon: Daemon, verified: "Verified", *, store: str) -> None:
+    """Have the daemon ask a store for what it lost, and set aside what it altered.
 
-    One that is held is left to whoever holds it, for a retry would lift the hold. Where no daemon
-    answers nothing is lost: it asks before it clears anything.
+    Of an altered object the store's own word may still be good, so that asking would prove nothing:
+    a person has to look. What is held is left to whoever holds it, for a retry would lift the hold.
+    What cannot be ordered is said on stderr: until it is, the spool's copy may make room.
     """
-    with suppress(DaemonUnreachable):
-        for found in bad:
-            if daemon.get(f"/v1/clips/{quoted(found['id'])}")["held"] is None:
-                why = f"dockd verify --store {store}: {found['reason']}"
-                daemon.order("retry", kind="clips", reference=found["id"], why=why, hold="error")
+    for clip, bad in verified.bad:
+        why = f"dockd verify --store {store}: {bad.reason}"
+        try:
+            _act_on(daemon, clip.id, bad, why=why)
+        except DaemonUnreachable as error:
+            _say(f"{error.slug}: from clip {clip.id} on nothing is ordered", error)
+            return
+        except DockdError as error:
+            _say(f"{error.slug}: nothing is ordered for clip {clip.id}", error)
+
+
+def _act_on(daemon: Daemon, clip: str, bad: "Bad", *, why: str) -> None:
+    if bad.finding is None:
+        return
+    held = daemon.get(f"/v1/clips/{quoted(clip)}")["held"]
+    if bad.finding == "altered" and held != "error":
+        daemon.order("hold", kind="clips", reference=clip, why=why, hold="error")
+    elif bad.finding == "lost" and held is None:
+        daemon.order("retry", kind="clips", reference=clip, why=why, hold="error")
+
+
+def _say(what: str, error: DockdError) -> None:
+    sys.stderr.write(f"{what}: {printable(error.reason)}\n")
 
 
 def _kind_of(daemon: Daemon, subject: str) -> str:

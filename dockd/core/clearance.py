@@ -112,7 +112,7 @@ RECEIPT_CONDITIONS: Final[ReceiptConditions] = {
         0 <= confirmation.confirmed_ago_s <= CONFIRMED_WITHIN_S
     ),
     "the clip's own record agrees": lambda evidence, confirmation: (
-        confirmation.receipt.store in evidence.clip.proven_by
+        confirmation.receipt.store in evidence.clip.vouched_by
     ),
 }
 
@@ -215,7 +215,7 @@ INTENT_CONDITIONS: Final[Mapping[str, Callable[[Intent], bool]]] = {
     "the spool is the one it was": lambda intent: intent.spool_is_ours,
     "the spool's copy is there": lambda intent: intent.spool_copy_bytes == intent.clip.size_bytes,
     "no store has lost it meanwhile": lambda intent: (
-        len(intent.configured_stores.intersection(intent.clip.proven_by)) >= intent.required
+        len(intent.configured_stores & intent.clip.vouched_by) >= intent.required
     ),
 }
 

@@ -39,6 +39,7 @@ class StoreCopy(StrEnum):
     NONE = "none"
     SENDING = "sending"
     RECEIPTED = "receipted"
+    DOUBTED = "doubted"
     LOST = "lost"
 
 
@@ -145,6 +146,15 @@ class Clip:
     def spliced(self) -> bool:
         """Whether the spool's copy was read in more than one docking."""
         return len(self.copied_in) > 1
+
+    @property
+    def vouched_by(self) -> frozenset[str]:
+        """The stores of ``proven_by`` whose word nobody doubts: only on theirs anything may go."""
+        return frozenset(
+            store
+            for store in self.proven_by
+            if self.store_copies.get(store) is not StoreCopy.DOUBTED
+        )
 
     @property
     def is_unread(self) -> bool:

@@ -39,6 +39,13 @@ def _moved(clip: Clip, fact: facts.ClipFact) -> Clip:
         was = clip.store_copies.get(fact.store, StoreCopy.NONE)
         now = _next(STORE_TRANSITIONS, was, kind)
         clip = replace(clip, store_copies={**clip.store_copies, fact.store: now})
+    elif kind in _STORE_FACTS:
+        # It names no store and is about each whose copy it moves; the others stay as they are.
+        moved = {
+            store: STORE_TRANSITIONS.get((was, kind), was)
+            for store, was in clip.store_copies.items()
+        }
+        clip = replace(clip, store_copies=moved)
     return clip
 
 

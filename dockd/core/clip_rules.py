@@ -50,6 +50,13 @@ STORE_TRANSITIONS: Final[Mapping[tuple[StoreCopy, type[facts.Fact]], StoreCopy]]
     # A newer proof of the same object: confirmed again, or proven more strongly.
     (StoreCopy.RECEIPTED, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
     (StoreCopy.RECEIPTED, facts.ReceiptLost): StoreCopy.LOST,
+    # Whoever has a clip tried again may have seen that it is gone: the store is asked until it
+    # answers, and until then nothing is deleted on its word.
+    (StoreCopy.RECEIPTED, facts.ClipRetried): StoreCopy.DOUBTED,
+    # What is found of a clip that is held is left to whoever holds it, and is not on record.
+    (StoreCopy.RECEIPTED, facts.ClipReleased): StoreCopy.DOUBTED,
+    (StoreCopy.DOUBTED, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
+    (StoreCopy.DOUBTED, facts.ReceiptLost): StoreCopy.LOST,
     (StoreCopy.LOST, facts.TransferQueued): StoreCopy.SENDING,
     # It is there after all: the store was restored, or another station sent it.
     (StoreCopy.LOST, facts.ReceiptAccepted): StoreCopy.RECEIPTED,
@@ -104,11 +111,11 @@ GUARDS: Final[Guards] = {
     ),
     "only what stores have proven is wiped": (
         facts.WipeIntended,
-        lambda clip, fact: bool(fact.stores) and set(fact.stores) <= set(clip.proven_by),
+        lambda clip, fact: bool(fact.stores) and set(fact.stores) <= clip.vouched_by,
     ),
     "nothing without a receipt makes room": (
         facts.SpoolPurged,
-        lambda clip, _: bool(clip.proven_by),
+        lambda clip, _: bool(clip.vouched_by),
     ),
     "nothing that is held makes room": (
         facts.SpoolPurged,

@@ -33,11 +33,14 @@ class Evidence:
 
 
 def holders(clip: Clip, receipts: tuple[ReceiptAccepted, ...], *, epoch: int) -> frozenset[str]:
-    """Return the stores that have proven, in this ``epoch``, that they hold exactly this clip."""
+    """Return the stores that have proven, in this ``epoch``, that they hold exactly this clip.
+
+    One that is in doubt has to repeat it first.
+    """
     return frozenset(
         receipt.store
         for receipt in receipts
-        if receipt.store in clip.proven_by
+        if receipt.store in clip.vouched_by
         and (receipt.strength, receipt.epoch, receipt.clip) == ("digest", epoch, clip.number)
         and (receipt.key, receipt.sha256) == (clip.key, clip.sha256)
         and receipt.size_bytes == clip.stored_size_bytes

@@ -228,6 +228,9 @@ class Ledger(Protocol):
     ) -> Sequence[ReceiptAccepted]:
         """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
 
+    async def doubted(self, store: str, *, after: int, limit: int) -> Sequence[ReceiptAccepted]:
+        """Return the receipts of this store that are in doubt, of clips behind ``after``."""
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
 

@@ -14,7 +14,12 @@ from dockd.core.clip import Clip
 from dockd.ports.clock import Clock
 
 _AGAIN: Final = Backoff(base_s=60.0, cap_s=3600.0)
-_WITHDRAWING: Final = (facts.ClipHeld, facts.ReceiptLost, facts.SpoolCopyLost)
+_WITHDRAWING: Final = (
+    facts.ClipHeld,
+    facts.ClipRetried,
+    facts.ReceiptLost,
+    facts.SpoolCopyLost,
+)
 
 
 class Patience:
@@ -49,7 +54,7 @@ class Patience:
 
 
 class Withdrawn:
-    """What was set aside or lost while a batch is being deleted; asked in the deleting thread.
+    """What was set aside, doubted or lost amid a deletion; asked in the deleting thread.
 
     It hears of a fact no later than whoever recorded it: once a person was told that a clip is
     held, no deletion of it begins.

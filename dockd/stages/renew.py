@@ -2,9 +2,10 @@
 
 After a restore that is every receipt, in the new epoch; and at any time those of a clip that is to
 be tried again: whoever ordered that may have seen that a store lost it (``dockd verify --store``).
+The ledger knows which are in doubt, so that neither a store that was away nor a restart ends that.
 
-Nothing is wiped and nothing makes room on a receipt of before the restore, so that none of this is
-in a hurry: a few receipts at a time, for as long as it takes, and again where a store was away.
+Nothing is wiped and nothing makes room on a receipt of before the restore, or on one in doubt, so
+that none of this is in a hurry: a few receipts at a time, for as long as it takes.
 """
 
 import asyncio
@@ -46,15 +47,12 @@ class Renew:
         self._stores = tuple(stores)
         self._look_again_s = look_again_s
         self._wake = asyncio.Event()
-        self._doubted: dict[int, None] = {}
 
     def heard(self, committed: Sequence[facts.Fact]) -> None:
         """Look at once when an epoch began, when that was said, and when a store is back.
 
-        And when a clip is to be tried again.
+        And when a clip is to be tried again, or is held no longer.
         """
-        retried = [fact.clip for fact in committed if isinstance(fact, facts.ClipRetried)]
-        self._doubted |= dict.fromkeys(retried)
         if any(map(_is_news, committed)):
             self._wake.set()
 
@@ -69,14 +67,15 @@ class Renew:
                     await self._wake.wait()
 
     async def _ask_again(self) -> None:
-        """Have the stores asked for clips that are in doubt, in the order in which they came."""
+        """Ask each store for what is in doubt there, unless it is out of reach."""
         epoch = (await self._ledger.head()).epoch
-        while self._doubted:
-            numbers = list(self._doubted)[:_AT_ONCE]
-            for number in numbers:
-                del self._doubted[number]
-            clips = await self._ledger.numbered(numbers)
-            await self._confirming.confirm(list(clips.values()), epoch=epoch)
+        for store in self._stores:
+            last = 0
+            while page := await self._ledger.doubted(store, after=last, limit=_AT_ONCE):
+                await self._confirming.repeat(page, epoch=epoch)
+                if self._is_away(store):
+                    break
+                last = page[-1].clip
 
     async def _look(self) -> None:
         epoch = (await self._ledger.head()).epoch
@@ -101,15 +100,18 @@ class Renew:
         last: facts.ReceiptAccepted | None = None
         while page := await self._ledger.unrepeated(store, epoch=epoch, after=last, limit=_AT_ONCE):
             await self._confirming.repeat(page, epoch=epoch)
-            if any(each.slug in REACHING for each in self._problems.of_subject(f"store {store}")):
+            if self._is_away(store):
                 return
             last = page[-1]
             await self._clock.sleep(_PAUSE_S)
 
+    def _is_away(self, store: str) -> bool:
+        return any(each.slug in REACHING for each in self._problems.of_subject(f"store {store}"))
+
 
 def _is_news(fact: facts.Fact) -> bool:
     match fact:
-        case facts.EpochBegun() | facts.ClipRetried():
+        case facts.EpochBegun() | facts.ClipRetried() | facts.ClipReleased():
             return True
         case facts.ProblemOpened():
             return fact.slug == LedgerRestored.slug

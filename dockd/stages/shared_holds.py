@@ -19,7 +19,7 @@ from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import in_thread
 
 _SUBJECT: Final = "holds"
-_TROUBLES: Final = ("holds-unreachable", "holds-refused")
+_TROUBLES: Final = ("holds-unreachable", "holds-refused", "spool-full", "spool-read-only")
 # Of this one core/explain knows that it keeps clips on their cameras.
 _OUTDATED: Final = "holds-outdated"
 _WIPING: Final = "wiping"
@@ -62,6 +62,7 @@ class SharedHolds:
         self._subjects: frozenset[str] = frozenset()
         self._accepted_age_s: float | None = None
         self._accepted_s: float | None = None
+        self._unsaid = False
 
     async def settle(self) -> None:
         """Take up the list that an earlier run kept."""
@@ -113,6 +114,8 @@ class SharedHolds:
                 raise HoldsRefused(f"the list of holds is refused: {refused}")
             if offered.holds != self._held:
                 await self._accept(source, offered)
+            if self._unsaid:
+                await self._say_listed(offered.holds)
         except DockdError as error:
             passed = [slug for slug in _TROUBLES if slug != error.slug]
             await self._problems.clear_all(passed, subject=_SUBJECT)
@@ -127,10 +130,15 @@ class SharedHolds:
         await self._go_by(offered.holds)
         self._accepted_s = self._clock.monotonic_s()
         self._accepted_age_s = None if now is None else (now - offered.holds.issued).total_seconds()
+        # It counts already: a record that is full now must not keep it unsaid for ever.
+        self._unsaid = True
+
+    async def _say_listed(self, listed: HoldList) -> None:
         # Said to those who are deleting right now, too: what they have not deleted is decided anew.
         await self._ledger.record(
-            facts.HoldsListed(issued=offered.holds.issued.isoformat(), holds=offered.holds.count)
+            facts.HoldsListed(issued=listed.issued.isoformat(), holds=listed.count)
         )
+        self._unsaid = False
 
     async def _say_whether_outdated(self) -> None:
         age_s = None if self._held is None else self._age_s(self._held)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from dockd.__main__ import dispatch
 from dockd.core import facts
 from tests.station import ledger_parts as parts
-from tests.station.answering_parts import answering, camera_in
+from tests.station.answering_parts import Answering, answering, camera_in
 
 pytestmark = pytest.mark.real
 
@@ -94,6 +95,100 @@ async def test_orders_reach_the_daemon(tmp_path: Path) -> None:
         absent = await dockd("hold", "nobody", "--why", "x", "--json", "--config", config)
         assert (absent[0], one_json(absent[2])["slug"]) == (5, "not-found")
         assert (await dockd("hold", clip.id, "--config", config))[0] == 2
+
+
+async def receipted(station: Answering, folder: Path, *, clips: int) -> list[Path]:
+    """Have a share give receipts for clips; return its files, none of which is there yet."""
+    (folder / "store").mkdir()
+    (folder / "store" / ".dockd-store").touch()
+    await station.ledger.record(parts.docked())
+    for clip in range(1, clips + 1):
+        queued, finalizing, *_ = parts.stored(clip)
+        confirming = facts.ObjectConfirming(clip=clip, store=parts.STORE, version="")
+        receipt = replace(parts.receipt(clip), version="")
+        await station.ledger.record(*parts.proven(clip), queued, finalizing, confirming, receipt)
+    files = [folder / "store" / parts.key(clip) for clip in range(1, clips + 1)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return files
+
+
+async def orders(station: Answering, clip: int) -> list[str]:
+    """Return what a person, or a command of theirs, ordered for a clip."""
+    wanted = ("clip-held", "clip-released", "clip-retried")
+    return [row.kind for row in await station.ledger.history(clip) if row.kind in wanted]
+
+
+VERIFY = ("verify", "--store", parts.STORE)
+
+
+@pytest.mark.asyncio
+async def test_other_content_in_a_store_is_held(tmp_path: Path) -> None:
+    """What hashes to something else is set aside: the store's own word for it would be good."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        files = await receipted(station, tmp_path, clips=3)
+        for file in files:
+            file.write_bytes(b"rotten")
+        await station.ledger.record(
+            facts.ClipHeld(clip=2, hold="error", why="w", actor="a"),
+            facts.ClipHeld(clip=3, hold="legal", why="w", actor="a"),
+        )
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"]), err) == (1, 3, "")
+        assert (await station.ledger.clip(1)).holds == ("error",)
+        assert (await station.ledger.clip(2)).holds == ("error",)
+        assert (await station.ledger.clip(3)).holds == ("error", "legal")
+        assert [await orders(station, clip) for clip in (1, 2)] == [["clip-held"]] * 2
+        (held,) = [row for row in await station.ledger.history(1) if row.kind == "clip-held"]
+        assert "hashes to" in str(held.fields["why"])
+
+
+@pytest.mark.asyncio
+async def test_what_a_store_lost_is_asked_for(tmp_path: Path) -> None:
+    """An object that is not there is in doubt; one that is held is left to whoever holds it."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await receipted(station, tmp_path, clips=2)
+        await station.ledger.record(facts.ClipHeld(clip=2, hold="error", why="w", actor="a"))
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"]), err) == (1, 2, "")
+        assert [await orders(station, clip) for clip in (1, 2)] == [["clip-retried"], ["clip-held"]]
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_cannot_be_read_has_lost_nothing(tmp_path: Path) -> None:
+    """In an outage every clip is reported as not verified, and nothing is ordered for any."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await receipted(station, tmp_path, clips=2)
+        (tmp_path / "store" / ".dockd-store").unlink()
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"]), err) == (1, 2, "")
+        assert [await orders(station, clip) for clip in (1, 2)] == [[], []]
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_ordered_is_said(tmp_path: Path) -> None:
+    """A finding is printed whatever the daemon says to it, and each clip that it refuses is named.
+
+    Without a daemon nothing can be ordered: that is said, too, for the finding is not on record.
+    """
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        await receipted(station, tmp_path, clips=2)
+        ids = [(await station.ledger.clip(clip)).id for clip in (1, 2)]
+        with parts.writable(tmp_path / "ledger.sqlite3") as ledger:
+            ledger.execute("DELETE FROM ids WHERE clip = 1")
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"])) == (1, 2)
+        assert [line for line in err.splitlines() if ids[0] in line and "not-found" in line]
+        assert "Traceback" not in err
+        assert [await orders(station, clip) for clip in (1, 2)] == [[], ["clip-retried"]]
+    status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+    assert (status, len(one_json(out)["bad"])) == (1, 2)
+    assert "nothing is ordered" in err
+    assert err.count("daemon-unreachable") == 1
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dockd.core import clearance, facts
 from dockd.core.clearance import CameraFile, Confirmation, Evidence, Intent, Media
-from dockd.core.clip import CameraCopy, Clip, SpoolCopy
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy, StoreCopy
 from dockd.core.shared_holds import HoldList
 
 RECEIPT = facts.ReceiptAccepted(
@@ -96,6 +96,7 @@ SAYS_NO: list[tuple[str, dict[str, Any]]] = [
     (ENOUGH, given_receipt(ago_s=-1)),
     (ENOUGH, given_receipt(ago_s=float("nan"))),
     (ENOUGH, clip(proven_by=())),
+    (ENOUGH, clip(store_copies={"s1": StoreCopy.DOUBTED})),
     (ENOUGH, {"confirmations": CLEAR.confirmations * 2, "required": 2}),
     ("the clip is not held", clip(holds=("legal",))),
     ("its camera and no docking it was seen in are held", {"set_aside": frozenset({"c"})}),
@@ -207,6 +208,10 @@ WITHDRAWS: list[tuple[str, Intent]] = [
     ("the spool is the one it was", replace(INTENT, spool_is_ours=False)),
     ("the spool's copy is there", replace(INTENT, spool_copy_bytes=None)),
     ("no store has lost it meanwhile", replace(INTENT, configured_stores=frozenset())),
+    (
+        "no store has lost it meanwhile",
+        replace(INTENT, clip=replace(INTENT.clip, store_copies={"s1": StoreCopy.DOUBTED})),
+    ),
 ]
 
 

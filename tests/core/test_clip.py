@@ -266,6 +266,28 @@ def test_a_lost_object_that_is_found_again_is_receipted() -> None:
     assert (found.store_copies["s1"], found.proven_by) == (StoreCopy.RECEIPTED, ("s1",))
 
 
+def test_a_receipt_that_is_doubted_counts_again_once_it_is_repeated() -> None:
+    """A clip that is tried again is vouched for by nobody until a store answers; it stays known."""
+    doubted = after(*STORED, RETRIED)
+    assert (doubted.store_copies["s1"], doubted.proven_by) == (StoreCopy.DOUBTED, ("s1",))
+    assert doubted.vouched_by == frozenset()
+    with pytest.raises(IllegalFact):
+        after(PURGED, clip=doubted)
+    with pytest.raises(IllegalFact):
+        after(INTENDED, clip=doubted)
+    assert after(RETRIED, clip=doubted) == doubted
+    assert after(receipted(), clip=doubted).vouched_by == {"s1"}
+    assert after(RECEIPT_LOST, clip=doubted).store_copies["s1"] is StoreCopy.LOST
+
+
+def test_what_was_held_is_asked_for_before_anything_rests_on_it() -> None:
+    """A loss that was found during a hold is not on record: with its release comes the doubt."""
+    released = facts.ClipReleased(clip=1, hold="legal", why="", actor="")
+    held = after(*STORED, facts.ClipHeld(clip=1, hold="legal", why="", actor=""))
+    assert held.vouched_by == {"s1"}
+    assert after(released, clip=held).store_copies["s1"] is StoreCopy.DOUBTED
+
+
 def test_a_weaker_receipt_takes_the_stronger_ones_place() -> None:
     """A store that can prove less than it could has proven nothing."""
     assert after(*STORED, receipted(strength="size")).proven_by == ()

@@ -72,7 +72,7 @@ class Aftermath:
 
     def _verify(self, store: str | None) -> None:
         """Do what `dockd verify` does: every copy in the spool, or in a store, and the record."""
-        found = offline.verify(load(self._process.config), docking=None, store=store)
+        found = offline.verify(load(self._process.config), docking=None, store=store).answer
         assert not found["bad"], found
         assert found["chain"] == "intact"
 

@@ -1,12 +1,13 @@
-"""After a restore: every receipt is repeated, and with the last one the restore is over."""
+"""Receipts that are asked for again: all of them after a restore, one when somebody doubts it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
 from dockd.core.clip import SpoolCopy
-from dockd.errors import StoreUnreachable
+from dockd.errors import IllegalFact, StoreUnreachable
 from dockd.ports.store import Outgoing, Proven
 from tests.fakes.memory_store import MemoryBucket, MemoryStore
 from tests.stages.rig import Rig, rig_at, running, until
@@ -154,3 +155,48 @@ async def test_a_retry_finds_what_a_store_lost(tmp_path: Path) -> None:
         await until(lambda: rig.count(facts.ReceiptLost) == 1, what="the loss is found")
         await until(lambda: lost in store.bucket.objects, what="it is sent again")
         assert rig.count(facts.ReceiptLost) == 1
+
+
+async def doubted(rig: Rig, store: Moody) -> None:
+    """Have a clip stored, its object lost, and that noticed while the store is silent."""
+    await stored(rig, clips=1)
+    store.answers = 0
+    store.bucket.objects.clear()
+    asked = store.asked
+    await rig.ledger.record(facts.ClipRetried(clip=1, why="w", actor="a"))
+    await until(lambda: store.asked > asked, what="the silent store is asked")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_doubt_outlasts_a_silent_store(tmp_path: Path, restarted: bool) -> None:
+    """However often a store does not answer, and across a restart, it is asked until it does."""
+    store = Moody(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        await doubted(rig, store)
+        if not restarted:
+            store.answers = 10**9
+            await until(lambda: rig.count(facts.ReceiptLost) == 1, what="the loss is found")
+            return
+    again = Moody(store.bucket, name="central")
+    async with rig_at(tmp_path, stores=(again,)) as rig, running(rig):
+        await until(lambda: rig.count(facts.ReceiptLost) == 1, what="the loss is found")
+        await until(lambda: len(store.bucket.objects) == 1, what="it is sent again")
+
+
+@pytest.mark.asyncio
+async def test_what_is_in_doubt_makes_no_room(tmp_path: Path) -> None:
+    """The copy of a clip stays, however short room is, until the store repeats its receipt."""
+    store = Moody(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        await doubted(rig, store)
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, keep_stored_s=0.0)
+        await rig.housekeeping._make_room()
+        assert (await rig.ledger.clip(1)).spool_copy is SpoolCopy.PROVEN
+        with pytest.raises(IllegalFact):
+            await rig.ledger.record(facts.SpoolPurged(clip=1, reason="room"))
+        store.answers = 10**9
+        await until(lambda: len(store.bucket.objects) == 1, what="it is sent again")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 2, what="and has a receipt")
+        await rig.housekeeping._make_room()
+        assert (await rig.ledger.clip(1)).spool_copy is SpoolCopy.PURGED

@@ -8,7 +8,7 @@ import pytest
 
 from dockd.core import facts
 from dockd.core.clip import CameraCopy
-from dockd.errors import HoldsRefused, HoldsUnreachable
+from dockd.errors import HoldsRefused, HoldsUnreachable, SpoolFull
 from tests.fakes.holds_post import Post, fresh
 from tests.stages.rig import Rig, rig_at, running, until
 
@@ -44,6 +44,31 @@ async def test_nothing_is_cleared_before_a_list_has_come(tmp_path: Path) -> None
         await until(lambda: not file.exists(), what="the clip is cleared")
         await looked(post)
         assert not {"holds-outdated", "holds-unreachable"} & rig.open_problems()
+
+
+async def test_a_list_is_said_although_the_record_was_full(tmp_path: Path) -> None:
+    """A list that counts and could not be recorded is recorded at a later look, and only once."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        record = rig.ledger.record
+        full = True
+
+        async def recorded(*facts_: facts.Fact) -> None:
+            if full and any(isinstance(fact, facts.HoldsListed) for fact in facts_):
+                raise SpoolFull("no room for the record")
+            await record(*facts_)
+
+        rig.ledger.record = recorded  # type: ignore[method-assign]  # a disk that is full
+        post.offered = fresh(rig.clock, cameras=["BWC-1"], minutes=1)
+        await until(lambda: "BWC-1" in rig.shared_holds.standing().subjects, what="it counts")
+        await looked(post)
+        assert "spool-full" in rig.open_problems()
+        assert rig.count(facts.HoldsListed) == 0
+        full = False
+        await until(lambda: rig.count(facts.HoldsListed) == 1, what="it is said")
+        await looked(post)
+        assert rig.count(facts.HoldsListed) == 1
+        assert "spool-full" not in rig.open_problems()
 
 
 async def test_what_another_station_holds_stays(tmp_path: Path) -> None:

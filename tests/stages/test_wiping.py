@@ -11,25 +11,47 @@ import pytest
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import CameraCopy
-from dockd.errors import ClipUnreadable
+from dockd.errors import ClipUnreadable, StoreUnreachable
 from dockd.ports.camera import Eraser, FoundFile, Listing
+from dockd.ports.store import Outgoing, Proven
 from dockd.stages.docking import end_open_dockings
+from tests.fakes.memory_store import MemoryStore
 from tests.stages.rig import Rig, rig_at, running, until
 
 LOOKS = 200
 
 
+COMING_BETWEEN = (
+    facts.SetAside(subject="camera BWC-1", hold="legal", why="a court", actor="bob"),
+    facts.ClipHeld(clip=2, hold="legal", why="a court", actor="bob"),
+    facts.ClipRetried(clip=2, why="its store may have lost it", actor="bob"),
+)
+
+
+class Silenced(MemoryStore):
+    """A store that answers nothing more once it is silenced."""
+
+    silent = False
+
+    async def prove(self, outgoing: Outgoing, *, version: str) -> Proven:
+        if self.silent:
+            raise StoreUnreachable("nobody answers")
+        return await super().prove(outgoing, version=version)
+
+
 @pytest.mark.asyncio
-@pytest.mark.parametrize("whole_camera", [False, True])
-async def test_a_hold_in_the_middle_of_a_wipe_keeps_what_is_left(
-    tmp_path: Path, *, whole_camera: bool
+@pytest.mark.parametrize("fact", COMING_BETWEEN, ids=lambda fact: fact.kind)
+async def test_a_hold_or_doubt_in_the_middle_of_a_wipe_keeps_what_is_left(
+    tmp_path: Path, fact: facts.Fact
 ) -> None:
-    """Once a person was told that a clip or a camera is held, no file of it is deleted."""
-    async with rig_at(tmp_path) as rig, running(rig):
+    """Once a person was told that a clip or a camera is held, or in doubt, nothing is deleted."""
+    store = Silenced(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
         loop = asyncio.get_running_loop()
         held: list[bytes] = []
 
         async def hold(last: facts.Fact) -> None:
+            store.silent = True
             await rig.ledger.record(last)
 
         class Holding(DirectoryCamera):
@@ -52,11 +74,6 @@ async def test_a_hold_in_the_middle_of_a_wipe_keeps_what_is_left(
         folder = rig.rack.folder("A1", "BWC-1")
         for name in "ab":
             (folder / name).write_bytes(b"footage " + name.encode())
-        fact: facts.Fact = facts.SetAside(
-            subject="camera BWC-1", hold="legal", why="a court", actor="bob"
-        )
-        if not whole_camera:
-            fact = facts.ClipHeld(clip=2, hold="legal", why="a court", actor="bob")
         rig.wipe.policy = replace(rig.wipe.policy, after="never")
         rig.rack.dock("A1", "BWC-1")
         await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")

@@ -83,6 +83,32 @@ async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
         assert (await ledger.queue(parts.STORE)).clips == 4
 
 
+@pytest.mark.asyncio
+async def test_what_is_in_doubt_is_read_until_its_store_answers(path: Path) -> None:
+    """Each store's doubted receipts are listed by their clips; in doubt, nothing waits for it."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second"}))
+        await ledger.record(parts.docked())
+        for clip in (1, 2, 3, 4):
+            await ledger.record(*parts.proven(clip), *parts.stored(clip))
+        await ledger.record(*parts.stored(1, store="second"))
+        for clip in (3, 2, 1):
+            await ledger.record(facts.ClipRetried(clip=clip, why="w", actor="a"))
+
+        async def listed(store: str = parts.STORE, *, after: int = 0) -> list[int]:
+            return [each.clip for each in await ledger.doubted(store, after=after, limit=2)]
+
+        assert await listed() == [1, 2]
+        assert await listed(after=2) == [3]
+        assert await listed("second") == [1]
+        assert await ledger.awaiting(parts.STORE, limit=9) == []
+        await ledger.record(parts.receipt(1))
+        assert await listed("second") == [1]
+        await ledger.record(facts.ReceiptLost(clip=2, store=parts.STORE, reason="r"))
+        assert await listed() == [3]
+        assert [clip.number for clip in await ledger.awaiting(parts.STORE, limit=9)] == [2]
+
+
 async def purgeable(ledger: SqliteLedger, *, limit: int = 9) -> list[int]:
     """Return every clip that may make room, read page by page."""
     page = await ledger.purgeable(after=None, limit=limit)

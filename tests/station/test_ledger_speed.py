@@ -71,6 +71,9 @@ FILLING: Final = (
     """
     UPDATE receipts SET strength = 'size' WHERE clip > (SELECT max(number) - 100 FROM clips)
     """,
+    """
+    UPDATE store_copies SET state = 'doubted' WHERE clip > (SELECT max(number) - 100 FROM clips)
+    """,
     "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
     "UPDATE dockings SET wiped_unsaid = 1",
     f"""
@@ -138,6 +141,7 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
             "last_clip": 100,
             "limit": 50,
         },
+        "doubted": {"store": "central", "after": 0, "limit": 50},
         "without a copy": {"after": 0, "limit": 50},
         "gone unexplained": {"after": 0, "limit": 50},
         "without manifest": {"limit": 50},

@@ -21,6 +21,8 @@ from dockd.core.clip import (
 ALL_STORES: Final = ""
 _CAMERA_IS_CLEAR: Final = 0
 _CAMERA_HOLDS_IT: Final = 1
+# A store that is in doubt is asked before it is sent anything.
+_HAVING: Final = frozenset({StoreCopy.RECEIPTED, StoreCopy.DOUBTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _awaits(stored: Stored, *, store: str) -> bool:
     return (
         clip.merged_into is None
         and clip.spool_copy is SpoolCopy.PROVEN
-        and clip.store_copies.get(store) is not StoreCopy.RECEIPTED
+        and clip.store_copies.get(store) not in _HAVING
         and store not in stored.refused
     )
 

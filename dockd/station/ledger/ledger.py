@@ -249,6 +249,10 @@ class SqliteLedger:
         """Return digest receipts of this store from before ``epoch``, those behind ``after``."""
         return await self._read(reading.unrepeated, store, epoch, after, limit)
 
+    async def doubted(self, store: str, *, after: int, limit: int) -> Sequence[ReceiptAccepted]:
+        """Return the receipts of this store that are in doubt, of clips behind ``after``."""
+        return await self._read(reading.doubted, store, after, limit)
+
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
         return await self._read(reading.receipts, clip)

@@ -89,6 +89,11 @@ HOT_QUERIES: Final[dict[str, str]] = {
         SELECT * FROM receipts WHERE store = :store AND strength = 'digest' AND epoch < :epoch
         AND (epoch, clip) > (:last_epoch, :last_clip) ORDER BY epoch, clip LIMIT :limit
         """,
+    "doubted": """
+        SELECT receipts.* FROM store_copies JOIN receipts USING (clip, store)
+        WHERE store_copies.store = :store AND store_copies.state = 'doubted'
+        AND store_copies.clip > :after ORDER BY store_copies.clip LIMIT :limit
+        """,
     "queue": "SELECT clips, size_bytes FROM queue_tallies WHERE store = :store",
     "oldest in queue": """
         SELECT clips.verified_at FROM queue JOIN clips ON clips.number = queue.clip

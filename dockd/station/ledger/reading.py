@@ -241,6 +241,14 @@ def unrepeated(
     return [rows.receipt_from(row) for row in found]
 
 
+def doubted(
+    connection: sqlite3.Connection, store: str, after: int, limit: int
+) -> list[ReceiptAccepted]:
+    """Return the receipts of a store that are in doubt, by their clips."""
+    found = _all(connection, "doubted", store=store, after=after, limit=limit)
+    return [rows.receipt_from(row) for row in found]
+
+
 def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepted]:
     """Return the receipts a clip has now."""
     return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]

@@ -65,6 +65,11 @@ _CHARGES: Final = (
     "ALTER TABLE dockings ADD COLUMN charge_ready_s INTEGER",
 )
 
+_DOUBTS: Final = (
+    # The few copies that a store is still to be asked for; an older dockd knows no such state.
+    "CREATE INDEX store_copies_doubted ON store_copies (store, clip) WHERE state = 'doubted'",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
@@ -73,4 +78,5 @@ MIGRATIONS: Final = (
     Migration(5, _ELSEWHERE),
     Migration(6, _PAUSES),
     Migration(7, _CHARGES),
+    Migration(8, _DOUBTS),
 )

@@ -185,7 +185,7 @@ INSERT INTO queue (store, clip, unflagged, verified_sequence)
 SELECT :store, number, NOT flagged, verified_sequence FROM clips
 WHERE merged_into IS NULL AND spool_copy = 'proven' AND (:unflagged_too OR flagged)
 AND NOT EXISTS (SELECT 1 FROM store_copies
-    WHERE clip = number AND store = :store AND store_copies.state = 'receipted')
+    WHERE clip = number AND store = :store AND store_copies.state IN ('receipted', 'doubted'))
 AND NOT EXISTS (SELECT 1 FROM transfers
     WHERE clip = number AND store = :store AND transfers.state = 'refused')
 """

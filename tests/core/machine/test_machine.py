@@ -268,7 +268,7 @@ class WholeLife(RuleBasedStateMachine):
             try:
                 self.stations[at].purge(clip.number)
             except IllegalFact:
-                assert clip.holds or not clip.proven_by or clip.camera_copy is CameraCopy.WIPING
+                assert clip.holds or not clip.vouched_by or clip.camera_copy is CameraCopy.WIPING
 
     @rule(at=stations, which=index)
     def accept_partial(self, at: str, which: int) -> None:
