@@ -84,7 +84,6 @@ class Charge:
         self._forecasts = Forecasts()
         self._memory = PlanMemory()
         self._renewed_s: dict[str, float] = {}
-        self._asked_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
         self._found_s: dict[str, float] = {}
         self._without_data: set[str] = set()
@@ -205,9 +204,7 @@ class Charge:
 
     def _given_up(self, now_s: float) -> frozenset[str]:
         """Return the slots in which work was asked to end, and has not for too long."""
-        return frozenset(
-            slot for slot, asked_s in self._asked_s.items() if now_s - asked_s > GIVE_WAY_S
-        )
+        return self._power.asked_before(now_s - GIVE_WAY_S)
 
     async def _carry_out(self, orders: Iterable[PortOrder]) -> dict[tuple[str, str], str]:
         """Do what was decided; return what went wrong, by slug and slot."""
@@ -232,8 +229,7 @@ class Charge:
         """Do one thing; return whether it is as it should be."""
         slot = order.slot
         if order.quiesce:
-            self._asked_s.setdefault(slot, self._clock.monotonic_s())
-            self._power.ask_to_yield(slot)
+            self._power.ask_to_yield(slot, now_s=self._clock.monotonic_s())
         elif order.mode is not PortMode.SYNC:
             return await self._cut(order)
         elif self._power.is_cut(slot):
@@ -241,7 +237,7 @@ class Charge:
                 await self._restore(order)
         elif slot in self._without_data:
             await self._charger.switch(slot, PortMode.SYNC, kind=order.kind, lease_s=0)
-        elif self._asked_s.pop(slot, None) is not None:
+        else:
             self._power.go_on(slot)
         return True
 
@@ -265,7 +261,6 @@ class Charge:
                 self._have_power(slot)
             raise
         self._renewed_s[slot] = now_s
-        self._asked_s.pop(slot, None)
         if in_force is None:
             self._board.cut(slot)
         return True

@@ -47,6 +47,7 @@ class SlotPower:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._free: defaultdict[str, asyncio.Event] = defaultdict(_set)
         self._letting_go: set[str] = set()
+        self._asked_s: dict[str, float] = {}
         self._cuts: dict[str, CutKind] = {}
         self._paused: dict[str, Paused] = {}
         self._awaited: dict[str, _Awaited] = {}
@@ -79,9 +80,17 @@ class SlotPower:
         finally:
             self._letting_go.discard(slot)
 
-    def ask_to_yield(self, slot: str) -> None:
+    def ask_to_yield(self, slot: str, *, now_s: float) -> None:
         """Ask whoever works in a slot to stop at the next read, and let nobody begin."""
+        self._asked_s.setdefault(slot, now_s)
         self._free[slot].clear()
+
+    def asked_before(self, then_s: float) -> frozenset[str]:
+        """Return the slots that were asked to yield before a moment, and are still waited for.
+
+        Nobody began there since: work that was not asked is in none of them.
+        """
+        return frozenset(slot for slot, asked_s in self._asked_s.items() if asked_s < then_s)
 
     def must_yield(self, slot: str) -> bool:
         """Return whether work in a slot has to end at its next read; asked by its threads."""
@@ -107,18 +116,26 @@ class SlotPower:
             except BaseException:
                 if before is None:
                     del self._cuts[slot]
-                    self._free[slot].set()
+                    # A read that hangs stays asked; whoever begins after any other was not.
+                    if not (is_forced and self.is_at_work(slot)):
+                        self.go_on(slot)
                 else:
                     self._cuts[slot] = before
                 raise
+            self._asked_s.pop(slot, None)
 
     def go_on(self, slot: str) -> None:
         """Take back what `ask_to_yield` asked for; a slot that is cut stays so."""
-        if slot not in self._cuts:
+        self._asked_s.pop(slot, None)
+        self._let_begin(slot)
+
+    def _let_begin(self, slot: str) -> None:
+        if slot not in self._cuts and slot not in self._asked_s:
             self._free[slot].set()
 
     def found_cut(self, slot: str, kind: CutKind) -> None:
         """Take over a cut that this dockd did not make, and knows no camera of."""
+        self._asked_s.pop(slot, None)
         self._free[slot].clear()
         self._cuts[slot] = kind
 
@@ -127,7 +144,7 @@ class SlotPower:
         self._cuts.pop(slot, None)
         if (paused := self._paused.pop(slot, None)) is not None:
             self._awaited[slot] = _Awaited(paused, until_s=now_s + BACK_WITHIN_S)
-        self._free[slot].set()
+        self._let_begin(slot)
 
     def cuts(self) -> dict[str, CutKind]:
         """Return which slots are cut, and why."""

@@ -634,3 +634,50 @@ async def test_a_read_that_gives_way_is_not_interrupted_even_for_safety(tmp_path
         began_s = it.rig.clock.monotonic_s()
         await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
         assert it.rig.clock.monotonic_s() - began_s < GIVE_WAY_S
+
+
+@pytest.mark.asyncio
+async def test_work_that_begins_after_a_failed_cut_is_asked_before_it_is_cut_off(
+    tmp_path: Path,
+) -> None:
+    """Whoever was asked to give way did; who comes later has a minute of its own to do so."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        it.charger.stuck = {"A1"}
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+        await it.charge.turn()
+        assert "port-not-switchable" in it.rig.open_problems()
+        assert not power.must_yield("A1")
+        it.charger.stuck.clear()
+        await it.rig.clock.sleep(3601.0)
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+            assert not it.charger.off
+        await it.charge.turn()
+        assert "A1" in it.charger.off
+
+
+@pytest.mark.asyncio
+async def test_a_read_that_hangs_stays_asked_when_its_cut_fails(tmp_path: Path) -> None:
+    """What could not be cut off is tried again as soon as it may switch, not a minute later."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        it.charger.stuck = {"A1"}
+        async with power.work("A1"):
+            await it.turns_until(
+                lambda: "port-not-switchable" in it.rig.open_problems(), what="its cut fails"
+            )
+            assert power.must_yield("A1")
+            it.charger.stuck.clear()
+            await it.rig.clock.sleep(3601.0)
+            await it.charge.turn()
+            assert "A1" in it.charger.off
