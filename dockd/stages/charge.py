@@ -6,7 +6,7 @@ holds in between as well. What cannot be switched is on for good, and counted so
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -106,6 +106,7 @@ class Charge:
         except ChargerUnreachable as error:
             # The leases of what is cut run out by themselves; nothing is known until it answers.
             self.slots, self.drawn_w = {}, None
+            self._power.go_on_where_idle()
             await self._problems.open(error.slug, subject=_HUB, reason=error.reason)
             return
         await self._problems.clear(ChargerUnreachable.slug, subject=_HUB)
@@ -206,10 +207,11 @@ class Charge:
         """Return the slots in which work was asked to end, and has not for too long."""
         return self._power.asked_before(now_s - GIVE_WAY_S)
 
-    async def _carry_out(self, orders: Iterable[PortOrder]) -> dict[tuple[str, str], str]:
+    async def _carry_out(self, orders: Sequence[PortOrder]) -> dict[tuple[str, str], str]:
         """Do what was decided; return what went wrong, by slug and slot."""
         wrong: dict[tuple[str, str], str] = {}
         may_restore = True
+        self._power.go_on_where_idle(but={order.slot for order in orders})
         for order in orders:
             try:
                 done = await self._obey(order, may_restore=may_restore)

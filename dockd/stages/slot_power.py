@@ -11,7 +11,7 @@ same. Nobody watched in between, so no stretch vouches for what was hashed in an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -128,6 +128,12 @@ class SlotPower:
         """Take back what `ask_to_yield` asked for; a slot that is cut stays so."""
         self._asked_s.pop(slot, None)
         self._let_begin(slot)
+
+    def go_on_where_idle(self, *, but: Collection[str] = ()) -> None:
+        """Let work begin where it gave way and no cut follows; `but`: slots with an order."""
+        for slot in self._asked_s.keys() - but:
+            if not self.is_at_work(slot):
+                self.go_on(slot)
 
     def _let_begin(self, slot: str) -> None:
         if slot not in self._cuts and slot not in self._asked_s:

@@ -1,5 +1,6 @@
 """The charge plan carried out: what it cuts, what it never cuts, and what becomes of a docking."""
 
+import asyncio
 import math
 import os
 import threading
@@ -38,6 +39,7 @@ class RackCharger:
         self.off: dict[str, CutKind] = {}
         self.stuck: set[str] = set()
         self.lying: set[str] = set()
+        self.found_stuck: set[str] = set()
         self.without_data: set[str] = set()
         self.percent: dict[str, float] = {}
         self.watts: dict[str, float] = {}
@@ -69,8 +71,8 @@ class RackCharger:
             ChargerTrouble(
                 slot=slot, slug=PortNotSwitchable.slug, reason="its device is still there"
             )
-            for slot in self.off
-            if slot in self.lying
+            for slot in self.cameras
+            if slot in self.found_stuck or (slot in self.off and slot in self.lying)
         )
         return ChargerReading(ports=ports, temperature_c=self.temperature_c, troubles=found_out)
 
@@ -681,3 +683,43 @@ async def test_a_read_that_hangs_stays_asked_when_its_cut_fails(tmp_path: Path) 
             await it.rig.clock.sleep(3601.0)
             await it.charge.turn()
             assert "A1" in it.charger.off
+
+
+@pytest.mark.asyncio
+async def test_a_charger_that_falls_silent_keeps_no_slot_from_its_work(tmp_path: Path) -> None:
+    """Work that gave way to a cut that cannot come goes on; a read that hangs stays asked."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        for slot in ("A1", "A2"):
+            it.charger.cameras[slot] = f"CAM-{slot}"
+            it.rig.board.docked(slot, camera=f"CAM-{slot}", docking=f"docking-{slot}")
+            it.charger.faults[slot] = frozenset({PortFault.OVER_CURRENT})
+        async with power.work("A2"):
+            async with power.work("A1"):
+                await it.charge.turn()
+                assert power.must_yield("A1")
+            it.charger.is_away = True
+            await it.charge.turn()
+            assert not power.must_yield("A1")
+            assert power.must_yield("A2")
+            async with asyncio.timeout(5), power.work("A1"):
+                pass
+        await it.charge.turn()
+        assert not power.must_yield("A2")
+
+
+@pytest.mark.asyncio
+async def test_a_port_found_not_to_switch_keeps_no_slot_from_its_work(tmp_path: Path) -> None:
+    """Nothing is ordered of such a port for an hour, and its camera is read meanwhile."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+        it.charger.found_stuck = {"A1"}
+        await it.charge.turn()
+        assert not it.charger.switched
+        assert not power.must_yield("A1")
