@@ -109,8 +109,7 @@ class SlotPower:
         async with turn:
             before = self._cuts.get(slot)
             # Said before the port is switched: whatever disappears from now on was cut.
-            self._free[slot].clear()
-            self._cuts[slot] = kind
+            self._goes_dark(slot, kind)
             try:
                 yield
             except BaseException:
@@ -142,8 +141,14 @@ class SlotPower:
     def found_cut(self, slot: str, kind: CutKind) -> None:
         """Take over a cut that this dockd did not make, and knows no camera of."""
         self._asked_s.pop(slot, None)
+        self._goes_dark(slot, kind)
+
+    def _goes_dark(self, slot: str, kind: CutKind) -> None:
         self._free[slot].clear()
         self._cuts[slot] = kind
+        # Nobody shows itself in the dark: a camera that is awaited is awaited anew later.
+        if (awaited := self._awaited.pop(slot, None)) is not None:
+            self._paused[slot] = awaited.paused
 
     def restored(self, slot: str, *, now_s: float) -> None:
         """A slot has power again; its camera is awaited."""

@@ -22,6 +22,7 @@ from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
 from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.slot_power import BACK_WITHIN_S, Paused, SlotPower
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness
 from tests.stages.rig import Rig, rig_at, running, until
@@ -723,3 +724,41 @@ async def test_a_port_found_not_to_switch_keeps_no_slot_from_its_work(tmp_path: 
         await it.charge.turn()
         assert not it.charger.switched
         assert not power.must_yield("A1")
+
+
+@pytest.mark.asyncio
+async def test_a_camera_awaited_in_a_slot_that_is_cut_again_has_not_left(tmp_path: Path) -> None:
+    """A dark slot shows nobody: its camera's time to come back begins anew with its power."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        # It is slow to enumerate: with the power nobody is seen yet.
+        camera, it.charger.cameras[cut] = it.charger.cameras[cut], None
+        it.give_both()
+        await it.turns_until(lambda: cut not in it.charger.off, what="it has power again")
+        assert it.rig.slot_power.is_awaited(cut)
+        it.charger.faults[cut] = frozenset({PortFault.OVER_CURRENT})
+        await it.turns_until(lambda: cut in it.charger.off, what="it is cut again")
+        it.charger.cameras[cut] = camera
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert it.kinds("left-while-cut") == 0
+        assert it.state(cut) is SlotState.UNKNOWN
+        assert [one.camera for one in it.rig.slot_power.away()] == [camera]
+        assert not it.rig.slot_power.is_awaited(cut)
+
+
+@pytest.mark.asyncio
+async def test_a_cut_that_fails_under_an_awaited_camera_goes_on_awaiting_it() -> None:
+    """Whatever was tried with its port, a camera that does not come back is missed."""
+    power = SlotPower()
+    gone = Paused(slot="A1", camera="CAM-A1", docking="docking")
+    async with power.cutting("A1", CutKind.BUDGET):
+        power.pause(gone)
+    power.restored("A1", now_s=0.0)
+    with pytest.raises(PortNotSwitchable):
+        async with power.cutting("A1", CutKind.BUDGET):
+            raise PortNotSwitchable("it stayed", slot="A1")
+    power.restored("A1", now_s=10.0)
+    assert power.overdue(now_s=10.0 + BACK_WITHIN_S) == [gone]
+    assert power.away() == ()
