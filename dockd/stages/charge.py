@@ -307,10 +307,20 @@ class Charge:
 
     async def _say_who_left(self) -> None:
         """Record the cameras that did not come back with the power."""
-        for one in self._power.overdue(now_s=self._clock.monotonic_s()):
+        now_s = self._clock.monotonic_s()
+        missed = self._power.overdue(now_s=now_s)
+        if not missed:
+            return
+        left: list[facts.Fact] = []
+        for one in missed:
             self._board.has_power(one.slot)
             reason = f"slot {one.slot} has power again and shows no camera"
-            await self._ledger.record(facts.LeftWhileCut(docking=one.docking, reason=reason))
+            left.append(facts.LeftWhileCut(docking=one.docking, reason=reason))
+        try:
+            await self._ledger.record(*left)
+        except DockdError:
+            self._power.unsaid(missed, now_s=now_s)
+            raise
 
     async def _say(self, wrong: Mapping[tuple[str, str], str]) -> None:
         """Open what is wrong now, and clear what was and is not any more."""

@@ -141,8 +141,19 @@ class Docking:
         Raises:
             CameraGone: the camera left before that.
         """
+        slot, serial = stay.camera.slot, stay.camera.serial
+        continued, left = self._power.seen(slot, serial)
+        where = f"{serial} was seen in slot {slot}"
+        gone = (facts.LeftWhileCut(docking=one.docking, reason=where) for one in left)
+        try:
+            await self._record_begun(stay, *gone, _beginning(stay, family=family, after=continued))
+        except BaseException:
+            away = left if continued is None else (continued, *left)
+            self._power.unsaid(away, now_s=self._clock.monotonic_s())
+            raise
+
+    async def _record_begun(self, stay: Stay, *recorded: facts.DockingFact) -> None:
         camera = stay.camera
-        recorded = self._beginning(stay, family=family)
         attempt = 0
         while True:
             try:
@@ -155,26 +166,6 @@ class Docking:
             await self._pause(attempt)
             if not await in_thread(camera.is_present):
                 raise CameraGone(f"{camera.serial} left slot {camera.slot}")
-
-    def _beginning(self, stay: Stay, *, family: str) -> Sequence[facts.DockingFact]:
-        """Return how a stay begins: as an arrival, or as what goes on after a cut."""
-        camera, medium = stay.camera, stay.camera.medium
-        began = facts.Docked(
-            docking=stay.docking,
-            camera=camera.serial,
-            slot=camera.slot,
-            family=family,
-            file_system=medium.file_system,
-            volume=medium.volume,
-            dirty=medium.dirty,
-        )
-        continued, left = self._power.seen(camera.slot, camera.serial)
-        if continued:
-            same = {field.name: getattr(began, field.name) for field in fields(began)}
-            began = facts.DockingContinued(**same, continues=continued)
-        where = f"{camera.serial} was seen in slot {camera.slot}"
-        gone = (facts.LeftWhileCut(docking=one.docking, reason=where) for one in left)
-        return (*gone, began)
 
     async def _live(self, stay: Stay) -> None:
         """Offload, wait for receipts, wipe; again whenever something is left to do."""
@@ -279,6 +270,24 @@ class Docking:
         self._board.left(slot)
         if self._power.is_cut(slot):
             self._board.event(slot, SlotEvent.POWER_CUT)
+
+
+def _beginning(stay: Stay, *, family: str, after: Paused | None) -> facts.Docked:
+    """Return how a stay begins: as an arrival, or as what goes on after a cut."""
+    camera, medium = stay.camera, stay.camera.medium
+    began = facts.Docked(
+        docking=stay.docking,
+        camera=camera.serial,
+        slot=camera.slot,
+        family=family,
+        file_system=medium.file_system,
+        volume=medium.volume,
+        dirty=medium.dirty,
+    )
+    if after is None:
+        return began
+    same = {field.name: getattr(began, field.name) for field in fields(began)}
+    return facts.DockingContinued(**same, continues=after.docking)
 
 
 async def end_open_dockings(ledger: Ledger) -> Sequence[str]:

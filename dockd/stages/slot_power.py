@@ -11,7 +11,7 @@ same. Nobody watched in between, so no stretch vouches for what was hashed in an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -177,10 +177,10 @@ class SlotPower:
         """Return the cameras whose dockings pause, be their slots still cut or not."""
         return (*self._paused.values(), *(one.paused for one in self._awaited.values()))
 
-    def seen(self, slot: str, camera: str) -> tuple[str, Sequence[Paused]]:
+    def seen(self, slot: str, camera: str) -> tuple[Paused | None, Sequence[Paused]]:
         """Take in that a camera is in a slot.
 
-        Returns the docking that it continues, "" if none, and those that are found to have left
+        Returns whose docking it continues, None if nobody's, and those that are found to have left
         while nobody could see it: a camera is where it was seen last.
         """
         here = [
@@ -195,7 +195,7 @@ class SlotPower:
             self._forget(one)
         continued = [one for one in here if (one.slot, one.camera) == (slot, camera)]
         left = [one for one in here if one not in continued]
-        return (continued[0].docking if continued else ""), left
+        return (continued[0] if continued else None), left
 
     def overdue(self, *, now_s: float) -> Sequence[Paused]:
         """Return those that did not come back with the power, and forget them."""
@@ -203,6 +203,14 @@ class SlotPower:
         for one in late:
             self._forget(one)
         return late
+
+    def unsaid(self, away: Iterable[Paused], *, now_s: float) -> None:
+        """Take back cameras of which nobody could record that they are back, or have left."""
+        for one in away:
+            if one.slot in self._cuts:
+                self._paused.setdefault(one.slot, one)
+            else:
+                self._awaited.setdefault(one.slot, _Awaited(one, until_s=now_s))
 
     def _forget(self, paused: Paused) -> None:
         if self._paused.get(paused.slot) == paused:

@@ -18,7 +18,7 @@ from dockd.core.charge_words import PlanPolicy
 from dockd.core.port_power import CutKind, Light, PortFault, PortMode, PortReading
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
-from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable, SpoolFull
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
 from dockd.stages.report import Report, ReportPolicy
@@ -762,3 +762,47 @@ async def test_a_cut_that_fails_under_an_awaited_camera_goes_on_awaiting_it() ->
     power.restored("A1", now_s=10.0)
     assert power.overdue(now_s=10.0 + BACK_WITHIN_S) == [gone]
     assert power.away() == ()
+
+
+def unrecordable(it: Station, kind: type[facts.Fact], *, times: int) -> list[facts.Fact]:
+    """Have the ledger refuse a kind of fact so often; return what it refused so far."""
+    record = it.rig.ledger.record
+    refused: list[facts.Fact] = []
+
+    async def refusing(*recorded: facts.Fact) -> None:
+        if len(refused) < times and any(isinstance(one, kind) for one in recorded):
+            refused.extend(one for one in recorded if isinstance(one, kind))
+            raise SpoolFull("the disk is full")
+        await record(*recorded)
+
+    it.rig.ledger.record = refusing  # type: ignore[method-assign]  # until the rig is gone
+    return refused
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_left_in_the_dark_is_recorded_when_the_ledger_can(
+    tmp_path: Path,
+) -> None:
+    """A ledger that refuses once that a camera was missed is told it again."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        it.charger.take_out(cut)
+        it.give_both()
+        refused = unrecordable(it, facts.LeftWhileCut, times=1)
+        with pytest.raises(SpoolFull):
+            await it.turns_until(lambda: bool(refused), what="it is refused")
+        await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
+        assert it.rig.slot_power.away() == ()
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_was_back_for_a_moment_is_missed_all_the_same(tmp_path: Path) -> None:
+    """One that leaves before it could be recorded that it is back has left while cut."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        refused = unrecordable(it, facts.DockingContinued, times=10_000)
+        it.give_both()
+        await it.turns_until(lambda: bool(refused), what="it is back, which is refused")
+        it.charger.take_out(cut)
+        await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
+        assert it.kinds("docking-continued") == 0
