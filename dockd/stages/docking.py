@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
@@ -19,6 +20,8 @@ from dockd.stages.slot_power import Paused, SlotPower
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread, obtained
 from dockd.stages.wipe import NewFootage, Wipe
+
+_AWAY: Final = "dockd was away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +249,7 @@ class Docking:
         ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason)
         slot, serial = stay.camera.slot, stay.camera.serial
         if self._power.is_cut(slot) and reason == "the camera left":
-            ended = facts.DockingPaused(docking=stay.docking, reason="its slot was switched off")
+            ended = facts.DockingPaused(docking=stay.docking, reason=facts.SWITCHED_OFF)
             self._power.pause(Paused(slot=slot, camera=serial, docking=stay.docking))
         self._show_left(slot)
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
@@ -291,13 +294,16 @@ def _beginning(stay: Stay, *, family: str, after: Paused | None) -> facts.Docked
 
 
 async def end_open_dockings(ledger: Ledger) -> Sequence[str]:
-    """End what an earlier run of the daemon left open: a start is a break in every docking.
+    """End what an earlier run of the daemon left open or paused: a start breaks every docking.
 
     Nobody watched in between, so nobody can say that the camera was there all the time.
     """
     ended = [row.docking for row in await ledger.open_dockings()]
-    if ended:
+    # What paused then is in nobody's memory any more, so that nothing will ever continue it.
+    paused = [row.docking for row in await ledger.paused_dockings()]
+    if ended or paused:
         await ledger.record(
-            *(facts.Undocked(docking=docking, reason="dockd was away") for docking in ended)
+            *(facts.Undocked(docking=docking, reason=_AWAY) for docking in ended),
+            *(facts.LeftWhileCut(docking=docking, reason=_AWAY) for docking in paused),
         )
-    return ended
+    return [*ended, *paused]

@@ -21,6 +21,7 @@ from dockd.core.slot import SlotState
 from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable, SpoolFull
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
+from dockd.stages.docking import end_open_dockings
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.slot_power import BACK_WITHIN_S, Paused, SlotPower
 from dockd.stages.uplink import UplinkBoard
@@ -806,3 +807,25 @@ async def test_a_camera_that_was_back_for_a_moment_is_missed_all_the_same(tmp_pa
         it.charger.take_out(cut)
         await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
         assert it.kinds("docking-continued") == 0
+
+
+@pytest.mark.asyncio
+async def test_a_pause_ends_with_the_dockd_that_made_it(tmp_path: Path) -> None:
+    """What was cut when dockd stopped is nobody's to continue, and its docking says so, once."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it:
+        async with running(it.rig, uploads=False):
+            await one_cut(it)
+            it.give_both()
+            await it.turns_until(lambda: not it.charger.off, what="both have power")
+            await until(lambda: it.kinds("docking-continued") == 1, what="its docking goes on")
+            it.charge.policy = ChargePolicy(plan=PlanPolicy(budget_w=FOR_ONE, camera_w=CAMERA_W))
+            await it.turns_until(lambda: bool(it.charger.off), what="one of two is cut again")
+            await until(lambda: it.kinds("docking-paused") == 2, what="its docking pauses")
+        paused = [one for one in it.rig.committed if isinstance(one, facts.DockingPaused)][-1]
+        for _ in range(2):
+            await end_open_dockings(it.rig.ledger)
+        (left,) = (one for one in it.rig.committed if isinstance(one, facts.LeftWhileCut))
+        assert left == facts.LeftWhileCut(docking=paused.docking, reason="dockd was away")
+        row = await it.rig.ledger.docking(paused.docking)
+        assert row is not None
+        assert row.end_reason == "dockd was away"
