@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core.flow import Rota, ask, serve
+from dockd.core.flow import Rota, ask, serve, withdraw
 
 CLIPS = 5
 COMING = st.lists(st.one_of(st.integers(1, CLIPS), st.none()), max_size=80)
@@ -21,6 +21,11 @@ class Line:
         self.rota, turn = ask(self.rota, clip=clip)
         self.waiting.append((turn, self.asked, clip))
         self.asked += 1
+
+    def withdraw(self, clip: int) -> None:
+        for part in [part for part in self.waiting if part[-1] == clip]:
+            self.waiting.remove(part)
+            self.rota = withdraw(self.rota, clip=clip, turn=part[0])
 
     def serve(self) -> int:
         first = min(self.waiting)
@@ -48,6 +53,26 @@ def test_ever_new_clips_of_one_part_do_not_starve_one_that_asks_part_by_part() -
         if served[-1] == 0:
             line.ask(0)
     assert served.count(0) >= 6
+
+
+@given(coming=COMING, clip=st.integers(1, CLIPS), parts=st.integers(1, 20))
+def test_parts_that_were_given_up_leave_no_debt(
+    coming: list[int | None], clip: int, parts: int
+) -> None:
+    """A clip of which all that waits is given up comes like one that had never asked."""
+    line = Line()
+    for one in coming:
+        if one is not None:
+            line.ask(one)
+        elif line.waiting:
+            line.serve()
+    line.withdraw(clip)
+    before = line.rota
+    for _ in range(parts):
+        line.ask(clip)
+    line.withdraw(clip)
+    assert line.rota == before
+    assert ask(line.rota, clip=clip)[1] == line.rota.now + 1
 
 
 @given(asking=st.lists(st.integers(1, CLIPS), max_size=40))

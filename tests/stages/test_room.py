@@ -110,3 +110,28 @@ async def test_clips_that_come_one_after_the_other_do_not_starve_one_that_is_sen
             group.create_task(ever_new())
         group.create_task(large())
     assert order.count(0) >= 15
+
+
+async def test_a_clip_whose_parts_were_cancelled_does_not_fall_behind() -> None:
+    """One part fails and the others of its clip are cancelled: it asks again without a debt."""
+    room = Room(1)
+    order: list[str] = []
+    go_on = asyncio.Event()
+
+    async def part(clip: int, name: str) -> None:
+        async with room.taken_by(clip):
+            order.append(name)
+            await go_on.wait()
+
+    async with asyncio.TaskGroup() as group:
+        failed = [group.create_task(part(1, "in vain")) for _ in range(20)]
+        await asyncio.sleep(0)
+        for task in failed[1:]:
+            task.cancel()
+        await asyncio.sleep(0)
+        for _ in range(5):
+            group.create_task(part(2, "other"))
+        group.create_task(part(1, "again"))
+        await asyncio.sleep(0)
+        go_on.set()
+    assert order[:3] == ["in vain", "other", "again"]

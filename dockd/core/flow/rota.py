@@ -35,3 +35,15 @@ def serve(rota: Rota, *, turn: int) -> Rota:
     """Return the rota after a part of that round was served."""
     latest = {clip: last for clip, last in rota.latest.items() if last > turn}
     return Rota(now=turn, latest=latest)
+
+
+def withdraw(rota: Rota, *, clip: int, turn: int) -> Rota:
+    """Return the rota after a part that waited for that round was given up.
+
+    A clip's parts are given up together: it has its next turn as if it had never asked for these.
+    """
+    last = min(rota.latest.get(clip, rota.now), turn - 1)
+    latest = {**rota.latest, clip: last}
+    return Rota(
+        now=rota.now, latest={clip: last for clip, last in latest.items() if last > rota.now}
+    )
