@@ -262,6 +262,9 @@ class Ledger(Protocol):
     async def open_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings without an end."""
 
+    async def paused_dockings(self) -> Sequence[DockingRow]:
+        """Return the dockings that ended as their slot was switched off, and nothing follows."""
+
     async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
         """Return dockings that were offloaded and whose manifest is not stored yet."""
 

@@ -6,7 +6,7 @@ holds in between as well. What cannot be switched is on for good, and counted so
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -84,7 +84,6 @@ class Charge:
         self._forecasts = Forecasts()
         self._memory = PlanMemory()
         self._renewed_s: dict[str, float] = {}
-        self._asked_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
         self._found_s: dict[str, float] = {}
         self._without_data: set[str] = set()
@@ -107,6 +106,7 @@ class Charge:
         except ChargerUnreachable as error:
             # The leases of what is cut run out by themselves; nothing is known until it answers.
             self.slots, self.drawn_w = {}, None
+            self._power.go_on_where_idle()
             await self._problems.open(error.slug, subject=_HUB, reason=error.reason)
             return
         await self._problems.clear(ChargerUnreachable.slug, subject=_HUB)
@@ -205,14 +205,13 @@ class Charge:
 
     def _given_up(self, now_s: float) -> frozenset[str]:
         """Return the slots in which work was asked to end, and has not for too long."""
-        return frozenset(
-            slot for slot, asked_s in self._asked_s.items() if now_s - asked_s > GIVE_WAY_S
-        )
+        return self._power.asked_before(now_s - GIVE_WAY_S)
 
-    async def _carry_out(self, orders: Iterable[PortOrder]) -> dict[tuple[str, str], str]:
+    async def _carry_out(self, orders: Sequence[PortOrder]) -> dict[tuple[str, str], str]:
         """Do what was decided; return what went wrong, by slug and slot."""
         wrong: dict[tuple[str, str], str] = {}
         may_restore = True
+        self._power.go_on_where_idle(but={order.slot for order in orders})
         for order in orders:
             try:
                 done = await self._obey(order, may_restore=may_restore)
@@ -232,8 +231,7 @@ class Charge:
         """Do one thing; return whether it is as it should be."""
         slot = order.slot
         if order.quiesce:
-            self._asked_s.setdefault(slot, self._clock.monotonic_s())
-            self._power.ask_to_yield(slot)
+            self._power.ask_to_yield(slot, now_s=self._clock.monotonic_s())
         elif order.mode is not PortMode.SYNC:
             return await self._cut(order)
         elif self._power.is_cut(slot):
@@ -241,7 +239,7 @@ class Charge:
                 await self._restore(order)
         elif slot in self._without_data:
             await self._charger.switch(slot, PortMode.SYNC, kind=order.kind, lease_s=0)
-        elif self._asked_s.pop(slot, None) is not None:
+        else:
             self._power.go_on(slot)
         return True
 
@@ -265,7 +263,6 @@ class Charge:
                 self._have_power(slot)
             raise
         self._renewed_s[slot] = now_s
-        self._asked_s.pop(slot, None)
         if in_force is None:
             self._board.cut(slot)
         return True
@@ -310,10 +307,20 @@ class Charge:
 
     async def _say_who_left(self) -> None:
         """Record the cameras that did not come back with the power."""
-        for one in self._power.overdue(now_s=self._clock.monotonic_s()):
+        now_s = self._clock.monotonic_s()
+        missed = self._power.overdue(now_s=now_s)
+        if not missed:
+            return
+        left: list[facts.Fact] = []
+        for one in missed:
             self._board.has_power(one.slot)
             reason = f"slot {one.slot} has power again and shows no camera"
-            await self._ledger.record(facts.LeftWhileCut(docking=one.docking, reason=reason))
+            left.append(facts.LeftWhileCut(docking=one.docking, reason=reason))
+        try:
+            await self._ledger.record(*left)
+        except DockdError:
+            self._power.unsaid(missed, now_s=now_s)
+            raise
 
     async def _say(self, wrong: Mapping[tuple[str, str], str]) -> None:
         """Open what is wrong now, and clear what was and is not any more."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 from dockd.core import backoff, facts, naming
 from dockd.core.backoff import Backoff
@@ -19,6 +20,8 @@ from dockd.stages.slot_power import Paused, SlotPower
 from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread, obtained
 from dockd.stages.wipe import NewFootage, Wipe
+
+_AWAY: Final = "dockd was away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +144,19 @@ class Docking:
         Raises:
             CameraGone: the camera left before that.
         """
+        slot, serial = stay.camera.slot, stay.camera.serial
+        continued, left = self._power.seen(slot, serial)
+        where = f"{serial} was seen in slot {slot}"
+        gone = (facts.LeftWhileCut(docking=one.docking, reason=where) for one in left)
+        try:
+            await self._record_begun(stay, *gone, _beginning(stay, family=family, after=continued))
+        except BaseException:
+            away = left if continued is None else (continued, *left)
+            self._power.unsaid(away, now_s=self._clock.monotonic_s())
+            raise
+
+    async def _record_begun(self, stay: Stay, *recorded: facts.DockingFact) -> None:
         camera = stay.camera
-        recorded = self._beginning(stay, family=family)
         attempt = 0
         while True:
             try:
@@ -155,26 +169,6 @@ class Docking:
             await self._pause(attempt)
             if not await in_thread(camera.is_present):
                 raise CameraGone(f"{camera.serial} left slot {camera.slot}")
-
-    def _beginning(self, stay: Stay, *, family: str) -> Sequence[facts.DockingFact]:
-        """Return how a stay begins: as an arrival, or as what goes on after a cut."""
-        camera, medium = stay.camera, stay.camera.medium
-        began = facts.Docked(
-            docking=stay.docking,
-            camera=camera.serial,
-            slot=camera.slot,
-            family=family,
-            file_system=medium.file_system,
-            volume=medium.volume,
-            dirty=medium.dirty,
-        )
-        continued, left = self._power.seen(camera.slot, camera.serial)
-        if continued:
-            same = {field.name: getattr(began, field.name) for field in fields(began)}
-            began = facts.DockingContinued(**same, continues=continued)
-        where = f"{camera.serial} was seen in slot {camera.slot}"
-        gone = (facts.LeftWhileCut(docking=one.docking, reason=where) for one in left)
-        return (*gone, began)
 
     async def _live(self, stay: Stay) -> None:
         """Offload, wait for receipts, wipe; again whenever something is left to do."""
@@ -255,7 +249,7 @@ class Docking:
         ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason)
         slot, serial = stay.camera.slot, stay.camera.serial
         if self._power.is_cut(slot) and reason == "the camera left":
-            ended = facts.DockingPaused(docking=stay.docking, reason="its slot was switched off")
+            ended = facts.DockingPaused(docking=stay.docking, reason=facts.SWITCHED_OFF)
             self._power.pause(Paused(slot=slot, camera=serial, docking=stay.docking))
         self._show_left(slot)
         # A ledger that cannot take this now finds the docking open at the next start, and ends it.
@@ -281,14 +275,35 @@ class Docking:
             self._board.event(slot, SlotEvent.POWER_CUT)
 
 
+def _beginning(stay: Stay, *, family: str, after: Paused | None) -> facts.Docked:
+    """Return how a stay begins: as an arrival, or as what goes on after a cut."""
+    camera, medium = stay.camera, stay.camera.medium
+    began = facts.Docked(
+        docking=stay.docking,
+        camera=camera.serial,
+        slot=camera.slot,
+        family=family,
+        file_system=medium.file_system,
+        volume=medium.volume,
+        dirty=medium.dirty,
+    )
+    if after is None:
+        return began
+    same = {field.name: getattr(began, field.name) for field in fields(began)}
+    return facts.DockingContinued(**same, continues=after.docking)
+
+
 async def end_open_dockings(ledger: Ledger) -> Sequence[str]:
-    """End what an earlier run of the daemon left open: a start is a break in every docking.
+    """End what an earlier run of the daemon left open or paused: a start breaks every docking.
 
     Nobody watched in between, so nobody can say that the camera was there all the time.
     """
     ended = [row.docking for row in await ledger.open_dockings()]
-    if ended:
+    # What paused then is in nobody's memory any more, so that nothing will ever continue it.
+    paused = [row.docking for row in await ledger.paused_dockings()]
+    if ended or paused:
         await ledger.record(
-            *(facts.Undocked(docking=docking, reason="dockd was away") for docking in ended)
+            *(facts.Undocked(docking=docking, reason=_AWAY) for docking in ended),
+            *(facts.LeftWhileCut(docking=docking, reason=_AWAY) for docking in paused),
         )
-    return ended
+    return [*ended, *paused]

@@ -8,7 +8,7 @@ from typing import Final
 from dockd.core import clearance, facts
 from dockd.core.clip import Clip
 from dockd.errors import ClipChangedWhileRead, ClipUnreadable, DockdError
-from dockd.ports.camera import Camera, FoundFile
+from dockd.ports.camera import FoundFile
 from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.stages.patience import Withdrawn
@@ -67,7 +67,7 @@ class Erase:
             standing, refused = await self._still_standing(
                 stay, decided, stores=stores, required=required
             )
-            refused |= await in_thread(_delete, stay.camera, standing, withdrawn=withdrawn)
+            refused |= await in_thread(_delete, stay, standing, withdrawn=withdrawn)
         finally:
             self._erasing.remove(withdrawn)
         listing = await in_thread(stay.camera.listing)
@@ -139,7 +139,7 @@ async def spool_is_ours(spool: Spool) -> bool:
     return True
 
 
-def _delete(camera: Camera, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
+def _delete(stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
     """Delete files while the camera is writable; return why each that was not deleted was not.
 
     One that the camera does not let go of must not keep the others there.
@@ -147,10 +147,14 @@ def _delete(camera: Camera, items: Sequence[Cleared], *, withdrawn: Withdrawn) -
     refused: dict[bytes, str] = {}
     if not items:
         return refused
-    with camera.writable() as eraser:
+    with stay.camera.writable() as eraser:
         for item in items:
             if withdrawn.has(item.clip.number):
                 refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
+                continue
+            # A slot that is to be cut waits for this; what is left goes when it has power again.
+            if stay.must_stop():
+                refused[item.file.path] = "the docking ended or had to pause meanwhile"
                 continue
             try:
                 eraser.erase(item.file)

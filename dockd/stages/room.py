@@ -40,6 +40,7 @@ class Room:
             if waits in self._waiting:
                 self._waiting.remove(waits)
                 heapq.heapify(self._waiting)
+                self._rota = flow.withdraw(self._rota, clip=clip, turn=turn)
             else:
                 # Admitted, and cancelled before it could be told: the place goes to the next.
                 self._leave()

@@ -11,7 +11,7 @@ same. Nobody watched in between, so no stretch vouches for what was hashed in an
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -47,6 +47,7 @@ class SlotPower:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._free: defaultdict[str, asyncio.Event] = defaultdict(_set)
         self._letting_go: set[str] = set()
+        self._asked_s: dict[str, float] = {}
         self._cuts: dict[str, CutKind] = {}
         self._paused: dict[str, Paused] = {}
         self._awaited: dict[str, _Awaited] = {}
@@ -79,9 +80,17 @@ class SlotPower:
         finally:
             self._letting_go.discard(slot)
 
-    def ask_to_yield(self, slot: str) -> None:
+    def ask_to_yield(self, slot: str, *, now_s: float) -> None:
         """Ask whoever works in a slot to stop at the next read, and let nobody begin."""
+        self._asked_s.setdefault(slot, now_s)
         self._free[slot].clear()
+
+    def asked_before(self, then_s: float) -> frozenset[str]:
+        """Return the slots that were asked to yield before a moment, and are still waited for.
+
+        Nobody began there since: work that was not asked is in none of them.
+        """
+        return frozenset(slot for slot, asked_s in self._asked_s.items() if asked_s < then_s)
 
     def must_yield(self, slot: str) -> bool:
         """Return whether work in a slot has to end at its next read; asked by its threads."""
@@ -100,34 +109,53 @@ class SlotPower:
         async with turn:
             before = self._cuts.get(slot)
             # Said before the port is switched: whatever disappears from now on was cut.
-            self._free[slot].clear()
-            self._cuts[slot] = kind
+            self._goes_dark(slot, kind)
             try:
                 yield
             except BaseException:
                 if before is None:
                     del self._cuts[slot]
-                    self._free[slot].set()
+                    # A read that hangs stays asked; whoever begins after any other was not.
+                    if not (is_forced and self.is_at_work(slot)):
+                        self.go_on(slot)
                 else:
                     self._cuts[slot] = before
                 raise
+            self._asked_s.pop(slot, None)
 
     def go_on(self, slot: str) -> None:
         """Take back what `ask_to_yield` asked for; a slot that is cut stays so."""
-        if slot not in self._cuts:
+        self._asked_s.pop(slot, None)
+        self._let_begin(slot)
+
+    def go_on_where_idle(self, *, but: Collection[str] = ()) -> None:
+        """Let work begin where it gave way and no cut follows; `but`: slots with an order."""
+        for slot in self._asked_s.keys() - but:
+            if not self.is_at_work(slot):
+                self.go_on(slot)
+
+    def _let_begin(self, slot: str) -> None:
+        if slot not in self._cuts and slot not in self._asked_s:
             self._free[slot].set()
 
     def found_cut(self, slot: str, kind: CutKind) -> None:
         """Take over a cut that this dockd did not make, and knows no camera of."""
+        self._asked_s.pop(slot, None)
+        self._goes_dark(slot, kind)
+
+    def _goes_dark(self, slot: str, kind: CutKind) -> None:
         self._free[slot].clear()
         self._cuts[slot] = kind
+        # Nobody shows itself in the dark: a camera that is awaited is awaited anew later.
+        if (awaited := self._awaited.pop(slot, None)) is not None:
+            self._paused[slot] = awaited.paused
 
     def restored(self, slot: str, *, now_s: float) -> None:
         """A slot has power again; its camera is awaited."""
         self._cuts.pop(slot, None)
         if (paused := self._paused.pop(slot, None)) is not None:
             self._awaited[slot] = _Awaited(paused, until_s=now_s + BACK_WITHIN_S)
-        self._free[slot].set()
+        self._let_begin(slot)
 
     def cuts(self) -> dict[str, CutKind]:
         """Return which slots are cut, and why."""
@@ -149,10 +177,10 @@ class SlotPower:
         """Return the cameras whose dockings pause, be their slots still cut or not."""
         return (*self._paused.values(), *(one.paused for one in self._awaited.values()))
 
-    def seen(self, slot: str, camera: str) -> tuple[str, Sequence[Paused]]:
+    def seen(self, slot: str, camera: str) -> tuple[Paused | None, Sequence[Paused]]:
         """Take in that a camera is in a slot.
 
-        Returns the docking that it continues, "" if none, and those that are found to have left
+        Returns whose docking it continues, None if nobody's, and those that are found to have left
         while nobody could see it: a camera is where it was seen last.
         """
         here = [
@@ -167,7 +195,7 @@ class SlotPower:
             self._forget(one)
         continued = [one for one in here if (one.slot, one.camera) == (slot, camera)]
         left = [one for one in here if one not in continued]
-        return (continued[0].docking if continued else ""), left
+        return (continued[0] if continued else None), left
 
     def overdue(self, *, now_s: float) -> Sequence[Paused]:
         """Return those that did not come back with the power, and forget them."""
@@ -175,6 +203,14 @@ class SlotPower:
         for one in late:
             self._forget(one)
         return late
+
+    def unsaid(self, away: Iterable[Paused], *, now_s: float) -> None:
+        """Take back cameras of which nobody could record that they are back, or have left."""
+        for one in away:
+            if one.slot in self._cuts:
+                self._paused.setdefault(one.slot, one)
+            else:
+                self._awaited.setdefault(one.slot, _Awaited(one, until_s=now_s))
 
     def _forget(self, paused: Paused) -> None:
         if self._paused.get(paused.slot) == paused:

@@ -87,6 +87,7 @@ class Room:
             if waits in self._waiting:
                 self._waiting.remove(waits)
                 heapq.heapify(self._waiting)
+                self._rota = flow.withdraw(self._rota, clip=clip, turn=turn)
             else:
                 self.leave()
             raise

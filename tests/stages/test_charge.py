@@ -1,5 +1,6 @@
 """The charge plan carried out: what it cuts, what it never cuts, and what becomes of a docking."""
 
+import asyncio
 import math
 import os
 import threading
@@ -17,10 +18,12 @@ from dockd.core.charge_words import PlanPolicy
 from dockd.core.port_power import CutKind, Light, PortFault, PortMode, PortReading
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
-from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, CutForSafety, PortNotSwitchable, SpoolFull
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.stages.charge import COOLS_WITHIN_S, GIVE_WAY_S, Charge, ChargePolicy
+from dockd.stages.docking import end_open_dockings
 from dockd.stages.report import Report, ReportPolicy
+from dockd.stages.slot_power import BACK_WITHIN_S, Paused, SlotPower
 from dockd.stages.uplink import UplinkBoard
 from dockd.stages.wellness import Wellness
 from tests.stages.rig import Rig, rig_at, running, until
@@ -38,6 +41,7 @@ class RackCharger:
         self.off: dict[str, CutKind] = {}
         self.stuck: set[str] = set()
         self.lying: set[str] = set()
+        self.found_stuck: set[str] = set()
         self.without_data: set[str] = set()
         self.percent: dict[str, float] = {}
         self.watts: dict[str, float] = {}
@@ -69,8 +73,8 @@ class RackCharger:
             ChargerTrouble(
                 slot=slot, slug=PortNotSwitchable.slug, reason="its device is still there"
             )
-            for slot in self.off
-            if slot in self.lying
+            for slot in self.cameras
+            if slot in self.found_stuck or (slot in self.off and slot in self.lying)
         )
         return ChargerReading(ports=ports, temperature_c=self.temperature_c, troubles=found_out)
 
@@ -634,3 +638,194 @@ async def test_a_read_that_gives_way_is_not_interrupted_even_for_safety(tmp_path
         began_s = it.rig.clock.monotonic_s()
         await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
         assert it.rig.clock.monotonic_s() - began_s < GIVE_WAY_S
+
+
+@pytest.mark.asyncio
+async def test_work_that_begins_after_a_failed_cut_is_asked_before_it_is_cut_off(
+    tmp_path: Path,
+) -> None:
+    """Whoever was asked to give way did; who comes later has a minute of its own to do so."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        it.charger.stuck = {"A1"}
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+        await it.charge.turn()
+        assert "port-not-switchable" in it.rig.open_problems()
+        assert not power.must_yield("A1")
+        it.charger.stuck.clear()
+        await it.rig.clock.sleep(3601.0)
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+            assert not it.charger.off
+        await it.charge.turn()
+        assert "A1" in it.charger.off
+
+
+@pytest.mark.asyncio
+async def test_a_read_that_hangs_stays_asked_when_its_cut_fails(tmp_path: Path) -> None:
+    """What could not be cut off is tried again as soon as it may switch, not a minute later."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        it.charger.stuck = {"A1"}
+        async with power.work("A1"):
+            await it.turns_until(
+                lambda: "port-not-switchable" in it.rig.open_problems(), what="its cut fails"
+            )
+            assert power.must_yield("A1")
+            it.charger.stuck.clear()
+            await it.rig.clock.sleep(3601.0)
+            await it.charge.turn()
+            assert "A1" in it.charger.off
+
+
+@pytest.mark.asyncio
+async def test_a_charger_that_falls_silent_keeps_no_slot_from_its_work(tmp_path: Path) -> None:
+    """Work that gave way to a cut that cannot come goes on; a read that hangs stays asked."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        for slot in ("A1", "A2"):
+            it.charger.cameras[slot] = f"CAM-{slot}"
+            it.rig.board.docked(slot, camera=f"CAM-{slot}", docking=f"docking-{slot}")
+            it.charger.faults[slot] = frozenset({PortFault.OVER_CURRENT})
+        async with power.work("A2"):
+            async with power.work("A1"):
+                await it.charge.turn()
+                assert power.must_yield("A1")
+            it.charger.is_away = True
+            await it.charge.turn()
+            assert not power.must_yield("A1")
+            assert power.must_yield("A2")
+            async with asyncio.timeout(5), power.work("A1"):
+                pass
+        await it.charge.turn()
+        assert not power.must_yield("A2")
+
+
+@pytest.mark.asyncio
+async def test_a_port_found_not_to_switch_keeps_no_slot_from_its_work(tmp_path: Path) -> None:
+    """Nothing is ordered of such a port for an hour, and its camera is read meanwhile."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        power = it.rig.slot_power
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        async with power.work("A1"):
+            await it.charge.turn()
+            assert power.must_yield("A1")
+        it.charger.found_stuck = {"A1"}
+        await it.charge.turn()
+        assert not it.charger.switched
+        assert not power.must_yield("A1")
+
+
+@pytest.mark.asyncio
+async def test_a_camera_awaited_in_a_slot_that_is_cut_again_has_not_left(tmp_path: Path) -> None:
+    """A dark slot shows nobody: its camera's time to come back begins anew with its power."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        # It is slow to enumerate: with the power nobody is seen yet.
+        camera, it.charger.cameras[cut] = it.charger.cameras[cut], None
+        it.give_both()
+        await it.turns_until(lambda: cut not in it.charger.off, what="it has power again")
+        assert it.rig.slot_power.is_awaited(cut)
+        it.charger.faults[cut] = frozenset({PortFault.OVER_CURRENT})
+        await it.turns_until(lambda: cut in it.charger.off, what="it is cut again")
+        it.charger.cameras[cut] = camera
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert it.kinds("left-while-cut") == 0
+        assert it.state(cut) is SlotState.UNKNOWN
+        assert [one.camera for one in it.rig.slot_power.away()] == [camera]
+        assert not it.rig.slot_power.is_awaited(cut)
+
+
+@pytest.mark.asyncio
+async def test_a_cut_that_fails_under_an_awaited_camera_goes_on_awaiting_it() -> None:
+    """Whatever was tried with its port, a camera that does not come back is missed."""
+    power = SlotPower()
+    gone = Paused(slot="A1", camera="CAM-A1", docking="docking")
+    async with power.cutting("A1", CutKind.BUDGET):
+        power.pause(gone)
+    power.restored("A1", now_s=0.0)
+    with pytest.raises(PortNotSwitchable):
+        async with power.cutting("A1", CutKind.BUDGET):
+            raise PortNotSwitchable("it stayed", slot="A1")
+    power.restored("A1", now_s=10.0)
+    assert power.overdue(now_s=10.0 + BACK_WITHIN_S) == [gone]
+    assert power.away() == ()
+
+
+def unrecordable(it: Station, kind: type[facts.Fact], *, times: int) -> list[facts.Fact]:
+    """Have the ledger refuse a kind of fact so often; return what it refused so far."""
+    record = it.rig.ledger.record
+    refused: list[facts.Fact] = []
+
+    async def refusing(*recorded: facts.Fact) -> None:
+        if len(refused) < times and any(isinstance(one, kind) for one in recorded):
+            refused.extend(one for one in recorded if isinstance(one, kind))
+            raise SpoolFull("the disk is full")
+        await record(*recorded)
+
+    it.rig.ledger.record = refusing  # type: ignore[method-assign]  # until the rig is gone
+    return refused
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_left_in_the_dark_is_recorded_when_the_ledger_can(
+    tmp_path: Path,
+) -> None:
+    """A ledger that refuses once that a camera was missed is told it again."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        it.charger.take_out(cut)
+        it.give_both()
+        refused = unrecordable(it, facts.LeftWhileCut, times=1)
+        with pytest.raises(SpoolFull):
+            await it.turns_until(lambda: bool(refused), what="it is refused")
+        await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
+        assert it.rig.slot_power.away() == ()
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_was_back_for_a_moment_is_missed_all_the_same(tmp_path: Path) -> None:
+    """One that leaves before it could be recorded that it is back has left while cut."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        cut, _ = await one_cut(it)
+        refused = unrecordable(it, facts.DockingContinued, times=10_000)
+        it.give_both()
+        await it.turns_until(lambda: bool(refused), what="it is back, which is refused")
+        it.charger.take_out(cut)
+        await it.turns_until(lambda: it.kinds("left-while-cut") == 1, what="it is missed")
+        assert it.kinds("docking-continued") == 0
+
+
+@pytest.mark.asyncio
+async def test_a_pause_ends_with_the_dockd_that_made_it(tmp_path: Path) -> None:
+    """What was cut when dockd stopped is nobody's to continue, and its docking says so, once."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it:
+        async with running(it.rig, uploads=False):
+            await one_cut(it)
+            it.give_both()
+            await it.turns_until(lambda: not it.charger.off, what="both have power")
+            await until(lambda: it.kinds("docking-continued") == 1, what="its docking goes on")
+            it.charge.policy = ChargePolicy(plan=PlanPolicy(budget_w=FOR_ONE, camera_w=CAMERA_W))
+            await it.turns_until(lambda: bool(it.charger.off), what="one of two is cut again")
+            await until(lambda: it.kinds("docking-paused") == 2, what="its docking pauses")
+        paused = [one for one in it.rig.committed if isinstance(one, facts.DockingPaused)][-1]
+        for _ in range(2):
+            await end_open_dockings(it.rig.ledger)
+        (left,) = (one for one in it.rig.committed if isinstance(one, facts.LeftWhileCut))
+        assert left == facts.LeftWhileCut(docking=paused.docking, reason="dockd was away")
+        row = await it.rig.ledger.docking(paused.docking)
+        assert row is not None
+        assert row.end_reason == "dockd was away"

@@ -1,6 +1,7 @@
 """Clips that are sent side by side take the store's places for parts in turns."""
 
 import asyncio
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,54 @@ async def test_places_are_never_overdrawn_nor_lost() -> None:
     assert [number for number, task in enumerate(tasks) if task.cancelled()] == [0, 2, 3, 4, 5]
     async with asyncio.timeout(5), room.taken_by(1), room.taken_by(2):
         pass
+
+
+async def test_clips_that_come_one_after_the_other_do_not_starve_one_that_is_sent() -> None:
+    """A clip on its way has its turns beside ever new ones of a single part."""
+    room = Room(1)
+    order: list[int] = []
+    new = count(1)
+
+    async def sent(clip: int) -> None:
+        async with room.taken_by(clip):
+            order.append(clip)
+            await asyncio.sleep(0)
+
+    async def ever_new() -> None:
+        while len(order) < 100:
+            await sent(next(new))
+
+    async def large() -> None:
+        while len(order) < 100:
+            await sent(0)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ever_new())
+        group.create_task(large())
+    assert order.count(0) >= 15
+
+
+async def test_a_clip_whose_parts_were_cancelled_does_not_fall_behind() -> None:
+    """One part fails and the others of its clip are cancelled: it asks again without a debt."""
+    room = Room(1)
+    order: list[str] = []
+    go_on = asyncio.Event()
+
+    async def part(clip: int, name: str) -> None:
+        async with room.taken_by(clip):
+            order.append(name)
+            await go_on.wait()
+
+    async with asyncio.TaskGroup() as group:
+        failed = [group.create_task(part(1, "in vain")) for _ in range(20)]
+        await asyncio.sleep(0)
+        for task in failed[1:]:
+            task.cancel()
+        await asyncio.sleep(0)
+        for _ in range(5):
+            group.create_task(part(2, "other"))
+        group.create_task(part(1, "again"))
+        await asyncio.sleep(0)
+        go_on.set()
+    assert order[:3] == ["in vain", "other", "again"]

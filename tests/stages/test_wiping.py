@@ -87,6 +87,46 @@ async def test_a_hold_or_doubt_in_the_middle_of_a_wipe_keeps_what_is_left(
         ]
 
 
+@pytest.mark.asyncio
+async def test_a_wipe_gives_way_between_two_files(tmp_path: Path) -> None:
+    """Asked to end, for its slot is to be cut, a wipe deletes no further file; later it does."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        asked: list[bytes] = []
+
+        class Hot(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                with super().writable() as eraser:
+                    yield _Between(eraser)
+
+        class _Between:
+            def __init__(self, eraser: Eraser) -> None:
+                self._eraser = eraser
+
+            def erase(self, file: FoundFile) -> None:
+                self._eraser.erase(file)
+                if not asked:
+                    asked.append(file.path)
+                    rig.slot_power.ask_to_yield("A1", now_s=rig.clock.monotonic_s())
+
+        rig.rack.camera_class = Hot
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipWiped) >= 1, what="one is wiped")
+        await until(lambda: not rig.slot_power.is_at_work("A1"), what="it gives way")
+        assert asked == [b"a"]
+        assert [path.name for path in folder.iterdir()] == ["b"]
+        assert rig.count(facts.ClipWiped) == 1
+        rig.slot_power.go_on("A1")
+        rig.clock.advance(61.0)
+        await until(lambda: rig.count(facts.ClipWiped) == 2, what="the other is wiped then")
+
+
 async def many_looks(rig: Rig, camera_class: type[DirectoryCamera]) -> None:
     """Look at the camera in A1 many times, a minute apart."""
     looks = [0]

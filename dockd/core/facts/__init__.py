@@ -43,6 +43,7 @@ from dockd.core.facts.of_clips import (
     WipeIntended,
 )
 from dockd.core.facts.of_dockings import (
+    SWITCHED_OFF,
     ChargeMeasured,
     Docked,
     DockingCleared,
@@ -87,6 +88,7 @@ from dockd.core.facts.of_transfers import (
 
 __all__ = [
     "FACTS",
+    "SWITCHED_OFF",
     "ChargeMeasured",
     "Checkpointed",
     "ClipCopied",

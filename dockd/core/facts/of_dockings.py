@@ -1,6 +1,7 @@
 """Facts about one stay of one camera in one slot."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from dockd.core.facts.fact import Fact
 
@@ -82,6 +83,10 @@ class ChargeMeasured(
 @dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
     reason: str
+
+
+# Why a docking ended that pauses; the ledger finds those that nothing followed by it.
+SWITCHED_OFF: Final = "its slot was switched off"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from dockd.core.flow.breaker import (
     time_to_probe_s,
 )
 from dockd.core.flow.bucket import Bucket, burst_bytes, portion_bytes, reserve, with_rate
-from dockd.core.flow.rota import Rota, ask, serve
+from dockd.core.flow.rota import Rota, ask, serve, withdraw
 from dockd.core.flow.window import MOST_PARTS, Window, after_congestion, after_success
 
 __all__ = [
@@ -43,4 +43,5 @@ __all__ = [
     "settle",
     "time_to_probe_s",
     "with_rate",
+    "withdraw",
 ]

@@ -291,6 +291,10 @@ class SqliteLedger:
         """Return the dockings without an end."""
         return await self._read(reading.open_dockings)
 
+    async def paused_dockings(self) -> Sequence[DockingRow]:
+        """Return the dockings that ended as their slot was switched off, and nothing follows."""
+        return await self._read(reading.paused_dockings)
+
     async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
         """Return dockings that were offloaded and whose manifest is not stored yet."""
         return await self._read(reading.without_manifest, limit)

@@ -115,6 +115,11 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE camera = :camera AND wiped_unsaid > 0
         """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
+    "paused dockings": """
+        SELECT * FROM dockings WHERE end_reason = :end_reason AND docking NOT IN
+            (SELECT continues FROM dockings WHERE continues IS NOT NULL)
+        ORDER BY docking
+        """,
     "without manifest": """
         SELECT * FROM dockings WHERE offloaded = 1 AND manifested = 0
         ORDER BY docking LIMIT :limit
