@@ -56,7 +56,7 @@ def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Map
     spool_id = records[0].head.spool_id if records else ""
     opened = DirectorySpool(config.spool.path, reserve_bytes=0, expected_spool_id=spool_id or None)
     done: list[Mapping[str, Any]] = []
-    with closing(opened) as spool, Target.at(folder) as into, shown(_size_bytes(records)) as told:
+    with closing(opened) as spool, Target.at(folder) as into, shown(_work_bytes(records)) as told:
         for record in records:
             one = Export(record.row.docking, record.clips, into=into, told=told)
             state, outcomes = _one(one, record, spool=spool, config=config, check=wanted.check)
@@ -104,8 +104,9 @@ def _one(
     return "exported", made
 
 
-def _size_bytes(records: Sequence[Record]) -> int:
-    return sum(
+def _work_bytes(records: Sequence[Record]) -> int:
+    """Return how many bytes are copied and read back when nothing is there yet."""
+    return 2 * sum(
         clip.stored_size_bytes
         for record in records
         for clip in record.clips

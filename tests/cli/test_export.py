@@ -9,13 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dockd.__main__ import dispatch
+from dockd.cli import courier
+from dockd.config import load
 from dockd.core import facts, naming
+from dockd.errors import ExportFailed
 from dockd.station.spool import layout
 from tests.cli.test_commands import configured
 from tests.station import ledger_parts as parts
@@ -85,6 +90,21 @@ def exported(config: str, capsys: pytest.CaptureFixture[str], *more: str | Path)
     status = dispatch(["export", "--json", "--config", config, *map(str, more)])
     out, err = capsys.readouterr()
     return status, json.loads(out or err)
+
+
+def disturbed(config: str, docking: str, folder: Path, *, told: Callable[[int], None]) -> None:
+    """Export a docking; ``told`` may do something to the disk at each step of it."""
+    wanted = courier.Wanted(dockings=[docking], every=False, unstored=False, check=False)
+    courier.export(load(Path(config)), wanted, folder=folder, shown=lambda _: nullcontext(told))
+
+
+def flip(file: Path) -> None:
+    """Change the last byte of a file."""
+    with file.open("r+b") as content:
+        content.seek(-1, os.SEEK_END)
+        last = content.read(1)[0]
+        content.seek(-1, os.SEEK_END)
+        content.write(bytes([last ^ 1]))
 
 
 def dockings_of(station: tuple[Path, str]) -> list[str]:
@@ -387,3 +407,17 @@ def test_a_disk_that_fails_leaves_what_can_be_gone_on_with(
         with mounted("-o", "loop", str(image), at=tmp_path / "disk") as disk:
             assert exported(station[1], capsys, docking, disk)[0] == 0
             assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
+
+
+def test_a_disk_that_does_not_keep_what_it_is_given_names_nothing(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A copy gets its name only when the disk gave back what was written to it."""
+    docking, _ = dockings_of(station)
+    staging = tmp_path / f"{docking}.partial"
+    with pytest.raises(ExportFailed, match="read back"):
+        disturbed(station[1], docking, tmp_path, told=lambda _: flip(staging / "incoming"))
+    files = [each for each in tmp_path.rglob("*") if each.is_file() and each.stat().st_size]
+    assert files == [staging / "incoming"]
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)

@@ -17,7 +17,7 @@ _CHUNK_BYTES: Final = 1 << 20
 _FLUSHED_EVERY_BYTES: Final = 32 << 20
 
 Told = Callable[[int], None]
-"""Called with each number of bytes that were copied or hashed."""
+"""Called with each number of bytes that were copied, read back or hashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,13 @@ def digests_of(target: Target, name: str, *, told: Told) -> Digests | None:
             told(count)
     finally:
         os.close(descriptor)
+    return hashing.digests()
+
+
+def digests_in(content: bytes) -> Digests:
+    """Return what some content hashes to."""
+    hashing = _Hashing()
+    hashing.add(memoryview(content))
     return hashing.digests()
 
 

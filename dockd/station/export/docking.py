@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import DockdError, ExportDiskFull, ExportFailed, Refused
-from dockd.station.export.copying import Digests, Told, copy, digests_of
+from dockd.station.export.copying import Digests, Told, copy, digests_in, digests_of
 from dockd.station.export.target import Target, writing
 
 FOOTAGE: Final = "footage"
@@ -197,6 +197,8 @@ class Export:
         if copied.sha256 != clip.sha256:
             reason = f"the spool's copy hashes to {copied.sha256}"
             return Absent(clip=clip, bad=True, reason=reason)
+        with writing(staging.called(_INCOMING)):
+            _refuse_unless_kept(digests_of(staging, _INCOMING, told=self._told), copied, place)
         self._named(staging, folder, place)
         return Present(clip=clip, place=place, digests=copied)
 
@@ -228,6 +230,20 @@ def _write(folder: Target, place: str, content: bytes) -> None:
     with writing(folder.called(place)), folder.folder(above, make=True) as parent:
         parent.write(name, content)
         parent.sync()
+        _refuse_unless_kept(
+            digests_of(parent, name, told=lambda _: None), digests_in(content), place
+        )
+
+
+def _refuse_unless_kept(found: Digests | None, given: Digests, place: str) -> None:
+    """Let nothing have its name that the disk does not give back: some keep other bytes."""
+    if found != given:
+        held = f"hashing to {found.sha256}" if found else "as no file"
+        raise ExportFailed(
+            f"{place} was read back {held}, and {given.sha256} was written",
+            next_step="Take another disk or cable, and run the same command again: this one does"
+            " not keep what it is given.",
+        )
 
 
 def _refuse_without_room(staging: Target, clip: Clip, place: str) -> None:
