@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -88,7 +89,7 @@ def _level(event: str) -> str:
     """Return the level that an event is said at."""
     if event == "problem-opened":
         return "error or warning"
-    for _, call in calls():
+    for call in _calls():
         if _event(call) == event:
             level = (word.value for word in call.keywords if word.arg == "level")
             return str(ast.literal_eval(next(level, ast.Constant("info"))))
@@ -107,7 +108,7 @@ def _of_fact(fact: type[Fact]) -> tuple[str, ...]:
 
 def _spoken() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the events that dockd's code says by name, and the fields that it gives them."""
-    for _, call in calls():
+    for call in _calls():
         event = _event(call)
         if event is not None:
             named = [
@@ -124,17 +125,20 @@ def _event(call: ast.Call) -> str | None:
     return str(name.value) if isinstance(name, ast.Constant) else None
 
 
-def calls() -> Iterator[tuple[Path, ast.Call]]:
-    """Yield every place in dockd's code that says something in its journal."""
+@functools.cache
+def _calls() -> tuple[ast.Call, ...]:
+    """Return every place in dockd's code that says something in its journal."""
+    found = []
     for path in sorted(Path(dockd.__path__[0]).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Attribute(attr="say", value=where), args=[_, *_]) if (
                     ast.unparse(where).endswith("journal")
                 ):
-                    yield path, node
+                    found.append(node)
                 case _:
                     pass
+    return tuple(found)
 
 
 if __name__ == "__main__":
