@@ -133,7 +133,7 @@ _STORES: Final = (
         "operations",
         sentence="No central store is configured: the station copies, proves and holds.",
         reason="The configuration has no [[store]].",
-        next_step="Add a [[store]] to the configuration and reload.",
+        next_step="Add a [[store]] to the configuration and restart dockd.",
     ),
     _found(
         "upload-stalled",

@@ -38,7 +38,7 @@ __all__ = [
 Health = Literal["pass", "warn", "fail"]
 
 MEDIA_TYPE: Final = "application/health+json"
-_NAMED: Final = frozenset({"slot", "camera", "docking", "clip", "store"})
+NAMED: Final = frozenset({"slot", "camera", "docking", "clip", "store"})
 _WORSENING: Final[tuple[Health, ...]] = ("pass", "warn", "fail")
 
 
@@ -164,7 +164,7 @@ def named_in(subject: str) -> dict[str, str]:
     kind, _, name = subject.partition(" ")
     if kind == "camera":
         name = name.partition(" file ")[0]
-    return {kind: name} if name and kind in _NAMED else {}
+    return {kind: name} if name and kind in NAMED else {}
 
 
 def health_of(*, problems: Iterable[Problem] = (), checks: Iterable[Check] = ()) -> Health:

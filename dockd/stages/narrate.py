@@ -21,7 +21,7 @@ from dockd.ports.ledger import Ledger
 # Problems are said by their board, with their words.
 _SAID_ELSEWHERE: Final = frozenset({"problem-opened", "problem-closed"})
 # Parts would flood the journal; the rest says what a louder fact says as well.
-_QUIET: Final = (
+QUIET: Final = (
     facts.PartSpooled,
     facts.PartSending,
     facts.PartStored,
@@ -33,7 +33,7 @@ _QUIET: Final = (
     facts.Checkpointed,
 )
 # Thousands of digests help nobody who reads a line.
-_LEFT_OUT: Final = frozenset({"part_sha256"})
+LEFT_OUT: Final = frozenset({"part_sha256"})
 _NAMED_AT_MOST: Final = 2048
 _DOCKINGS_AT_MOST: Final = 256
 _SAID_AT_ONCE: Final = 64
@@ -92,7 +92,7 @@ class Narrator:
             shown = await self._shown(fact)
             # Taken out only here: whoever is cancelled while asking the ledger loses no line.
             self._unsaid.popleft()
-            level: Level = "debug" if isinstance(fact, _QUIET) else "info"
+            level: Level = "debug" if isinstance(fact, QUIET) else "info"
             self._journal.say(fact.kind, fact.sentence, level=level, **shown)
             if level == "info":
                 self.also(fact, shown)
@@ -103,7 +103,7 @@ class Narrator:
     async def _shown(self, fact: facts.Fact) -> dict[str, object]:
         """Return a fact's fields for people."""
         fields: dict[str, object] = {
-            name: value for name, value in fact.fields().items() if name not in _LEFT_OUT
+            name: value for name, value in fact.fields().items() if name not in LEFT_OUT
         }
         if isinstance(fact, facts.DockingFact):
             return await self._of_docking(fact) | fields
@@ -112,7 +112,7 @@ class Narrator:
         if not isinstance(fact, facts.ClipFact):
             return fields
         self._learn(fact)
-        names = await self._names(fact.clip, ask=not isinstance(fact, _QUIET))
+        names = await self._names(fact.clip, ask=not isinstance(fact, QUIET))
         if names is None:
             return {"number": fields.pop("clip"), **fields}
         if isinstance(fact, facts.ClipMerged):

@@ -26,10 +26,10 @@ _OWN_SENTENCES: Final = {
     "ledger-unwritable": "A problem could not be recorded in the ledger.",
     "reloaded": "The configuration was read again.",
     "reload-refused": "The new configuration is wrong; the station goes on with the one it has.",
-    "udev-events-lost": "Events of udev were lost.",
+    "udev-events-lost": "Events of udev were lost; dockd listens anew and looks at every slot.",
 }
 _WIDTH: Final = 79
-_PROBLEM_DOES: Final = (
+PROBLEM_DOES: Final = (
     "Keeps this as a problem until it ends (`dockd status`, /v1/problems) and goes on with "
     "everything that does not need what is missing. If dockd cannot run at all, systemd starts it "
     "again every few seconds."
@@ -75,7 +75,7 @@ def words(text: str) -> Mapping[str, tuple[str, str]]:
     return found
 
 
-def _errors() -> Iterator[type[DockdError]]:
+def errors() -> Iterator[type[DockdError]]:
     """Yield every class of error that any part of dockd has."""
     for module in pkgutil.walk_packages(dockd.__path__, "dockd."):
         if not module.name.startswith(("dockd.simulator", "dockd.__main__")):
@@ -88,18 +88,18 @@ def _errors() -> Iterator[type[DockdError]]:
 
 
 def _problem_sentences() -> dict[str, str]:
-    sentences = {error.slug: (error.__doc__ or "").splitlines()[0] for error in _errors()}
+    sentences = {error.slug: (error.__doc__ or "").splitlines()[0] for error in errors()}
     return sentences | {slug: kind.sentence for slug, kind in CATALOGUE.items()}
 
 
 def _from_problems(happened: Mapping[str, str]) -> Iterator[Entry]:
-    owned = {error.slug: (error.next_step, error.owner) for error in _errors()}
+    owned = {error.slug: (error.next_step, error.owner) for error in errors()}
     owned |= {slug: (kind.next_step, kind.owner) for slug, kind in CATALOGUE.items()}
     for slug, (next_step, owner) in owned.items():
         yield Entry(
             event=slug,
             happened=happened[slug],
-            does=_PROBLEM_DOES,
+            does=PROBLEM_DOES,
             person=f"{next_step} (Owner: {owner}.)",
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockd.core import facts
+from dockd.core.catalogue import CATALOGUE
 from dockd.errors import SpoolReadOnly
 from dockd.station.http import listeners
 from dockd.station.http.listeners import ListenerRefused
@@ -270,6 +271,16 @@ async def test_the_api_describes_itself(tmp_path: Path) -> None:
         paths = response.json()["paths"]
         assert {"/healthz", "/v1/status", "/v1/clips", "/metrics"} <= paths.keys()
         assert response.headers["date"] == "Mon, 23 Nov 2026 02:00:00 GMT"
+
+
+@pytest.mark.asyncio
+async def test_the_api_enumerates_the_slugs_of_problems(tmp_path: Path) -> None:
+    """The description has every slug of the table of problems, and bears one that is newer."""
+    async with answering(tmp_path) as station:
+        schemas = (await station.ask("/openapi.json"))["components"]["schemas"]
+        known, other = schemas["ProblemReport"]["properties"]["slug"]["anyOf"]
+        assert known == {"enum": sorted(CATALOGUE)}
+        assert other == {"type": "string"}
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from dockd.core import health
+from dockd.core.catalogue import CATALOGUE
 from dockd.core.clip import Place
 from dockd.core.facts import JsonValue
 from dockd.ports import answers
@@ -41,11 +42,26 @@ class OrderBody(BaseModel):
     kind: Literal["error", "legal"] = Field(default="error", description="the kind of hold")
 
 
+class _StationApp(FastAPI):
+    """Names in its description the slugs that a problem can have, from the one table of them."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description; its enumeration is open, for no error is lost by being new."""
+        described = super().openapi()
+        of_problem = described["components"]["schemas"]["ProblemReport"]["properties"]
+        of_problem["slug"] = {
+            "title": "Slug",
+            "description": "as docs/problems.md has them; any other is an error of no known kind",
+            "anyOf": [{"enum": sorted(CATALOGUE)}, {"type": "string"}],
+        }
+        return described
+
+
 def build_app(
     view: StationView, *, news: StationNews, actions: StationActions, version: str
 ) -> FastAPI:
     """Return the station's application; it does nothing but ask the station and tell `actions`."""
-    app = FastAPI(
+    app = _StationApp(
         title="dockd",
         summary="The docking-station daemon: reading everywhere, orders on the Unix socket only.",
         version=version,

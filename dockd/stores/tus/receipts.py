@@ -68,7 +68,7 @@ class Receipts:
             raise StoreUnreachable(
                 f"{ask}: the store's answer is not a receipt",
                 owner="operations",
-                next_step="Compare receipt_url with what the store answers there (README, tus).",
+                next_step="Compare receipt_url with the store's answer there (docs/install.md).",
                 status=reply.status,
             )
         return told
