@@ -208,6 +208,33 @@ async def test_a_token_of_any_script_logs_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_wrong_token_is_answered_late_and_a_right_one_at_once(tmp_path: Path) -> None:
+    """A guess, by header or at the login, costs a second; readers do not wait for it."""
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    async with answering(tmp_path, token_file=token) as station:
+        station.clock.goes_on.clear()
+        guesses = (
+            station.by_tcp.get("/v1/status", headers={"authorization": "Bearer frist"}),
+            station.by_tcp.post("/login", data={"token": "frist"}),
+        )
+        for guess in guesses:
+            station.clock.stands.clear()
+            async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+                guessing = group.create_task(guess)
+                await station.clock.stands.wait()
+                right = {"authorization": "Bearer first"}
+                assert (await station.by_tcp.get("/v1/slots", headers=right)).status_code == 200
+                login = await station.by_tcp.post("/login", data={"token": "first"})
+                assert login.headers["location"] == "/"
+                station.by_tcp.cookies.clear()
+                station.clock.goes_on.set()
+            assert guessing.result().status_code in (401, 303)
+            station.clock.goes_on.clear()
+        assert station.clock.slept == [1.0, 1.0]
+
+
+@pytest.mark.asyncio
 async def test_whoever_follows_is_asked_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,6 +17,8 @@ from fastapi import Response
 from dockd.ports.clock import Clock
 from dockd.station.http import page
 
+# Whoever guesses has to wait for each answer, with one of few connections.
+WRONG_TOKEN_S: Final = 1.0
 _COOKIE: Final = "dockd-session"
 # A rack's own screen is logged in once and then left alone; a new token ends every session.
 _SESSION_S: Final = 90 * 86_400
@@ -87,6 +89,7 @@ class Access:
     async def log_in(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
         """Answer the login page's form: to the station's page with a cookie, or back."""
         if not self._token.is_it(_shown_in((await receive()).get("body", b""))):
+            await self._clock.sleep(WRONG_TOKEN_S)
             await page.redirect(f"{page.LOGIN_PATH}#refused")(scope, receive, send)
             return
         answer: Response = page.redirect("/")
