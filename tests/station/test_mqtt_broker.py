@@ -229,7 +229,7 @@ async def test_trouble_of_two_kinds_is_one_problem_at_a_time(tmp_path: Path) -> 
     wrong = tmp_path / "word"
     wrong.write_text("wrong")
     broker = Mosquitto(tmp_path, password="right")
-    settings = {"username": "dockd", "password_file": wrong}
+    settings: dict[str, Any] = {"username": "dockd", "password_file": wrong}
     try:
         async with (
             rig_at(tmp_path) as rig,
