@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dockd.cli.offline import LEDGER_NAME
-from dockd.cli.vouching import Record, vouchers
+from dockd.cli.vouching import Record, unvouched, vouchers
 from dockd.config import Config
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.core.printable import printable
 from dockd.errors import NotFound, Refused, RequestInvalid
+from dockd.station import mhl
 from dockd.station.clock import SystemClock
 from dockd.station.export import Absent, Export, Outcome, Present, Target
 from dockd.station.export.copying import Told
@@ -34,6 +35,15 @@ class Wanted:
     every: bool
     unstored: bool
     check: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What is there of a docking, and what is wrong with the files that vouch for it."""
+
+    state: State
+    outcomes: Sequence[Outcome]
+    unvouched: Sequence[str]
 
 
 def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Mapping[str, Any]:
@@ -59,8 +69,8 @@ def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Map
     with closing(opened) as spool, Target.at(folder) as into, shown(_work_bytes(records)) as told:
         for record in records:
             one = Export(record.row.docking, record.clips, into=into, told=told)
-            state, outcomes = _one(one, record, spool=spool, config=config, check=wanted.check)
-            done.append(_answer(record, state, outcomes, into=into, wanted=wanted))
+            brought = _one(one, record, spool=spool, config=config, check=wanted.check)
+            done.append(_answer(record, brought, into=into, wanted=wanted))
     return {"dockings": done, "whole": all(each["whole"] for each in done)}
 
 
@@ -92,16 +102,17 @@ def _unstored(clips: Sequence[Clip], config: Config) -> bool:
 
 def _one(
     one: Export, record: Record, *, spool: DirectorySpool, config: Config, check: bool
-) -> tuple[State, Sequence[Outcome]]:
+) -> Brought:
     """Bring one docking out, or look at what is there of it."""
     finished = one.finished()
-    if finished is not None and one.lacks_nothing(finished):
-        one.tidy()
-        if check:
-            return "checked", one.check(finished)
-        return "already", one.outcomes(finished)
+    if finished is not None and (check or one.lacks_nothing(finished)):
+        outcomes = one.check(finished) if check else one.outcomes(finished)
+        wrong = unvouched(one.vouchers(below=mhl.FOLDER), outcomes)
+        if check or not wrong:
+            one.tidy()
+            return Brought("checked" if check else "already", outcomes, wrong)
     made = one.make(spool, vouchers=vouchers(record, config=config, now=SystemClock().now))
-    return "exported", made
+    return Brought("exported", made, ())
 
 
 def _work_bytes(records: Sequence[Record]) -> int:
@@ -114,16 +125,14 @@ def _work_bytes(records: Sequence[Record]) -> int:
     )
 
 
-def _answer(
-    record: Record, state: State, outcomes: Sequence[Outcome], *, into: Target, wanted: Wanted
-) -> Mapping[str, Any]:
-    present = [each for each in outcomes if isinstance(each, Present)]
-    absent = [each for each in outcomes if isinstance(each, Absent)]
+def _answer(record: Record, brought: Brought, *, into: Target, wanted: Wanted) -> Mapping[str, Any]:
+    present = [each for each in brought.outcomes if isinstance(each, Present)]
+    absent = [each for each in brought.outcomes if isinstance(each, Absent)]
     return {
         "docking": record.row.docking,
         "camera": record.row.camera,
         "folder": into.called(record.row.docking),
-        "state": state,
+        "state": brought.state,
         "files": len(present),
         "size_bytes": sum(each.digests.size_bytes for each in present),
         "partial": [each.place for each in present if each.clip.partial],
@@ -137,8 +146,10 @@ def _answer(
             }
             for each in absent
         ],
+        "unvouched": brought.unvouched,
         # A courier takes what the stores have not: what made room here is there.
-        "whole": all(
+        "whole": not brought.unvouched
+        and all(
             wanted.unstored and not each.bad and each.clip.spool_copy is SpoolCopy.PURGED
             for each in absent
         ),

@@ -104,5 +104,7 @@ def _for_people(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"  partial, as far as its camera gave it: {place}"
         for each in one["absent"]:
             yield f"  {'BAD' if each['bad'] else 'not here'}: {each['path']}: {each['reason']}"
+        for reason in one["unvouched"]:
+            yield f"  BAD: {reason}"
     if not found["dockings"]:
         yield "no docking is to be exported"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import xxhash
+
 from dockd.config import Config
 from dockd.core.clip import Clip
 from dockd.core.facts import ReceiptAccepted
@@ -67,6 +69,36 @@ def vouchers(
         return {MANIFEST: manifest, SUMS: sums, **below}
 
     return made
+
+
+def unvouched(files: Mapping[str, bytes], outcomes: Sequence[Outcome]) -> Sequence[str]:
+    """Return what is wrong with the ``files`` that vouch for a docking, by their places."""
+    present = [each for each in outcomes if isinstance(each, Present)]
+    manifest, sums = files.get(MANIFEST, b""), files.get(SUMS, b"")
+    lines = set(sums.splitlines())
+    wrong = [
+        f"{SUMS} does not say: {line.decode()}"
+        for line in _sums(present, manifest=manifest).splitlines()
+        if line not in lines
+    ]
+    below = f"{mhl.FOLDER}/"
+    history = {
+        place.removeprefix(below): content
+        for place, content in files.items()
+        if place.startswith(below)
+    }
+    try:
+        said = mhl.said(history)
+    except ValueError as error:
+        return [*wrong, f"{mhl.FOLDER} is no history of it: {printable(str(error))}"]
+    hashed = {each.place: each.digests.xxh128 for each in present}
+    for place, content in ((MANIFEST, manifest), (SUMS, sums)):
+        hashed[place] = xxhash.xxh128(content).hexdigest()
+    return wrong + [
+        f"{mhl.FOLDER} does not say that {place} hashes to {xxh128}"
+        for place, xxh128 in hashed.items()
+        if said.get(place) != xxh128
+    ]
 
 
 def _manifest(

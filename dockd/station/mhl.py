@@ -6,20 +6,24 @@ later. So it works in a folder of its own, and what it made is handed back as co
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
+from xml.parsers import expat
 
 import xxhash
+from ascmhl import chain_xml_parser
 from ascmhl.generator import MHLGenerationCreationSession
-from ascmhl.hashlist import MHLCreatorInfo, MHLProcess, MHLProcessInfo, MHLTool
+from ascmhl.hashlist import MHLCreatorInfo, MHLHashList, MHLProcess, MHLProcessInfo, MHLTool
 from ascmhl.history import MHLHistory
 from ascmhl.utils import datetime_isostring
 
 import dockd
 
 FOLDER: Final = "ascmhl"
+_CHAIN: Final = "ascmhl_chain.xml"
 _ANY_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - only the zone is asked for
 
 
@@ -72,6 +76,44 @@ def history(
         process.process = MHLProcess("transfer")
         session.commit(creator, process)
         return {each.name: each.read_bytes() for each in sorted((root / FOLDER).iterdir())}
+
+
+def said(files: Mapping[str, bytes]) -> Mapping[str, str]:
+    """Return the xxh128 of each place that a history's ``files``, by their names, vouch for.
+
+    Raises:
+        ValueError: they are no history, or not as the history's chain has them.
+    """
+    with tempfile.TemporaryDirectory(prefix="dockd-mhl-") as scratch:
+        folder = Path(scratch) / FOLDER
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        try:
+            for content in files.values():
+                # The library leaves a file open that is no XML.
+                expat.ParserCreate().Parse(content, True)  # noqa: FBT003 - it has no name
+            lists = _lists(folder, names=files.keys() - {_CHAIN})
+        except Exception as error:
+            # The library fails in any way on what it did not write.
+            said_of_it = str(error).replace(f"{scratch}/", "") or type(error).__name__
+            raise ValueError(said_of_it) from error
+    return {
+        media.path: entry.hash_string
+        for each in reversed(lists)
+        for media in each.media_hashes
+        for entry in media.hash_entries
+        if entry.hash_format == "xxh128"
+    }
+
+
+def _lists(folder: Path, *, names: AbstractSet[str]) -> Sequence[MHLHashList]:
+    """Return the hash lists of a history's folder, as its chain has them."""
+    chain = chain_xml_parser.parse(str(folder / _CHAIN))
+    # The library opens what a chain names, wherever that is.
+    if {each.ascmhl_filename for each in chain.generations} != names:
+        raise ValueError("its chain names other files than there are")
+    return list(MHLHistory.load_from_path(str(folder.parent)).hash_lists)
 
 
 def _labelled(when: datetime) -> datetime:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xxhash
 
 from dockd.__main__ import dispatch
 from dockd.cli import courier
 from dockd.config import load
 from dockd.core import facts, naming
 from dockd.errors import ExportFailed
+from dockd.station.export import Target
 from dockd.station.spool import layout
 from tests.cli.test_commands import configured
 from tests.station import ledger_parts as parts
@@ -215,6 +217,113 @@ def test_what_is_whole_is_not_copied_again(
     assert {path: path.stat().st_ctime_ns for path in tmp_path.rglob("*")} == before
 
 
+def test_what_went_from_a_whole_export_is_put_back(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Without a clip, a whole clip or a voucher nothing is exported already, whatever it says."""
+    docking, _ = dockings_of(station)
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    folder = tmp_path / docking
+    first, second, *_ = sorted((folder / "footage" / "DCIM" / "100BWC").iterdir())
+
+    def a_folder_in_its_place() -> None:
+        first.unlink()
+        first.mkdir()
+
+    for spoilt in (
+        first.unlink,
+        lambda: os.truncate(second, 1),
+        a_folder_in_its_place,
+        lambda: _rewritten(folder / "manifest.json", b"BWC", b"BWX"),
+        (folder / "SHA256SUMS").unlink,
+        lambda: shutil.rmtree(folder / "ascmhl"),
+    ):
+        spoilt()
+        # A byte that changed beside it is found as well: what is made again is hashed again.
+        flip(second)
+        status, answer = exported(station[1], capsys, docking, tmp_path)
+        assert (status, answer["dockings"][0]["state"]) == (0, "exported")
+        assert (sha256sum(folder), ascmhl(folder)) == (0, 0)
+        assert exported(station[1], capsys, docking, tmp_path)[1]["dockings"][0]["state"] == (
+            "already"
+        )
+
+
+def _edited(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a manifest's first clip."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    change(manifest["clips"][0])
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _led_out(folder: Path) -> None:
+    """Have a manifest name a file that is not in the export."""
+    place = json.loads((folder / "manifest.json").read_bytes())["clips"][0]["file"]
+    (folder / place).rename(folder.parent / "outside")
+    _edited(folder, lambda clip: clip.update(file="../outside"))
+
+
+def _rewritten(file: Path, old: bytes, new: bytes) -> None:
+    content = file.read_bytes()
+    assert old in content
+    file.write_bytes(content.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda of: (of / "SHA256SUMS").unlink(), id="no sums"),
+        pytest.param(lambda of: flip(of / "SHA256SUMS"), id="other sums"),
+        pytest.param(lambda of: shutil.rmtree(of / "ascmhl"), id="no history"),
+        pytest.param(lambda of: next((of / "ascmhl").glob("*.mhl")).unlink(), id="no generation"),
+        pytest.param(lambda of: (of / "ascmhl/ascmhl_chain.xml").unlink(), id="no chain"),
+        pytest.param(lambda of: (of / "ascmhl/ascmhl_chain.xml").write_text("<"), id="no XML"),
+        pytest.param(lambda of: (of / "ascmhl/0002_x.mhl").write_text("<x/>"), id="a stranger"),
+        pytest.param(
+            lambda of: _rewritten(of / "ascmhl/ascmhl_chain.xml", b"<path>", b"<path>../../../../"),
+            id="a chain that leads out",
+        ),
+        pytest.param(
+            lambda of: _rewritten(next((of / "ascmhl").glob("*.mhl")), b"BWC", b"BWX"),
+            id="other history",
+        ),
+        pytest.param(lambda of: _edited(of, lambda clip: clip.pop("key")), id="no key"),
+        pytest.param(lambda of: _edited(of, lambda clip: clip.update(file=[1])), id="no name"),
+        pytest.param(_led_out, id="a place outside"),
+    ],
+)
+def test_a_check_reads_what_vouches_too(
+    station: tuple[Path, str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    spoilt: Callable[[Path], None],
+) -> None:
+    """Sums, history or manifest gone or changed are said, nothing is written; then put right."""
+    docking, _ = dockings_of(station)
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    spoilt(tmp_path / docking)
+    before = {path: path.stat().st_ctime_ns for path in tmp_path.rglob("*")}
+    status, answer = exported(station[1], capsys, "--check", docking, tmp_path)
+    (one,) = answer["dockings"]
+    assert (status, one["state"]) == (1, "checked")
+    assert one["unvouched"]
+    assert {path: path.stat().st_ctime_ns for path in tmp_path.rglob("*")} == before
+    assert dispatch(["export", "--check", "--config", station[1], docking, str(tmp_path)]) == 1
+    assert f"BAD: {one['unvouched'][0]}" in capsys.readouterr().out
+    status, answer = exported(station[1], capsys, docking, tmp_path)
+    assert (status, answer["dockings"][0]["state"]) == (0, "exported")
+    assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
+
+
+def test_no_folder_above_is_gone_into(tmp_path: Path) -> None:
+    """A place leads down only, whoever wrote it."""
+    with Target.at(tmp_path) as target:
+        for place in ("..", "a/../..", ".", "../"):
+            with pytest.raises(NotADirectoryError), target.folder(place, make=True):
+                pass
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
 def test_a_courier_takes_what_the_stores_have_not(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -313,7 +422,7 @@ async def test_what_is_not_here_is_said_with_its_place(
     config = configured(spool)
     docking, _ = dockings_of(station)
     content = b"as far as it went"
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256, xxh128 = hashlib.sha256(content).hexdigest(), xxhash.xxh128(content).hexdigest()
     key = naming.store_key("BWC-9", sha256=sha256, path=b"DCIM/9.mp4")
     with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
         purged = (await ledger.in_docking(docking))[1]
@@ -323,12 +432,12 @@ async def test_what_is_not_here_is_said_with_its_place(
             parts.seen(901, camera="BWC-9", path=b"DCIM/9.mp4", size_bytes=1000),
             parts.seen(902, camera="BWC-9", path=b"DCIM/unread.mp4"),
             facts.ClipCopied(
-                clip=901, docking=parts.DOCKING, sha256=sha256, xxh128="0" * 32, spliced=False
+                clip=901, docking=parts.DOCKING, sha256=sha256, xxh128=xxh128, spliced=False
             ),
         )
         await ledger.record(
             facts.ClipVerified(
-                clip=901, sha256=sha256, xxh128="0" * 32, size_bytes=len(content), key=key,
+                clip=901, sha256=sha256, xxh128=xxh128, size_bytes=len(content), key=key,
                 part_size_bytes=16, part_sha256=(), proof="direct", partial=True,
             ),
         )  # fmt: skip

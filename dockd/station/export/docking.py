@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
@@ -18,7 +18,7 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 _INCOMING: Final = "incoming"
 _PARTIAL: Final = ".partial"
-_MANIFEST_LIMIT_BYTES: Final = 1 << 28
+_VOUCHER_LIMIT_BYTES: Final = 1 << 28
 
 
 class Spool(Protocol):
@@ -71,29 +71,59 @@ class Export:
         if not self._into.has(self._docking):
             return None
         said = self._manifest()
-        if said is None or said.get("docking") != self._docking:
+        if said is None:
             raise Refused(
                 f"{self._into.called(self._docking)} is there and no export of this docking",
                 next_step="Look at what it is, and move it away or name another folder.",
             )
-        return {each["key"]: each["file"] for each in said["clips"] if each["file"] is not None}
+        # What a disk says is believed only of where this docking's clips belong.
+        return {
+            clip.key: place
+            for clip, place in self._places
+            if clip.key and said.get(clip.key) == place
+        }
 
-    def _manifest(self) -> Mapping[str, Any] | None:
+    def _manifest(self) -> Mapping[str, object] | None:
+        """Return where a whole export says that each clip is, by its key."""
         try:
-            with (
-                self._into.folder(self._docking) as folder,
-                os.fdopen(folder.opened(MANIFEST), "rb") as file,
-            ):
-                said = json.loads(file.read(_MANIFEST_LIMIT_BYTES))
-            return said if isinstance(said["clips"], list) else None
-        except (OSError, ValueError, TypeError, KeyError):
+            with self._into.folder(self._docking) as folder:
+                said = json.loads(folder.content(MANIFEST, limit_bytes=_VOUCHER_LIMIT_BYTES))
+            if said["docking"] != self._docking:
+                return None
+            return {
+                str(each.get("key")): each.get("file")
+                for each in said["clips"]
+                if isinstance(each, dict)
+            }
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def lacks_nothing(self, finished: Mapping[str, str]) -> bool:
-        """Return whether a whole export has every clip that the spool could give now."""
-        return all(
-            clip.key in finished for clip, _ in self._places if clip.spool_copy is SpoolCopy.PROVEN
-        )
+        """Return whether a whole export has every clip that it names or the spool could give.
+
+        Files are there in their sizes: what is in them, ``check`` looks at.
+        """
+        with self._into.folder(self._docking) as folder:
+            return all(
+                clip.key in finished and _lies_there(folder, clip, place)
+                for clip, place in self._places
+                if clip.spool_copy is SpoolCopy.PROVEN or clip.key in finished
+            )
+
+    def vouchers(self, *, below: str) -> Mapping[str, bytes]:
+        """Return the files that vouch for a whole export, by their places; of a history, all."""
+        found: dict[str, bytes] = {}
+        what = self._into.called(self._docking)
+        for place in ("", below):
+            with (
+                writing(f"{what}/{place}"),
+                suppress(FileNotFoundError),
+                self._into.folder(f"{self._docking}/{place}") as folder,
+            ):
+                for name in folder.names() if place else (MANIFEST, SUMS):
+                    content = folder.content(name, limit_bytes=_VOUCHER_LIMIT_BYTES)
+                    found[f"{place}/{name}".lstrip("/")] = content
+        return found
 
     def check(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
         """Hash every file of a whole export again, as the disk has it."""
@@ -217,6 +247,13 @@ class Export:
             if parent.has(name):
                 parent.remove(name)
             staging.rename(_INCOMING, to=parent, as_name=name)
+
+
+def _lies_there(folder: Target, clip: Clip, place: str) -> bool:
+    above, _, name = place.rpartition("/")
+    with writing(folder.called(place)), suppress(FileNotFoundError), folder.folder(above) as parent:
+        return parent.size_bytes(name) == clip.stored_size_bytes
+    return False
 
 
 def _sweep(folder: Target, places: Collection[str]) -> None:

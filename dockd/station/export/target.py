@@ -4,7 +4,8 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Collection, Iterator
+import stat
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
@@ -93,10 +94,13 @@ class Target:
 
         Raises:
             FileNotFoundError: it is not there, and was not to be made.
+            NotADirectoryError: the place does not lead down only, or over what is no folder.
         """
         descriptor = os.dup(self.descriptor)
         try:
             for name in filter(None, place.split("/")):
+                if name in {".", ".."}:
+                    raise NotADirectoryError(errno.ENOTDIR, "not below", place)
                 if make and _made(name, descriptor):
                     os.fsync(descriptor)
                 below = os.open(name, _FOLDER, dir_fd=descriptor)
@@ -123,6 +127,27 @@ class Target:
         except FileNotFoundError:
             return False
         return True
+
+    def size_bytes(self, name: str) -> int | None:
+        """Return the size of a regular file here, by its name's entry; None if there is none."""
+        try:
+            found = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def content(self, name: str, *, limit_bytes: int) -> bytes:
+        """Return what is in a regular file here; b"" where there is none, or a larger one."""
+        size_bytes = self.size_bytes(name)
+        if size_bytes is None or size_bytes > limit_bytes:
+            return b""
+        with os.fdopen(self.opened(name), "rb") as file:
+            return file.read(limit_bytes)
+
+    def names(self) -> Sequence[str]:
+        """Return the names in this folder."""
+        with os.scandir(self.descriptor) as entries:
+            return sorted(each.name for each in entries)
 
     def opened(self, name: str) -> int:
         """Return the descriptor of a file here. Raises OSError, and for a link too."""
