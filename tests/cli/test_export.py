@@ -530,3 +530,24 @@ def test_a_disk_that_does_not_keep_what_it_is_given_names_nothing(
     assert files == [staging / "incoming"]
     assert exported(station[1], capsys, docking, tmp_path)[0] == 0
     assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
+
+
+def test_a_full_disk_leaves_the_export_of_before(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What a disk has no room to make whole stays as it is, with all that vouches for it."""
+    docking, _ = dockings_of(station)
+    with mounted("-t", "tmpfs", "-o", "size=8m", "tmpfs", at=tmp_path / "disk") as disk:
+        assert exported(station[1], capsys, docking, disk)[0] == 0
+        next((disk / docking / "footage").rglob("C0001.MP4")).unlink()
+        with (disk / "filling").open("wb") as file:
+            free_bytes = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+            os.posix_fallocate(file.fileno(), 0, free_bytes - 8192)
+        before = {path: path.stat().st_ctime_ns for path in disk.rglob("*")}
+        status, answer = exported(station[1], capsys, docking, disk)
+        assert (status, answer["slug"]) == (1, "export-disk-full")
+        left = {path: path.stat().st_ctime_ns for path in disk.rglob("*")}
+        assert left.keys() - before.keys() <= {disk / f"{docking}.partial"}
+        (disk / "filling").unlink()
+        assert exported(station[1], capsys, docking, disk)[0] == 0
+        assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)

@@ -8,7 +8,8 @@ may be killed at any moment: the next one hashes what it finds, and copies what 
 Nothing there is reached through a link.
 """
 
-from dockd.station.export.docking import Absent, Export, Outcome, Present
+from dockd.station.export.docking import Export
+from dockd.station.export.outcomes import Absent, Outcome, Present
 from dockd.station.export.target import Target
 
 __all__ = ["Absent", "Export", "Outcome", "Present", "Target"]

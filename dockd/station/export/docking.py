@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import DockdError, ExportDiskFull, ExportFailed, Refused
 from dockd.station.export.copying import Digests, Told, copy, digests_in, digests_of
+from dockd.station.export.outcomes import Absent, Outcome, Present, recorded, why_absent
 from dockd.station.export.target import Target, writing
 
 FOOTAGE: Final = "footage"
@@ -26,27 +26,6 @@ class Spool(Protocol):
 
     def open(self, clip: Clip) -> BinaryIO:
         """Open a proven copy. Raises FileNotFoundError or SpoolChanged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Present:
-    """A clip that is in the export, at ``place`` below the docking's folder."""
-
-    clip: Clip
-    place: str
-    digests: Digests
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
-    """A clip that is not, and why; ``bad`` when its copy is not what the record says."""
-
-    clip: Clip
-    reason: str
-    bad: bool = False
-
-
-Outcome = Present | Absent
 
 
 class Export:
@@ -135,7 +114,7 @@ class Export:
 
     def _checked(self, folder: Target, clip: Clip, place: str | None) -> Outcome:
         if place is None:
-            return Absent(clip=clip, reason=_why_absent(clip))
+            return Absent(clip=clip, reason=why_absent(clip))
         found = self._found(folder, place)
         if found is None:
             return Absent(clip=clip, reason=f"{place} is not there any more", bad=True)
@@ -146,9 +125,9 @@ class Export:
     def outcomes(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
         """Return what a whole export has, by what it says itself."""
         return [
-            Present(clip=clip, place=place, digests=_recorded(clip))
+            Present(clip=clip, place=place, digests=recorded(clip))
             if (place := finished.get(clip.key or "")) is not None
-            else Absent(clip=clip, reason=_why_absent(clip))
+            else Absent(clip=clip, reason=why_absent(clip))
             for clip, _ in self._places
         ]
 
@@ -199,9 +178,20 @@ class Export:
                 )
                 staging.lock()
                 if self._into.has(self._docking):
+                    self._refuse_to_take_apart()
                     self._into.rename(self._docking, to=staging, as_name=self._docking)
                 folder = opened.enter_context(staging.folder(self._docking, make=True))
             yield staging, folder
+
+    def _refuse_to_take_apart(self) -> None:
+        """Leave a whole export as it is where the disk has no room for what it lacks."""
+        with self._into.folder(self._docking) as folder:
+            missing = [
+                clip.stored_size_bytes
+                for clip, place in self._places
+                if clip.spool_copy is SpoolCopy.PROVEN and not _lies_there(folder, clip, place)
+            ]
+        _refuse_without_room(self._into, f"what {self._docking} lacks", sum(missing))
 
     def _exported(
         self, clip: Clip, place: str, *, staging: Target, folder: Target, spool: Spool
@@ -211,8 +201,8 @@ class Export:
         if found is not None and found.sha256 == clip.sha256:
             return Present(clip=clip, place=place, digests=found)
         if clip.spool_copy is not SpoolCopy.PROVEN:
-            return Absent(clip=clip, reason=_why_absent(clip))
-        _refuse_without_room(staging, clip, place)
+            return Absent(clip=clip, reason=why_absent(clip))
+        _refuse_without_room(staging, place, clip.stored_size_bytes)
         try:
             with spool.open(clip) as source:
                 copied = copy(source, staging, _INCOMING, mtime_ns=clip.mtime_ns, told=self._told)
@@ -283,26 +273,10 @@ def _refuse_unless_kept(found: Digests | None, given: Digests, place: str) -> No
         )
 
 
-def _refuse_without_room(staging: Target, clip: Clip, place: str) -> None:
-    with writing(staging.path):
-        free_bytes = staging.free_bytes()
-    if free_bytes < clip.stored_size_bytes:
+def _refuse_without_room(target: Target, what: str, size_bytes: int) -> None:
+    with writing(target.path):
+        free_bytes = target.free_bytes()
+    if free_bytes < size_bytes:
         raise ExportDiskFull(
-            f"{place} has {clip.stored_size_bytes} bytes, and {staging.path} has room for"
-            f" {free_bytes}"
+            f"{what} has {size_bytes} bytes, and {target.path} has room for {free_bytes}"
         )
-
-
-def _recorded(clip: Clip) -> Digests:
-    return Digests(
-        size_bytes=clip.stored_size_bytes, sha256=clip.sha256 or "", xxh128=clip.xxh128 or ""
-    )
-
-
-def _why_absent(clip: Clip) -> str:
-    if clip.spool_copy is SpoolCopy.PROVEN:
-        return "it came after this export"
-    if clip.spool_copy is SpoolCopy.PURGED:
-        at = ", ".join(clip.proven_by) or "no store that says so now"
-        return f"its copy here made room; it is at {at} under {clip.key}"
-    return "it is not proven here yet, or was lost before it was"
