@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import xxhash
-
 from dockd.config import Config
 from dockd.core.clip import Clip
 from dockd.core.facts import ReceiptAccepted
@@ -17,6 +15,7 @@ from dockd.stages import manifests
 from dockd.stages.dating import written_s
 from dockd.station import mhl
 from dockd.station.export import Outcome, Present
+from dockd.station.export.copying import digests_in
 from dockd.station.export.docking import MANIFEST, SUMS
 
 _FORMAT: Final = "dockd-export/1"
@@ -93,7 +92,7 @@ def unvouched(files: Mapping[str, bytes], outcomes: Sequence[Outcome]) -> Sequen
         return [*wrong, f"{mhl.FOLDER} is no history of it: {printable(str(error))}"]
     hashed = {each.place: each.digests.xxh128 for each in present}
     for place, content in ((MANIFEST, manifest), (SUMS, sums)):
-        hashed[place] = xxhash.xxh128(content).hexdigest()
+        hashed[place] = digests_in(content).xxh128
     return wrong + [
         f"{mhl.FOLDER} does not say that {place} hashes to {xxh128}"
         for place, xxh128 in hashed.items()

@@ -230,14 +230,15 @@ def test_what_went_from_a_whole_export_is_put_back(
         first.unlink()
         first.mkdir()
 
-    for spoilt in (
+    ways: tuple[Callable[[], object], ...] = (
         first.unlink,
         lambda: os.truncate(second, 1),
         a_folder_in_its_place,
         lambda: _rewritten(folder / "manifest.json", b"BWC", b"BWX"),
         (folder / "SHA256SUMS").unlink,
         lambda: shutil.rmtree(folder / "ascmhl"),
-    ):
+    )
+    for spoilt in ways:
         spoilt()
         # A byte that changed beside it is found as well: what is made again is hashed again.
         flip(second)
