@@ -22,7 +22,7 @@ from dockd.cli import courier
 from dockd.config import load
 from dockd.core import facts, naming
 from dockd.errors import ExportFailed
-from dockd.station.export import Target
+from dockd.station.export import Export, Target
 from dockd.station.spool import layout
 from tests.cli.test_commands import configured
 from tests.station import ledger_parts as parts
@@ -552,3 +552,17 @@ def test_a_full_disk_leaves_the_export_of_before(
         (disk / "filling").unlink()
         assert exported(station[1], capsys, docking, disk)[0] == 0
         assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
+
+
+def test_a_disk_that_is_pulled_between_two_dockings_is_said_as_such() -> None:
+    """Each look at what is there already says that the disk is gone, and is no traceback."""
+    one = Export("20260101T000000Z-00000000", [], into=Target(-1, path="/gone"), told=print)
+    looks: tuple[Callable[[], object], ...] = (
+        one.finished,
+        lambda: one.lacks_nothing({}),
+        lambda: one.check({}),
+        lambda: one.vouchers(below="ascmhl"),
+    )
+    for look in looks:
+        with pytest.raises(ExportFailed, match="/gone"):
+            look()

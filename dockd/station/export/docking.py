@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
-from dockd.errors import DockdError, ExportDiskFull, ExportFailed, Refused
+from dockd.errors import DockdError, ExportDiskFull, ExportFailed, ExportInTheWay, Refused
 from dockd.station.export.copying import Digests, Told, copy, digests_in, digests_of
 from dockd.station.export.outcomes import Absent, Outcome, Present, recorded, why_absent
 from dockd.station.export.target import Target, writing
@@ -46,9 +46,11 @@ class Export:
 
         Raises:
             Refused: the folder is something else.
+            ExportFailed: the disk cannot be read.
         """
-        if not self._into.has(self._docking):
-            return None
+        with writing(self._into.called(self._docking)):
+            if not self._into.has(self._docking):
+                return None
         said = self._manifest()
         if said is None:
             raise Refused(
@@ -62,10 +64,16 @@ class Export:
             if clip.key and said.get(clip.key) == place
         }
 
+    @contextmanager
+    def _whole(self) -> Iterator[Target]:
+        """Open a whole export; a disk that was pulled out meanwhile is said as such."""
+        with writing(self._into.called(self._docking)), self._into.folder(self._docking) as folder:
+            yield folder
+
     def _manifest(self) -> Mapping[str, object] | None:
         """Return where a whole export says that each clip is, by its key."""
         try:
-            with self._into.folder(self._docking) as folder:
+            with self._whole() as folder:
                 said = json.loads(folder.content(MANIFEST, limit_bytes=_VOUCHER_LIMIT_BYTES))
             if said["docking"] != self._docking:
                 return None
@@ -74,7 +82,7 @@ class Export:
                 for each in said["clips"]
                 if isinstance(each, dict)
             }
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (ExportInTheWay, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def lacks_nothing(self, finished: Mapping[str, str]) -> bool:
@@ -82,7 +90,7 @@ class Export:
 
         Files are there in their sizes: what is in them, ``check`` looks at.
         """
-        with self._into.folder(self._docking) as folder:
+        with self._whole() as folder:
             return all(
                 clip.key in finished and _lies_there(folder, clip, place)
                 for clip, place in self._places
@@ -106,7 +114,7 @@ class Export:
 
     def check(self, finished: Mapping[str, str]) -> Sequence[Outcome]:
         """Hash every file of a whole export again, as the disk has it."""
-        with self._into.folder(self._docking) as folder:
+        with self._whole() as folder:
             return [
                 self._checked(folder, clip, finished.get(clip.key or ""))
                 for clip, _ in self._places
