@@ -6,6 +6,7 @@ Like `verify` it reads the ledger and the spool as they lie on the disk, and ask
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,7 +69,13 @@ def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Map
     done: list[Mapping[str, Any]] = []
     with closing(opened) as spool, Target.at(folder) as into, shown(_work_bytes(records)) as told:
         for record in records:
-            one = Export(record.row.docking, record.clips, into=into, told=told)
+            one = Export(
+                record.row.docking,
+                record.clips,
+                into=into,
+                told=told,
+                now=partial(_now, config.spool.path / LEDGER_NAME),
+            )
             brought = _one(one, record, spool=spool, config=config, check=wanted.check)
             done.append(_answer(record, brought, into=into, wanted=wanted))
     return {"dockings": done, "whole": all(each["whole"] for each in done)}
@@ -92,6 +99,12 @@ def _record(ledger: snapshot.Snapshot, docking: str) -> Record:
     clips = ledger.in_docking(docking)
     receipts = {clip.number: ledger.receipts(clip) for clip in clips}
     return Record(row=row, head=ledger.head(), clips=clips, receipts=receipts)
+
+
+def _now(path: Path, clip: Clip) -> Clip:
+    """Return a clip as the ledger has it by now."""
+    with snapshot.opened(path) as ledger:
+        return ledger.clip(clip.number)
 
 
 def _unstored(clips: Sequence[Clip], config: Config) -> bool:

@@ -556,7 +556,8 @@ def test_a_full_disk_leaves_the_export_of_before(
 
 def test_a_disk_that_is_pulled_between_two_dockings_is_said_as_such() -> None:
     """Each look at what is there already says that the disk is gone, and is no traceback."""
-    one = Export("20260101T000000Z-00000000", [], into=Target(-1, path="/gone"), told=print)
+    gone = Target(-1, path="/gone")
+    one = Export("20260101T000000Z-00000000", [], into=gone, told=print, now=lambda clip: clip)
     looks: tuple[Callable[[], object], ...] = (
         one.finished,
         lambda: one.lacks_nothing({}),
@@ -566,3 +567,31 @@ def test_a_disk_that_is_pulled_between_two_dockings_is_said_as_such() -> None:
     for look in looks:
         with pytest.raises(ExportFailed, match="/gone"):
             look()
+
+
+def test_what_made_room_meanwhile_is_at_its_store(
+    station: tuple[Path, str], tmp_path: Path
+) -> None:
+    """A clip that was stored and purged while others were copied is not there, and is not bad."""
+    spool = tmp_path / "spool"
+    shutil.copytree(station[0] / "clips", spool / "clips")
+    for name in ("spool.json", "ledger.sqlite3"):
+        shutil.copy(station[0] / name, spool)
+    docking, _ = dockings_of(station)
+
+    async def purge() -> None:
+        with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
+            clip = (await ledger.in_docking(docking))[-1]
+            await ledger.record(facts.SpoolPurged(clip=clip.number, reason="room"))
+            (spool / layout.homes(clip)[0]).unlink()
+
+    def begun(_: int) -> nullcontext[Callable[[int], None]]:
+        asyncio.run(purge())
+        return nullcontext(lambda _: None)
+
+    wanted = courier.Wanted(dockings=[docking], every=False, unstored=False, check=False)
+    answer = courier.export(
+        load(Path(configured(spool))), wanted, folder=tmp_path / "disk", shown=begun
+    )
+    (absent,) = answer["dockings"][0]["absent"]
+    assert (absent["bad"], "it is at central" in absent["reason"]) == (False, True)

@@ -31,11 +31,23 @@ class Spool(Protocol):
 class Export:
     """The export of one docking into one folder."""
 
-    def __init__(self, docking: str, clips: Sequence[Clip], *, into: Target, told: Told) -> None:
-        """``clips`` are all of the docking's, by their numbers; ``told`` is of bytes done."""
+    def __init__(
+        self,
+        docking: str,
+        clips: Sequence[Clip],
+        *,
+        into: Target,
+        told: Told,
+        now: Callable[[Clip], Clip],
+    ) -> None:
+        """``clips`` are all of the docking's, by their numbers; ``told`` is of bytes done.
+
+        ``now`` returns a clip as the record has it by then: an export may take hours.
+        """
         self._docking = docking
         self._into = into
         self._told = told
+        self._now = now
         folder = portable.Folder()
         self._places = [(clip, f"{FOOTAGE}/{folder.place(clip)}") for clip in clips]
 
@@ -215,7 +227,7 @@ class Export:
             with spool.open(clip) as source:
                 copied = copy(source, staging, _INCOMING, mtime_ns=clip.mtime_ns, told=self._told)
         except FileNotFoundError:
-            return Absent(clip=clip, bad=True, reason="its copy is not in the spool")
+            return self._gone(clip)
         except OSError as error:
             return Absent(clip=clip, bad=True, reason=f"its copy: {error.strerror}")
         except ExportFailed:
@@ -229,6 +241,13 @@ class Export:
             _refuse_unless_kept(digests_of(staging, _INCOMING, told=self._told), copied, place)
         self._named(staging, folder, place)
         return Present(clip=clip, place=place, digests=copied)
+
+    def _gone(self, clip: Clip) -> Absent:
+        """Return why a copy that was in the spool is not: what was stored makes room any time."""
+        clip = self._now(clip)
+        if clip.spool_copy is SpoolCopy.PURGED:
+            return Absent(clip=clip, reason=why_absent(clip))
+        return Absent(clip=clip, bad=True, reason="its copy is not in the spool")
 
     def _found(self, folder: Target, place: str) -> Digests | None:
         above, _, name = place.rpartition("/")

@@ -28,6 +28,10 @@ class Snapshot:
         """Return clips in the order of their numbers."""
         return reading.clips(self._connection, wanted)
 
+    def clip(self, number: int) -> Clip:
+        """Return one clip. Raises NotFound."""
+        return reading.clip(self._connection, number)
+
     def all_clips(self, *, docking: str | None) -> Iterator[Clip]:
         """Yield every clip, or every one of a docking."""
         after = 0
