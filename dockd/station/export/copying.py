@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 import xxhash
 
+from dockd.errors import ExportFailed
 from dockd.station.export.target import Target, writing
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -112,6 +113,17 @@ def digests_in(content: bytes) -> Digests:
     hashing = _Hashing()
     hashing.add(memoryview(content))
     return hashing.digests()
+
+
+def refuse_unless_kept(found: Digests | None, given: Digests, place: str) -> None:
+    """Let nothing have its name that the disk does not give back. Raises ExportFailed."""
+    if found != given:
+        held = f"hashing to {found.sha256}" if found else "as no file"
+        raise ExportFailed(
+            f"{place} was read back {held}, and {given.sha256} was written",
+            next_step="Take another disk or cable, and run the same command again: this one does"
+            " not keep what it is given.",
+        )
 
 
 def _write(descriptor: int, content: memoryview) -> None:

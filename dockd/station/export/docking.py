@@ -8,8 +8,15 @@ from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
-from dockd.errors import DockdError, ExportDiskFull, ExportFailed, ExportInTheWay, Refused
-from dockd.station.export.copying import Digests, Told, copy, digests_in, digests_of
+from dockd.errors import DockdError, ExportFailed, ExportInTheWay, Refused
+from dockd.station.export.copying import (
+    Digests,
+    Told,
+    copy,
+    digests_in,
+    digests_of,
+    refuse_unless_kept,
+)
 from dockd.station.export.outcomes import Absent, Outcome, Present, recorded, why_absent
 from dockd.station.export.target import Target, writing
 
@@ -211,7 +218,7 @@ class Export:
                 for clip, place in self._places
                 if clip.spool_copy is SpoolCopy.PROVEN and not _lies_there(folder, clip, place)
             ]
-        _refuse_without_room(self._into, f"what {self._docking} lacks", sum(missing))
+        self._into.refuse_without_room(f"what {self._docking} lacks", size_bytes=sum(missing))
 
     def _exported(
         self, clip: Clip, place: str, *, staging: Target, folder: Target, spool: Spool
@@ -222,7 +229,7 @@ class Export:
             return Present(clip=clip, place=place, digests=found)
         if clip.spool_copy is not SpoolCopy.PROVEN:
             return Absent(clip=clip, reason=why_absent(clip))
-        _refuse_without_room(staging, place, clip.stored_size_bytes)
+        staging.refuse_without_room(place, size_bytes=clip.stored_size_bytes)
         try:
             with spool.open(clip) as source:
                 copied = copy(source, staging, _INCOMING, mtime_ns=clip.mtime_ns, told=self._told)
@@ -238,16 +245,16 @@ class Export:
             reason = f"the spool's copy hashes to {copied.sha256}"
             return Absent(clip=clip, bad=True, reason=reason)
         with writing(staging.called(_INCOMING)):
-            _refuse_unless_kept(digests_of(staging, _INCOMING, told=self._told), copied, place)
+            refuse_unless_kept(digests_of(staging, _INCOMING, told=self._told), copied, place)
         self._named(staging, folder, place)
         return Present(clip=clip, place=place, digests=copied)
 
     def _gone(self, clip: Clip) -> Absent:
         """Return why a copy that was in the spool is not: what was stored makes room any time."""
         clip = self._now(clip)
-        if clip.spool_copy is SpoolCopy.PURGED:
-            return Absent(clip=clip, reason=why_absent(clip))
-        return Absent(clip=clip, bad=True, reason="its copy is not in the spool")
+        bad = clip.spool_copy is not SpoolCopy.PURGED
+        reason = "its copy is not in the spool" if bad else why_absent(clip)
+        return Absent(clip=clip, bad=bad, reason=reason)
 
     def _found(self, folder: Target, place: str) -> Digests | None:
         above, _, name = place.rpartition("/")
@@ -284,26 +291,6 @@ def _write(folder: Target, place: str, content: bytes) -> None:
     with writing(folder.called(place)), folder.folder(above, make=True) as parent:
         parent.write(name, content)
         parent.sync()
-        _refuse_unless_kept(
+        refuse_unless_kept(
             digests_of(parent, name, told=lambda _: None), digests_in(content), place
-        )
-
-
-def _refuse_unless_kept(found: Digests | None, given: Digests, place: str) -> None:
-    """Let nothing have its name that the disk does not give back: some keep other bytes."""
-    if found != given:
-        held = f"hashing to {found.sha256}" if found else "as no file"
-        raise ExportFailed(
-            f"{place} was read back {held}, and {given.sha256} was written",
-            next_step="Take another disk or cable, and run the same command again: this one does"
-            " not keep what it is given.",
-        )
-
-
-def _refuse_without_room(target: Target, what: str, size_bytes: int) -> None:
-    with writing(target.path):
-        free_bytes = target.free_bytes()
-    if free_bytes < size_bytes:
-        raise ExportDiskFull(
-            f"{what} has {size_bytes} bytes, and {target.path} has room for {free_bytes}"
         )

@@ -197,10 +197,15 @@ class Target:
         """Make the names in this folder durable."""
         os.fsync(self.descriptor)
 
-    def free_bytes(self) -> int:
-        """Return how much room is left."""
-        room = os.fstatvfs(self.descriptor)
-        return room.f_bavail * room.f_frsize
+    def refuse_without_room(self, what: str, *, size_bytes: int) -> None:
+        """Refuse what the disk has no room for. Raises ExportDiskFull."""
+        with writing(self.path):
+            room = os.fstatvfs(self.descriptor)
+        free_bytes = room.f_bavail * room.f_frsize
+        if free_bytes < size_bytes:
+            raise ExportDiskFull(
+                f"{what} has {size_bytes} bytes, and {self.path} has room for {free_bytes}"
+            )
 
 
 def _remove_if_empty(name: str, descriptor: int) -> None:
