@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from dockd.core.facts import SWITCHED_OFF
 from dockd.station.ledger import migrating, reading, tallying
 from dockd.station.ledger.connections import open_for_writing
 from dockd.station.ledger.deriving import Policy
@@ -76,6 +77,10 @@ FILLING: Final = (
     """,
     "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
     "UPDATE dockings SET wiped_unsaid = 1",
+    f"""
+    UPDATE dockings SET end_reason = '{SWITCHED_OFF}'
+    WHERE docking = (SELECT max(docking) FROM dockings WHERE ended_at IS NOT NULL)
+    """,
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n

@@ -115,9 +115,10 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE camera = :camera AND wiped_unsaid > 0
         """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
+    # The words of facts.SWITCHED_OFF, as the index has them: of a parameter it would not know.
     "paused dockings": """
-        SELECT * FROM dockings WHERE end_reason = :end_reason AND docking NOT IN
-            (SELECT continues FROM dockings WHERE continues IS NOT NULL)
+        SELECT * FROM dockings WHERE end_reason = 'its slot was switched off' AND NOT EXISTS
+            (SELECT 1 FROM dockings AS later WHERE later.continues = dockings.docking)
         ORDER BY docking
         """,
     "without manifest": """

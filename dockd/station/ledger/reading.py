@@ -7,7 +7,7 @@ from typing import Final
 
 from dockd.core.clip import Clip, Place
 from dockd.core.custody import Checkpoint, Link, Standing, compare, genesis
-from dockd.core.facts import SWITCHED_OFF, Checkpointed, ReceiptAccepted, SetAside
+from dockd.core.facts import Checkpointed, ReceiptAccepted, SetAside
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
@@ -315,8 +315,7 @@ def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
 
 def paused_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
     """Return the dockings that ended as their slot was switched off, and that nothing follows."""
-    found = _all(connection, "paused dockings", end_reason=SWITCHED_OFF)
-    return [rows.docking_from(row) for row in found]
+    return [rows.docking_from(row) for row in _all(connection, "paused dockings")]
 
 
 def without_manifest(connection: sqlite3.Connection, limit: int) -> list[DockingRow]:

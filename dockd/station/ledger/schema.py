@@ -52,6 +52,12 @@ _ELSEWHERE: Final = (
 _PAUSES: Final = (
     # The docking that one continues, its slot having been switched off in between.
     "ALTER TABLE dockings ADD COLUMN continues TEXT",
+    "CREATE INDEX dockings_continuing ON dockings (continues) WHERE continues IS NOT NULL",
+    # The words of facts.SWITCHED_OFF.
+    """
+    CREATE INDEX dockings_paused ON dockings (end_reason, docking)
+    WHERE end_reason = 'its slot was switched off'
+    """,
 )
 
 _CHARGES: Final = (
