@@ -130,7 +130,7 @@ def believed(port: PortReading) -> tuple[PortReading, tuple[Nonsense, ...]]:
         reason = f"the hub reports {port.energy_wh:g} Wh, which cannot be"
         bad.append(Nonsense(slot=port.slot, what="energy_wh", reason=reason))
         port = replace(port, energy_wh=None, energy_error_wh=None)
-    # An error bar that cannot be leaves the number without one: then it is not a measurement.
+    # A number whose error bar cannot be is no measurement.
     if not _is_within(port.power_error_w, low=0.0, high=MOST_POWER_W):
         port = replace(port, power_w=None, power_error_w=None)
     if not _is_within(port.energy_error_wh, low=0.0, high=MOST_ENERGY_WH):

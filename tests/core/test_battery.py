@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockd.core.battery import (
+    FULL_PERCENT,
+    LEAST_ERROR_PERCENT,
     BatteryReading,
     ChargeSource,
     Nonsense,
@@ -16,7 +18,13 @@ from dockd.core.battery import (
     from_camera,
     from_hub,
 )
-from dockd.core.charge_curve import ChargeCurve, percent_after, power_w_at, seconds_between
+from dockd.core.charge_curve import (
+    ChargeCurve,
+    percent_after,
+    percent_at_power,
+    power_w_at,
+    seconds_between,
+)
 from dockd.core.port_power import PortMode, PortReading
 
 CURVE = ChargeCurve()
@@ -86,3 +94,53 @@ def test_where_sources_disagree_the_camera_is_believed_and_the_error_grows() -> 
     hub = BatteryReading(percent=90, error_percent=5, source=ChargeSource.HUB)
     found = combined([hub, camera])
     assert found == BatteryReading(percent=40, error_percent=50, source=ChargeSource.CAMERA)
+
+
+def test_what_a_camera_says_carries_its_source_and_no_less_than_the_least_error() -> None:
+    """A camera that claims to be exact is still read with the least error there is."""
+    found = from_camera(55.0, slot="A1", error_percent=0.0)
+    assert isinstance(found, BatteryReading)
+    assert (found.percent, found.source) == (55.0, ChargeSource.CAMERA)
+    assert found.error_percent == LEAST_ERROR_PERCENT
+
+
+def test_an_energy_that_cannot_be_is_not_used_and_is_said() -> None:
+    """The power beside it is kept: one bad number does not take the other along."""
+    found, (said,) = believed(port(energy_wh=-1.0, energy_error_wh=0.1, power_w=5.0))
+    assert (found.energy_wh, found.energy_error_wh, found.power_w) == (None, None, 5.0)
+    assert (said.slot, said.what) == ("A1", "energy_wh")
+
+
+def test_a_number_whose_error_bar_cannot_be_is_no_measurement() -> None:
+    """Nothing is inferred from it, and nobody is told: the number itself may be honest."""
+    broken = port(power_w=5.0, power_error_w=-1.0, energy_wh=3.0, energy_error_wh=math.nan)
+    found, said = believed(broken)
+    assert said == ()
+    assert (found.power_w, found.power_error_w) == (None, None)
+    assert (found.energy_wh, found.energy_error_wh) == (None, None)
+
+
+def test_a_hub_that_calls_a_camera_charged_is_taken_for_nearly_full() -> None:
+    """The hub's word is a band up to full, in the hub's name."""
+    found = from_hub(port(is_charged=True), curve=CURVE, before=None)
+    assert found is not None
+    assert found.source is ChargeSource.HUB
+    assert found.low_percent < found.high_percent == FULL_PERCENT
+
+
+def test_less_power_than_any_charging_camera_takes_says_nothing() -> None:
+    """It may be full, or its contacts may be bad."""
+    assert from_hub(port(power_w=0.01, power_error_w=0.0), curve=CURVE, before=None) is None
+
+
+@pytest.mark.parametrize("fields", [{"full_wh": 0.0}, {"power_w": math.nan}, {"end_fraction": 1.0}])
+def test_a_curve_that_no_camera_has_is_refused(fields: dict[str, float]) -> None:
+    """The words name the curve."""
+    with pytest.raises(ValueError, match="no camera charges like"):
+        ChargeCurve(**fields)
+
+
+@pytest.mark.parametrize("share", [0.01, 1.0, 1.5])
+def test_only_a_falling_power_tells_the_state_of_charge(share: float) -> None:
+    """In the first phase it is the same all along, and past the end there is none."""
+    assert percent_at_power(CURVE, CURVE.power_w * share) is None

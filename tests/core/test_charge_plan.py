@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockd.core.battery import BatteryReading, ChargeSource
+from dockd.core.charge_curve import ChargeCurve
 from dockd.core.charge_plan import lifted, plan
 from dockd.core.charge_words import (
     Moment,
@@ -381,3 +382,44 @@ def test_dark_slots_do_not_keep_cameras_from_charging() -> None:
     percents = [bay.battery.percent for bay in made.bays.values() if bay.battery]
     assert len(percents) == 8
     assert min(percents) >= 95
+
+
+def test_what_nobody_latched_cannot_be_lifted() -> None:
+    """A slot that the planner never saw leaves the memory as it was."""
+    memory = PlanMemory()
+    assert lifted(memory, "A9") is memory
+
+
+def test_without_a_wall_clock_no_shift_chooses_its_cameras() -> None:
+    """A shift is due by the wall clock: without one, every camera is charged as if it were next."""
+    blind = Moment(monotonic_s=0.0, wall=None, due=(Due(at=NOON, cameras=1),))
+    made = plan([view()], policy=policy(), now=blind, memory=PlanMemory())
+    assert order_of(made).mode is not PortMode.OFF
+
+
+def test_a_camera_that_takes_more_energy_than_it_holds_is_cut() -> None:
+    """Nobody reads its charge: the hub's watt-hours alone show that it does not charge."""
+    curve = ChargeCurve()
+    full = PortReading(
+        slot="A1",
+        mode=PortMode.SYNC,
+        power_w=curve.power_w,
+        power_error_w=0.1,
+        energy_wh=curve.full_wh * 2,
+        energy_error_wh=0.1,
+    )
+    made = plan([view(charge=None, port=full)], policy=policy(), now=moment(0), memory=PlanMemory())
+    assert (order_of(made).mode, order_of(made).kind) == (PortMode.OFF, CutKind.SAFETY)
+
+
+def test_an_over_current_that_lasts_is_cut_and_one_that_passes_is_not() -> None:
+    """A port's worst is exceeded for longer than an inrush takes, and the slot is named."""
+    strong = PortReading(slot="A1", mode=PortMode.SYNC, power_w=CAMERA_W * 2, power_error_w=0.1)
+    first = plan([view(port=strong)], policy=policy(), now=moment(0), memory=PlanMemory())
+    assert order_of(first).mode is PortMode.SYNC
+    passed = plan([view()], policy=policy(), now=moment(4), memory=first.memory)
+    again = plan([view(port=strong)], policy=policy(), now=moment(8), memory=passed.memory)
+    assert order_of(again).mode is PortMode.SYNC
+    lasting = plan([view(port=strong)], policy=policy(), now=moment(13), memory=again.memory)
+    assert (order_of(lasting).mode, order_of(lasting).kind) == (PortMode.OFF, CutKind.SAFETY)
+    assert [(each.slug, each.slot) for each in lasting.problems] == [("charge-over-current", "A1")]

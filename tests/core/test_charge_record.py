@@ -75,3 +75,19 @@ def test_what_was_ready_at_once_was_not_forecast() -> None:
     """A camera that comes clear and charged says nothing of forecasts."""
     record = look(ChargeRecord(docking="d"), at_s=0, ready_in_s=0.0)
     assert record.measured is None
+
+
+def test_a_charge_that_nobody_can_tell_well_is_no_measure() -> None:
+    """A band as wide as half a battery, and a port that the hub calls charged, measure nothing."""
+    vague = BatteryReading(percent=50.0, error_percent=25.0, source=ChargeSource.HUB)
+    known = BatteryReading(percent=50.0, error_percent=3.0, source=ChargeSource.CAMERA)
+    for charge, is_charged in ((vague, False), (known, True)):
+        record = recorded(
+            ChargeRecord(docking="d"),
+            charge=charge,
+            port=PortReading(slot="A1", mode=PortMode.SYNC, is_charged=is_charged),
+            curve=ChargeCurve(),
+            ready_in_s=None,
+            now_s=0.0,
+        )
+        assert record.first is None

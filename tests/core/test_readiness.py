@@ -79,3 +79,16 @@ def test_the_best_charged_then_the_least_used_goes_first() -> None:
 def test_a_forecast_that_was_too_early_has_an_error_above_zero() -> None:
     """An hour forecast and 66 minutes taken: a tenth late."""
     assert forecast_error(forecast_s=3600, actual_s=3960) == 0.1
+
+
+def test_a_slot_to_report_says_so_instead_of_what_is_left() -> None:
+    """The officer is not told of clips and charge where the slot itself is the trouble."""
+    found = readiness(
+        SlotState.FAULT,
+        footage=SlotFootage(clips=3, verified=1),
+        left_bytes=1000,
+        rate_bytes_s=10.0,
+        charging=Charging(charge=charge(50), curve=ChargeCurve(), enough_percent=90.0),
+    )
+    assert found.advice is Advice.REPORT
+    assert found.words == "Report this slot: something is wrong with it."

@@ -72,3 +72,15 @@ def test_a_time_without_a_zone_is_refused() -> None:
     """It would silently be taken for the machine's."""
     with pytest.raises(ValueError, match="no timezone"):
         upcoming([EARLY], now=at("2026-01-01T00:00").replace(tzinfo=None), timezone=LONDON)
+
+
+def test_a_shift_that_never_starts_is_due_at_no_time() -> None:
+    """A shift with no days is as if it were not there."""
+    never = Shift(start=time(6), cameras=3, days=frozenset())
+    assert upcoming([never], now=at("2026-11-27T07:00"), timezone=LONDON) == ()
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    """A start would be hours off, and nobody would see it."""
+    with pytest.raises(ValueError, match="no timezone"):
+        upcoming([EARLY], now=datetime(2026, 11, 26, 5), timezone=LONDON)  # noqa: DTZ001  # the fault itself

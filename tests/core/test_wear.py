@@ -1,5 +1,7 @@
 """Wear: what stands out is named with its evidence, and one bad day is not wear."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,3 +65,20 @@ def test_a_slot_that_loses_contact_is_named_and_its_cameras_are_not() -> None:
 def test_too_few_dockings_say_nothing() -> None:
     """Five terrible dockings are not yet a verdict."""
     assert not any(each.replace for each in verdicts(dockings("x", count=5, lost=0.9, resets=9)))
+
+
+def test_a_camera_that_charges_at_half_the_usual_speed_is_named() -> None:
+    """The sentence carries both numbers; the others stay unnamed."""
+    slow = [replace(each, percent_per_h=15.0) for each in dockings("slow")]
+    found = verdicts([*slow, *dockings("a"), *dockings("b")])
+    assert [each.name for each in found if each.replace] == ["slow"]
+    (said,) = next(each.evidence for each in found if each.name == "slow")
+    assert said == "it charges 15.0 % an hour, where the station's usual is 30.0"
+
+
+def test_a_camera_whose_reads_fail_is_named_by_its_errors_and_gigabytes() -> None:
+    """Two errors a gigabyte; contact that breaks beside it is a finding of its own."""
+    found = verdicts(dockings("torn", read_errors=8, read_gb=4.0, contact_breaks=2))
+    broken, said = next(each.evidence for each in found if each.replace)
+    assert broken == "contact was lost 24 times in 12 dockings"
+    assert said == "96 reads had to be made again in 48.0 GB"
