@@ -21,7 +21,6 @@ from dockd.ports.holds import HoldsList
 from dockd.ports.store import Store, TellsTime
 from dockd.stages.charge import ChargePolicy
 from dockd.stages.throttle import ThrottlePolicy
-from dockd.station.central.holds import CentralHolds
 from dockd.stores.guarded import GuardedStore
 from dockd.stores.rate_limited import RateLimitedStore, SharedRate
 from dockd.stores.retrying import RetryingStore
@@ -97,6 +96,10 @@ def holds_list(config: Config) -> HoldsList | None:
     """Return where the holds of other stations come from, None where none are shared."""
     if not config.holds.url or config.holds.public_key is None:
         return None
+    from dockd.station.central.holds import (  # noqa: PLC0415  few have one, and it takes 6 MiB
+        CentralHolds,
+    )
+
     return CentralHolds(
         config.holds.url,
         public_key=config.holds.public_key,
