@@ -13,6 +13,8 @@ BIN := .venv/bin
 WORKERS := 3
 LOCKS := packaging/requirements-build.txt packaging/requirements-dev.txt
 export UV_PYTHON_DOWNLOADS := never
+# Tests start dockd again and again: where a machine forbids to keep what was compiled, each start pays for it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-fast test-rack rack deb bench fleet screenshots lint format lock clean .venv
 

@@ -48,7 +48,11 @@ def test_a_cut_waits_for_the_copy_and_is_no_undocking(powered: Rack, tmp_path: P
 
     for number in cameras:
         powered.dock.pace(number, limit_bytes_s=0)
-    powered.until(lambda: bool(powered.dock.dark(SLOTS) & {1, 2}), "one of the two to be cut")
+    powered.until(
+        lambda: bool(powered.dock.dark(SLOTS) & {1, 2}),
+        what="one of the two to be cut",
+        timeout_s=START_S,
+    )
     (cut,) = powered.dock.dark(SLOTS) & {1, 2}
     powered.until(lambda: powered.slot(cut)["state"] == "unknown", "its slot to be unknown")
     powered.until(lambda: told(powered, cameras[cut])[-1] == "docking-paused", "it to be told")
