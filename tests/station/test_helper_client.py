@@ -194,7 +194,7 @@ def test_a_late_answer_is_never_taken_for_anothers(helper: FakeHelper, socket_pa
     helper.before = hold
     client = HelperClient(socket_path, within_s=0.5)
     with pytest.raises(HelperUnreachable):
-        client.authorise("A1")
+        client.unmount("A1")
     goes_on.set()
     for _ in range(5):
         assert len(client.slots()) == 2
