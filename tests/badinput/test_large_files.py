@@ -1,13 +1,12 @@
 """A file beyond four GiB, whole: no size, offset or part has only 32 bits on its way."""
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.badinput.scene import scene
-from tests.daemon.rooms import Share
+from tests.daemon.rooms import Share, sha256_of
 from tests.daemon.world import BIG, MIB, SMALL
 
 # Each byte is read five times on its way.
@@ -30,9 +29,11 @@ def test_a_file_beyond_four_gib_arrives_whole(tmp_path: Path) -> None:
         at.station.start()
         serial = at.world.film({SMALL: 5})
         film(at.world.file(serial, BIG))
-        with at.world.file(serial, BIG).open("rb") as file:
-            expected = hashlib.file_digest(file, "sha256").hexdigest()
+        expected = sha256_of(at.world.file(serial, BIG))
         at.world.dock(serial, "A1")
+        # Each of these reads it whole, and is waited for by itself.
+        for kind in ("part-spooled", "clip-verified", "receipt-accepted"):
+            at.station.happened(kind, count=2)
         at.station.happened("docking-cleared")
         stored = share.path_of(f"{serial}/{expected}/{BIG}")
         assert stored.stat().st_size == LARGE_BYTES

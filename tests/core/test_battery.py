@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockd.core.battery import (
-    FULL_PERCENT,
     LEAST_ERROR_PERCENT,
     BatteryReading,
     ChargeSource,
@@ -19,6 +18,7 @@ from dockd.core.battery import (
     from_hub,
 )
 from dockd.core.charge_curve import (
+    FULL_PERCENT,
     ChargeCurve,
     percent_after,
     percent_at_power,

@@ -28,6 +28,12 @@ class Room(Protocol):
         """Return how many versions of which key with which SHA-256 it holds of a camera."""
 
 
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file, which may be larger than the memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class Share:
     """A directory, on the spool's own disk (``allow_same_disk``), that can be away for a while."""
 
@@ -49,7 +55,7 @@ class Share:
         found: Counter[tuple[str, str]] = Counter()
         for path in sorted((self.root / camera).rglob("*")):
             if path.is_file() and path.parent.name != _MANIFESTS:
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest = sha256_of(path)
                 found[path.relative_to(self.root).as_posix(), digest] += 1
         return found
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from dockd.core.naming import store_key
 from dockd.station.ledger import verify_chain
-from tests.daemon.rooms import Room
+from tests.daemon.rooms import Room, sha256_of
 
 MIB = 1024 * 1024
 LEDGER = "ledger.sqlite3"
@@ -218,15 +218,14 @@ class World:
 
     def _is_on_camera(self, original: Original) -> bool:
         try:
-            content = self.file(original.serial, original.path).read_bytes()
+            return sha256_of(self.file(original.serial, original.path)) == original.sha256
         except FileNotFoundError:
             return False
-        return hashlib.sha256(content).hexdigest() == original.sha256
 
     def _kept(self) -> set[str]:
         """Return the digests of what the spool keeps under a name, read by ourselves."""
         return {
-            hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256_of(path)
             for path in (self.spool / "clips").rglob("*")
             if path.is_file() and not path.name.endswith(".dockd.json")
         }
