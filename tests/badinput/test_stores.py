@@ -14,7 +14,7 @@ import pytest
 from tests.badinput.scene import Scene, says_what_to_do, scene
 from tests.daemon.harness import Settings
 from tests.daemon.rooms import NAME, Bucket
-from tests.daemon.scenarios import cleared, clip_id, verified
+from tests.daemon.scenarios import cleared, clip_id, verification, verified
 from tests.daemon.world import BIG, MIB, SMALL
 from tests.fakes.broken_s3 import Answer, Heard, Reset, Silence, error
 from tests.fakes.meddler import Meddler, Meddling, Pass, Reply, honest, meddler, without
@@ -251,4 +251,45 @@ def test_a_wrong_composite_checksum_holds_the_clip(shop: Shop) -> None:
     shop.still_there(serial)
     shop.store.proxy.script = honest
     shop.at.station.order("retry", "clips", clip_id(shop.at.world, serial, BIG))
+    shop.behaves(serial, "store-conflict")
+
+
+@pytest.mark.parametrize("gives", ["other", "nothing"])
+def test_a_store_that_gives_other_content_than_it_says_clears_no_camera(
+    shop: Shop, gives: str
+) -> None:
+    """Verify finds it and the clip is held, however often a person lets go of it meanwhile.
+
+    The store repeats its receipt whenever it is asked: from the doubt on that is not enough.
+    """
+
+    def other(reply: Reply) -> Reply:
+        return replace(reply, body=bytes(len(reply.body)))
+
+    def restarted(settings: Settings) -> None:
+        shop.at.station.stop()
+        shop.at.station.configure(settings)
+        shop.at.station.start()
+
+    shop.at.station.configure(Settings(wipe_after="never"))
+    serial = shop.dock(WHOLE)
+    shop.at.station.happened("receipt-accepted", strength="digest", how="checksum")
+    answer = Pass(other) if gives == "other" else error(404, "NoSuchKey")
+    shop.store.proxy.script = upon("get", answer)
+    status, answered = verification(shop.at.station)
+    assert (status, len(answered["bad"])) == (1, 1)
+    shop.at.station.happened("clip-retried" if gives == "nothing" else "clip-held")
+    if gives == "other":
+        restarted(Settings())
+        shop.at.station.order("release", "clips", clip_id(shop.at.world, serial, SMALL))
+    shop.at.troubled("store-conflict", about="clip ")
+    restarted(Settings())
+    held = len(shop.at.station.all("clip-held"))
+    shop.at.station.order("retry", "clips", clip_id(shop.at.world, serial, SMALL))
+    shop.at.station.happened("clip-held", count=held + 1)
+    says_what_to_do(shop.at.clip(serial, SMALL.encode()))
+    assert shop.at.station.count("wipe-intended") == shop.at.station.count("receipt-lost") == 0
+    shop.still_there(serial)
+    shop.store.proxy.script = honest
+    shop.at.station.order("release", "clips", clip_id(shop.at.world, serial, SMALL))
     shop.behaves(serial, "store-conflict")

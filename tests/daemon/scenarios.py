@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,15 @@ def cleared(station: StationProcess, world: World, serial: str) -> None:
         ),
         f"{serial} is clear",
     )
+
+
+def verification(station: StationProcess) -> tuple[int, Any]:
+    """Return the status and the answer of `dockd verify` of the store."""
+    command = [sys.executable, "-m", "dockd", "verify", "--store", NAME, "--json"]
+    told = subprocess.run(
+        [*command, "--config", str(station.config)], capture_output=True, text=True, check=False
+    )
+    return told.returncode, json.loads(told.stdout)
 
 
 def verified(station: StationProcess, world: World, serial: str, *, clips: int = 3) -> None:

@@ -1,5 +1,6 @@
 """Receipts that are asked for again: all of them after a restore, one when somebody doubts it."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from dockd.core import facts
 from dockd.core.clip import SpoolCopy
-from dockd.errors import IllegalFact, StoreUnreachable
+from dockd.errors import IllegalFact, StoreLostObject, StoreUnreachable
 from dockd.ports.store import Outgoing, Proven
 from tests.fakes.memory_store import MemoryBucket, MemoryStore
 from tests.stages.rig import Rig, rig_at, running, until
@@ -182,6 +183,51 @@ async def test_a_doubt_outlasts_a_silent_store(tmp_path: Path, restarted: bool) 
     async with rig_at(tmp_path, stores=(again,)) as rig, running(rig):
         await until(lambda: rig.count(facts.ReceiptLost) == 1, what="the loss is found")
         await until(lambda: len(store.bucket.objects) == 1, what="it is sent again")
+
+
+class Liar(MemoryStore):
+    """A store that gives back other content than it says, or nothing, and counts who reads."""
+
+    gives: bytes | None = None
+    reads = 0
+
+    async def read_back(self, key: str, *, version: str) -> AsyncGenerator[bytes, None]:
+        self.reads += 1
+        if self.gives is None:
+            raise StoreLostObject("it is not there, whatever was said")
+        yield self.gives
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("gives", [b"something else", b"", None])
+async def test_a_store_in_doubt_is_not_believed_on_its_word(
+    tmp_path: Path, gives: bytes | None
+) -> None:
+    """Who says one thing and gives another has the clip held, as often as it is let go, and kept.
+
+    Until a person lets go of it nobody reads it again; once it reads well the receipt counts.
+    """
+    store = Liar(name="central")
+    store.gives = gives
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        await stored(rig, clips=1)
+        await rig.ledger.record(facts.ClipRetried(clip=1, why="w", actor="a"))
+        for held in (1, 2):
+            await until(lambda held=held: rig.count(facts.ClipHeld) == held, what="it is held")  # type: ignore[misc]  # bound now
+            await until(lambda: "store-conflict" in rig.open_problems(), what="that is said")
+            assert store.reads == held
+            await rig.renew._ask_again()
+            assert store.reads == held
+            clip = await rig.ledger.clip(1)
+            assert (clip.vouched_by, clip.holds) == (frozenset(), ("error",))
+            assert clip.spool_copy is SpoolCopy.PROVEN
+            if held == 2:
+                store.gives = b"footage 0"
+            released = facts.ClipReleased(clip=1, hold="error", why="w", actor="a")
+            await rig.ledger.record(released)
+        await until(lambda: "store-conflict" not in rig.open_problems(), what="it is well")
+        assert (await rig.ledger.clip(1)).vouched_by == {"central"}
+        assert rig.count(facts.ReceiptLost) == 0
 
 
 @pytest.mark.asyncio
