@@ -224,8 +224,8 @@ def verify(
 
     Trusts neither the ledger nor the daemon: the copies are read from the disk (or, with --store,
     from the store) and compared with their digests, and every event with the one before it. What
-    a store turns out to have lost the running daemon asks it for, and sends again from the spool;
-    what it turns out to have altered is held. On a stopped station neither happens, and it says so.
+    a store turns out to have lost the daemon asks it for, and sends again from the spool; what it
+    turns out to have altered is held. On a stopped station that is recorded, for the next start.
     """
     from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
 
@@ -239,7 +239,7 @@ def verify(
         showing.console.print(showing.verification(answer))
     if store is not None and verified.bad:
         with errors_shown(as_json=as_json):
-            ordering.act_on(options.daemon(config), verified, store=store)
+            ordering.act_on(options.load(config), verified, store=store)
     if answer["bad"] or answer["chain"] != "intact":
         raise typer.Exit(Exit.NO)
 

@@ -1,6 +1,7 @@
-"""What works on a stopped station too: the ledger is read as it lies on the disk, never written.
+"""What works on a stopped station too: the ledger is read as it lies on the disk.
 
-`verify` goes this way even while the daemon runs: it is to check the daemon, not to ask it.
+`verify` goes this way even while the daemon runs: it is to check the daemon, not to ask it. What
+comes of it is the daemon's to record while there is one; `record` does it where there is none.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from dockd.config import Config
+from dockd.core import facts
 from dockd.core.clip import Clip, Place, SpoolCopy, place
 from dockd.core.explain import Situation, explain
 from dockd.daemon import building
@@ -21,7 +23,8 @@ from dockd.ports.store import Store
 from dockd.stages import describe
 from dockd.station import ledger as ledgers
 from dockd.station.clock import SystemClock
-from dockd.station.ledger import snapshot, verify_chain
+from dockd.station.http.peers import ourselves
+from dockd.station.ledger import open_ledger, snapshot, verify_chain
 from dockd.station.spool.directory import DirectorySpool
 from dockd.stores.rate_limited import SharedRate
 
@@ -171,6 +174,42 @@ async def _read(store: Store, clip: Clip, *, version: str) -> Bad | None:
     if hasher.hexdigest() == clip.sha256:
         return None
     return Bad(reason=f"the store's copy hashes to {hasher.hexdigest()}", finding="altered")
+
+
+def record(config: Config, verified: Verified, *, store: str) -> int:
+    """Record what a verification of a store found, for the next start to act on; return how much.
+
+    As a running daemon is ordered to: what was lost is in doubt, and what was altered is held.
+
+    Raises:
+        Refused: the daemon runs after all.
+        SpoolReadOnly, SpoolFull: it cannot be written.
+    """
+    return asyncio.run(_record(config, verified, store=store))
+
+
+async def _record(config: Config, verified: Verified, *, store: str) -> int:
+    recorded = 0
+    actor = ourselves().actor
+    with closing(open_ledger(config.spool.path / LEDGER_NAME, clock=SystemClock())) as ledger:
+        for found, bad in verified.bad:
+            clip = await ledger.clip(found.number)
+            why = because(bad, store=store)
+            fact: facts.ClipHeld | facts.ClipRetried
+            if bad.finding == "altered" and "error" not in clip.holds:
+                fact = facts.ClipHeld(clip=clip.number, hold="error", why=why, actor=actor)
+            elif bad.finding == "lost" and not clip.holds:
+                fact = facts.ClipRetried(clip=clip.number, why=why, actor=actor)
+            else:
+                continue
+            await ledger.record(fact)
+            recorded += 1
+    return recorded
+
+
+def because(bad: Bad, *, store: str) -> str:
+    """Return why something is ordered or recorded of a clip, for the record."""
+    return f"dockd verify --store {store}: {bad.reason}"
 
 
 def rebuild(config: Config, *, force: bool) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from dockd.cli import options, showing
 from dockd.cli.asking import Daemon, quoted
 from dockd.cli.exits import errors_shown
 from dockd.cli.options import AsJson, ConfigPath, Subject, Why
+from dockd.config import Config
 from dockd.core.printable import printable
 from dockd.errors import DaemonUnreachable, DockdError, NotFound
 
@@ -78,22 +79,35 @@ def _order(
         showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
 
 
-def act_on(daemon: Daemon, verified: "Verified", *, store: str) -> None:
-    """Have the daemon ask a store for what it lost, and set aside what it altered.
+def act_on(config: Config, verified: "Verified", *, store: str) -> None:
+    """Have a store asked for what it lost, and what it altered set aside, also without a daemon.
 
     Of an altered object the store's own word may still be good, so that asking would prove nothing:
     a person has to look. What is held is left to whoever holds it, for a retry would lift the hold.
     What cannot be ordered is said on stderr: until it is, the spool's copy may make room.
     """
+    from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
+
+    daemon = Daemon(config.http.socket)
     for clip, bad in verified.bad:
-        why = f"dockd verify --store {store}: {bad.reason}"
         try:
-            _act_on(daemon, clip.id, bad, why=why)
-        except DaemonUnreachable as error:
-            _say(f"{error.slug}: from clip {clip.id} on nothing is ordered", error)
+            _act_on(daemon, clip.id, bad, why=offline.because(bad, store=store))
+        except DaemonUnreachable:
+            _record(config, verified, store=store)
             return
         except DockdError as error:
-            _say(f"{error.slug}: nothing is ordered for clip {clip.id}", error)
+            _say(f"{error.slug}: nothing is ordered for clip {clip.id}", error.reason)
+
+
+def _record(config: Config, verified: "Verified", *, store: str) -> None:
+    from dockd.cli import offline  # noqa: PLC0415 - the station's parts, for this only
+
+    try:
+        recorded = offline.record(config, verified, store=store)
+    except DockdError as error:
+        _say(f"{error.slug}: no daemon answers, and nothing is recorded", error.reason)
+    else:
+        _say("no daemon answers", f"its next start acts on what is on record now of {recorded}")
 
 
 def _act_on(daemon: Daemon, clip: str, bad: "Bad", *, why: str) -> None:
@@ -106,8 +120,8 @@ def _act_on(daemon: Daemon, clip: str, bad: "Bad", *, why: str) -> None:
         daemon.order("retry", kind="clips", reference=clip, why=why, hold="error")
 
 
-def _say(what: str, error: DockdError) -> None:
-    sys.stderr.write(f"{what}: {printable(error.reason)}\n")
+def _say(what: str, more: str) -> None:
+    sys.stderr.write(f"{what}: {printable(more)}\n")
 
 
 def _kind_of(daemon: Daemon, subject: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from dockd.__main__ import dispatch
 from dockd.core import facts
+from dockd.station.ledger import open_ledger
+from tests.fakes.still_clock import StillClock
 from tests.station import ledger_parts as parts
 from tests.station.answering_parts import Answering, answering, camera_in
 
@@ -170,10 +173,7 @@ async def test_a_store_that_cannot_be_read_has_lost_nothing(tmp_path: Path) -> N
 
 @pytest.mark.asyncio
 async def test_what_cannot_be_ordered_is_said(tmp_path: Path) -> None:
-    """A finding is printed whatever the daemon says to it, and each clip that it refuses is named.
-
-    Without a daemon nothing can be ordered: that is said, too, for the finding is not on record.
-    """
+    """A finding is printed whatever the daemon says to it, and what it refuses is named."""
     config = configured(tmp_path)
     async with answering(tmp_path) as station:
         await receipted(station, tmp_path, clips=2)
@@ -185,10 +185,34 @@ async def test_what_cannot_be_ordered_is_said(tmp_path: Path) -> None:
         assert [line for line in err.splitlines() if ids[0] in line and "not-found" in line]
         assert "Traceback" not in err
         assert [await orders(station, clip) for clip in (1, 2)] == [[], ["clip-retried"]]
+
+
+@pytest.mark.asyncio
+async def test_a_stopped_station_keeps_what_was_found(tmp_path: Path) -> None:
+    """Without a daemon the findings are on record, as a running one would have been ordered.
+
+    So nothing makes room or is wiped on the store's word before the next start has asked it. Where
+    another process has the ledger nothing is recorded, and that is said.
+    """
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        files = await receipted(station, tmp_path, clips=3)
+        await station.ledger.record(facts.ClipHeld(clip=2, hold="legal", why="w", actor="a"))
+        files[2].write_bytes(b"rotten")
+    path = tmp_path / "ledger.sqlite3"
+    with closing(open_ledger(path, clock=StillClock())):
+        status, out, err = await dockd(*VERIFY, "--json", "--config", config)
+        assert (status, len(one_json(out)["bad"])) == (1, 3)
+        assert "refused: no daemon answers, and nothing is recorded" in err
     status, out, err = await dockd(*VERIFY, "--json", "--config", config)
-    assert (status, len(one_json(out)["bad"])) == (1, 2)
-    assert "nothing is ordered" in err
-    assert err.count("daemon-unreachable") == 1
+    assert (status, len(one_json(out)["bad"])) == (1, 3)
+    assert "on record now of 2" in err
+    with closing(open_ledger(path, clock=StillClock())) as ledger:
+        clips = [await ledger.clip(number) for number in (1, 2, 3)]
+        held = (await ledger.history(3))[-1]
+    assert [bool(clip.vouched_by) for clip in clips] == [False, True, True]
+    assert [clip.holds for clip in clips] == [(), ("legal",), ("error",)]
+    assert f"uid {os.getuid()}" in str(held.fields["actor"])
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,6 @@
 """Who is at the other end of the Unix socket: what the kernel says, never they themselves."""
 
+import os
 import pwd
 import socket
 import struct
@@ -31,6 +32,12 @@ def peer_of(connection: socket.socket) -> Peer:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     pid, uid, _ = _UCRED.unpack(raw)
     return Peer(pid=pid, uid=uid, login_uid=_login_uid(pid))
+
+
+def ourselves() -> Peer:
+    """Return who runs this very process, for what it records without a daemon."""
+    pid = os.getpid()
+    return Peer(pid=pid, uid=os.getuid(), login_uid=_login_uid(pid))
 
 
 def _login_uid(pid: int) -> int | None:
