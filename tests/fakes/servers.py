@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,19 +51,24 @@ class Front:
 
 
 @contextmanager
-def seaweedfs(folder: Path, *, front: Front | None = None) -> Iterator[S3Server]:
+def seaweedfs(
+    folder: Path, *, front: Front | None = None, stations: Mapping[str, str] | None = None
+) -> Iterator[S3Server]:
     """Run SeaweedFS with everything but its S3 and filer ports kept to itself (FACTS.md 2).
 
-    Run again in the same folder it has what it had.
+    Run again in the same folder it has what it had. ``stations`` have keys of their own, with their
+    name for the access key, and each may do what its policy says and nothing else.
     """
     access_key = "dockd-test"
     secret_key = secrets.token_hex(16) if front is None else front.secret_key
     config = folder / "s3.json"
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    keys = [{"accessKey": access_key, "secretKey": secret_key}]
-    config.write_text(
-        json.dumps({"identities": [{"name": "dockd", "credentials": keys, "actions": actions}]})
-    )
+    everybody = [_identity("dockd", access_key, secret_key) | {"actions": actions}]
+    policies = []
+    for name, policy in (stations or {}).items():
+        everybody.append(_identity(name, name, secret_key) | {"policyNames": [name]})
+        policies.append({"name": name, "content": policy})
+    config.write_text(json.dumps({"identities": everybody, "policies": policies}))
     data = folder / "weed"
     data.mkdir(exist_ok=True)
     s3, filer, master, volume = free_ports(4)
@@ -92,6 +97,11 @@ def seaweedfs(folder: Path, *, front: Front | None = None) -> Iterator[S3Server]
     with _running(command, folder=folder, port=s3) as process:
         endpoint, files = f"http://127.0.0.1:{s3}", f"http://127.0.0.1:{filer}"
         yield S3Server(endpoint, access_key, secret_key, process, filer=files)
+
+
+def _identity(name: str, access_key: str, secret_key: str) -> dict[str, object]:
+    keys = [{"accessKey": access_key, "secretKey": secret_key}]
+    return {"name": name, "credentials": keys}
 
 
 @contextmanager
