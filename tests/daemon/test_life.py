@@ -94,16 +94,20 @@ def test_the_service_manager_hears_every_turn(dockd: StationProcess) -> None:
 def test_a_reload_changes_what_can_change_and_says_what_waits(
     dockd: StationProcess, world: World
 ) -> None:
-    """A wipe policy and a rate limit are in force at once; a camera's rate waits for a restart."""
-    dockd.configure(replace(Settings(), wipe_after="never"))
+    """A wipe policy and a rate limit are in force at once; a camera's rate waits for a restart.
+
+    The limit is lifted under a clip that would have taken a quarter of an hour.
+    """
+    dockd.configure(Settings(wipe_after="never", rate_limit_mbit_s=0.4))
     dockd.start()
     serial = world.film()
     world.dock(serial, "A1")
-    dockd.until(lambda: len(world.ask("SELECT 1 FROM receipts")) == 3, "all is receipted")
-    dockd.configure(Settings(rate_limit_mbit_s=80, limit_mb_s=500))
+    dockd.happened("part-sending")
+    dockd.configure(Settings(rate_limit_mbit_s=800, limit_mb_s=500))
     dockd.signal(signal.SIGHUP)
     dockd.until(lambda: dockd.heard("READY=1") == 2, "the reload is done")
-    assert dockd.get("/v1/status")["uplink"]["limit_bytes_s"] == 10_000_000
+    assert dockd.get("/v1/status")["uplink"]["limit_bytes_s"] == 100_000_000
+    dockd.until(lambda: len(world.ask("SELECT 1 FROM receipts")) == 3, "all is receipted")
     log = dockd.log.read_text()
     assert "wipe.after" in log
     assert "needs_restart=cameras" in log
