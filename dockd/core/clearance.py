@@ -183,8 +183,13 @@ def may_wipe(evidence: Evidence, *, conditions: Conditions = CONDITIONS) -> Verd
 
 
 def is_worth_asking(evidence: Evidence) -> bool:
-    """Return whether only the stores' word is missing: else it is of no use to ask them."""
-    return set(may_wipe(evidence).unmet) <= {_BY_THE_STORES}
+    """Return whether only the stores' word is missing: else it is of no use to ask them.
+
+    Those in doubt are asked by whoever settles the doubt; without them it has to be enough.
+    """
+    vouching = evidence.configured_stores & evidence.clip.vouched_by
+    only_missing = set(may_wipe(evidence).unmet) <= {_BY_THE_STORES}
+    return only_missing and len(vouching) >= evidence.required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

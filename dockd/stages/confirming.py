@@ -66,7 +66,7 @@ class Confirming:
         self._asking: set[tuple[int, str]] = set()
 
     def is_asked(self, fact: facts.Fact) -> bool:
-        """Return whether a fact is the answer to a question that was asked here."""
+        """Return whether a fact is the answer to what was asked by `confirm`, for a wipe."""
         return isinstance(fact, facts.TransferFact) and (fact.clip, fact.store) in self._asking
 
     async def confirm(self, clips: Sequence[Clip], *, epoch: int) -> Mapping[int, list[Confirmed]]:
@@ -101,7 +101,11 @@ class Confirming:
             for given in await self._ledger.receipts(clip.number):
                 if _is_in_doubt(now, given):
                     continue
-                again = await self._repeat(now, given, epoch=epoch)
+                self._asking.add((clip.number, given.store))
+                try:
+                    again = await self._repeat(now, given, epoch=epoch)
+                finally:
+                    self._asking.discard((clip.number, given.store))
                 if again is not None:
                     confirmed.append(again)
 
@@ -112,11 +116,7 @@ class Confirming:
         if store is None:
             return None
         asked_s = self._clock.monotonic_s()
-        self._asking.add((clip.number, store.name))
-        try:
-            again = await self._ask(store, clip, given, epoch=epoch)
-        finally:
-            self._asking.discard((clip.number, store.name))
+        again = await self._ask(store, clip, given, epoch=epoch)
         return None if again is None else Confirmed(receipt=again, asked_s=asked_s)
 
     async def _ask(

@@ -168,6 +168,8 @@ def test_stores_are_asked_only_when_nothing_else_says_no() -> None:
     assert clearance.is_worth_asking(unasked)
     assert clearance.is_worth_asking(CLEAR)
     assert not clearance.is_worth_asking(replace(unasked, spool_is_ours=False))
+    doubted = replace(unasked.clip, store_copies={"s1": StoreCopy.DOUBTED})
+    assert not clearance.is_worth_asking(replace(unasked, clip=doubted))
 
 
 def test_an_untroubled_medium_may_hold_unstored_clips() -> None:

@@ -246,3 +246,21 @@ async def test_what_is_in_doubt_makes_no_room(tmp_path: Path) -> None:
         await until(lambda: rig.count(facts.ReceiptAccepted) > 2, what="and has a receipt")
         await rig.housekeeping._make_room()
         assert (await rig.ledger.clip(1)).spool_copy is SpoolCopy.PURGED
+
+
+@pytest.mark.asyncio
+async def test_a_doubt_that_is_over_lets_its_camera_go(tmp_path: Path) -> None:
+    """What was in doubt is cleared from a camera in its slot as soon as the store is believed."""
+    store = Liar(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        (rig.rack.folder("A1", "BWC-1") / "0").write_bytes(b"footage 0")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="it is stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await rig.ledger.record(facts.ClipRetried(clip=1, why="w", actor="a"))
+        await until(lambda: rig.count(facts.ClipHeld) == 1, what="it is held")
+        store.gives = b"footage 0"
+        await rig.ledger.record(facts.ClipReleased(clip=1, hold="error", why="w", actor="a"))
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="it is cleared")
+        assert store.reads == 2
