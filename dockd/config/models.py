@@ -140,7 +140,10 @@ class UplinkConfig(Table):
         description='a list as [{ from = "06:00", to = "08:00", rate_limit_mbit_s = 20 }]',
     )
     parallel_clips: int = Field(
-        default=2, ge=1, le=16, description="how many clips are uploaded at a time, 1 to 16"
+        default=2,
+        ge=1,
+        le=16,
+        description="how many clips are uploaded at a time, 1 to 16; and one of up to 16 MiB",
     )
 
 

@@ -1,7 +1,7 @@
 """Who waits to be sent to one store, in the order of their turns."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,11 +22,19 @@ class Line:
 
     def is_good(self, now_s: float) -> bool:
         """Return whether it has anybody left and is not out of date."""
-        return bool(self._clips) and now_s - self._drawn_up_s < _LINE_GOOD_S
+        return bool(self._clips) and self.good_for_s(now_s) > 0
 
-    def next(self) -> Clip | None:
-        """Take out whose turn it is."""
-        return self._clips.popleft() if self._clips else None
+    def good_for_s(self, now_s: float) -> float:
+        """Return how many seconds it is kept to yet, if it has anybody left."""
+        return max(0.0, self._drawn_up_s + _LINE_GOOD_S - now_s)
+
+    def take(self, fits: Callable[[Clip], bool]) -> Clip | None:
+        """Take out the first one that may go now, None while there is none."""
+        for clip in self._clips:
+            if fits(clip):
+                self._clips.remove(clip)
+                return clip
+        return None
 
     def go_stale(self) -> None:
         """Forget everybody: something happened that no order of before knows of."""

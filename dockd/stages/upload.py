@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dockd.core import backoff, facts, schedule
+from dockd.core import backoff, facts, flow, schedule
 from dockd.core.backoff import Backoff
 from dockd.core.clip import Clip, Place
 from dockd.core.transfer import State
@@ -24,8 +24,6 @@ from dockd.stages.waits import Waits
 
 _CANDIDATES: Final = 256
 _OF_A_CAMERA: Final = 64
-_SMALL_BYTES: Final = 256 * 1024
-_SMALL_IN_A_LANE: Final = 8
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
 _CLIP_TROUBLE: Final = (
     "illegal-fact",
@@ -80,6 +78,7 @@ class Upload:
         self._wake = asyncio.Event()
         self._under_way: dict[int, int] = {}
         self._line = Line((), drawn_up_s=0.0)
+        self._newcomers = False
         self._ledger_troubles: set[str] = set()
         self._waits = Waits(clock=clock, policy=lambda: self.policy.retry)
         self._probed_at_s: float | None = None
@@ -92,6 +91,7 @@ class Upload:
             if isinstance(fact, facts.ClipRetried | facts.ClipReleased):
                 self._waits.end(fact.clip)
             if isinstance(fact, _WAKING):
+                self._newcomers = True
                 self._wake.set()
             if isinstance(fact, _OVERTAKING):
                 self._line.go_stale()
@@ -111,23 +111,22 @@ class Upload:
 
     async def _next(self) -> Clip | None:
         """Return the clip whose turn it is, or None while there is none or no lane is free."""
-        if self._lanes_taken() >= self.policy.parallel_clips:
+        if not self._has_lane(0):
             return None
         if not self._line.is_good(self._clock.monotonic_s()):
+            self._newcomers = False
             self._line = await self._draw_up_line()
-        while (clip := self._line.next()) is not None:
-            if clip.number not in self._under_way:
-                return clip
-        return None
+        return self._line.take(
+            lambda clip: (
+                clip.number not in self._under_way and self._has_lane(clip.stored_size_bytes)
+            )
+        )
 
-    def _lanes_taken(self) -> float:
-        """Return how many lanes are in use; several small clips share one.
-
-        What a small clip waits for is not the link but one answer after another.
-        """
-        return sum(
-            1 / _SMALL_IN_A_LANE if size_bytes <= _SMALL_BYTES else 1
-            for size_bytes in self._under_way.values()
+    def _has_lane(self, size_bytes: int) -> bool:
+        return flow.is_free(
+            size_bytes,
+            under_way_bytes=self._under_way.values(),
+            lanes=self.policy.parallel_clips,
         )
 
     async def _draw_up_line(self) -> Line:
@@ -176,6 +175,9 @@ class Upload:
         waits_s = [self.policy.idle_s, *self._waits.running_s()]
         if (probe_in_s := self._probe_at_s - self._clock.monotonic_s()) > 0:
             waits_s.append(probe_in_s)
+        if self._newcomers and self._probed_at_s is not None and self._has_lane(0):
+            # One of them may be short, and is not in the line yet.
+            waits_s.append(self._line.good_for_s(self._clock.monotonic_s()))
         try:
             async with asyncio.timeout(min(waits_s)):
                 await self._wake.wait()

@@ -150,7 +150,7 @@ class Station:
         self._waits = _Waits(self, clock=clock, policy=policy.retry)
         self._ranks = ranks(built.clips)
         self._line: list[tuple[int, Transfer]] = []
-        self._under_way = 0
+        self._under_way: dict[int, int] = {}
         for transfer in self.transfers:
             kernel.at(transfer.clip.ready_s, self.due, transfer)
 
@@ -165,13 +165,30 @@ class Station:
         self._kernel.at(when_s, call, argument)
 
     def _look(self) -> None:
-        while self._line and self._under_way < PARALLEL_CLIPS:
-            _, transfer = heapq.heappop(self._line)
-            self._under_way += 1
+        while (transfer := self._next()) is not None:
+            self._under_way[transfer.number] = transfer.clip.size_bytes
             self._kernel.start(self._carry(transfer), done=partial(self._over, transfer))
 
+    def _next(self) -> Transfer | None:
+        """Take out of the line who is first of those for whom there is a lane."""
+        if not self._line or not self._has_lane(0):
+            return None
+        if self._has_lane(self._line[0][1].clip.size_bytes):
+            return heapq.heappop(self._line)[1]
+        fitting = [one for one in self._line if self._has_lane(one[1].clip.size_bytes)]
+        if not fitting:
+            return None
+        first = min(fitting)
+        self._line.remove(first)
+        heapq.heapify(self._line)
+        return first[1]
+
+    def _has_lane(self, size_bytes: int) -> bool:
+        under_way_bytes = self._under_way.values()
+        return flow.is_free(size_bytes, under_way_bytes=under_way_bytes, lanes=PARALLEL_CLIPS)
+
     def _over(self, transfer: Transfer, task: Task) -> None:
-        self._under_way -= 1
+        del self._under_way[transfer.number]
         error = task.error
         if error is None:
             transfer.stored_s = self._kernel.now_s

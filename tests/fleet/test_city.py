@@ -69,9 +69,14 @@ def test_a_station_alone_keeps_its_link_busy() -> None:
 
 
 def test_fair_waits_are_what_a_quiet_city_has() -> None:
-    """Where nothing is in the way clips wait about as long as is fair: it is no excuse."""
+    """Where nothing is in the way clips wait about as long as is fair: it is no excuse.
+
+    That is said of clips in several parts; those in one have a lane of their own.
+    """
     result = play(HEALTHY, scale=SMALL, seed=1)
-    assert 0.5 < median(result.waits()) < 1.5
+    clips = [clip for station in result.stations for clip in station.clips]
+    large = [wait for clip, wait in zip(clips, result.waits(), strict=True) if clip.parts > 1]
+    assert 0.5 < median(large) < 1.5
 
 
 def test_the_city_has_the_scale_that_dockd_is_for() -> None:

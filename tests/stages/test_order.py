@@ -7,6 +7,7 @@ import pytest
 
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
+from dockd.core.transfer import SMALL_PART_BYTES
 from dockd.ports.camera import Medium
 from dockd.ports.store import Outgoing
 from tests.fakes.memory_store import MemoryStore
@@ -15,6 +16,7 @@ from tests.stages.rig import rig_at, running, until
 pytestmark = pytest.mark.asyncio
 
 FULL = "BWC-9"
+SLOTS = (("A1", "BWC-1"), ("A2", "BWC-2"))
 CLIP_BYTES = 300_000
 MORE_THAN_A_LOOK_SHOWS = 300
 
@@ -47,10 +49,13 @@ class Gate(MemoryStore):
     def let_first_pass(self) -> None:
         next(iter(self._held.values())).set()
 
+    def let_last_pass(self) -> None:
+        next(reversed(self._held.values())).set()
+
 
 @pytest.mark.parametrize(
     ("clips", "clip_bytes", "at_once"),
-    [(6, CLIP_BYTES, 2), (MORE_THAN_A_LOOK_SHOWS, 100, 16)],
+    [(6, CLIP_BYTES, 3), (MORE_THAN_A_LOOK_SHOWS, 100, 24)],
     ids=["in-the-line", "behind-more-than-are-looked-at"],
 )
 async def test_a_full_camera_is_freed_before_older_clips_of_others(
@@ -78,3 +83,29 @@ async def test_a_full_camera_is_freed_before_older_clips_of_others(
         store.let_first_pass()
         await until(lambda: len(store.asked) > at_once, what="the next one's turn came")
         assert store.asked[at_once] == FULL
+
+
+async def test_a_short_clip_waits_for_no_lane_of_long_ones(tmp_path: Path) -> None:
+    """When every lane was just given to a clip of several parts, one of a single part goes beside.
+
+    Only one at a time, and no third long clip; who is first in line of those is first.
+    """
+    store = Gate()
+    async with rig_at(tmp_path, stores=[store]) as rig, running(rig):
+        folders = {serial: rig.rack.folder(slot, serial) for slot, serial in SLOTS}
+        for number in range(3):
+            with (folders["BWC-1"] / f"{number}.mp4").open("wb") as long:
+                long.write(b"%d" % number)
+                long.truncate(SMALL_PART_BYTES + 1)
+        for number in range(2):
+            (folders["BWC-2"] / f"{number}.mp4").write_bytes(b"short %d" % number * CLIP_BYTES)
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipVerified) == 3, what="the long ones are proven")
+        await until(lambda: len(store.asked) == 2, what="every lane is taken")
+        rig.rack.dock("A2", "BWC-2")
+        await until(lambda: rig.count(facts.ClipVerified) == 5, what="the short ones are proven")
+        rig.clock.advance(2.0)
+        await until(lambda: len(store.asked) == 3, what="one of them is being sent")
+        store.let_last_pass()
+        await until(lambda: len(store.asked) == 4, what="then the other")
+        assert store.asked == ["BWC-1", "BWC-1", "BWC-2", "BWC-2"]

@@ -1,4 +1,4 @@
-"""How fast and how insistently dockd talks to a store: breaker, window, rota and rate.
+"""How fast and how insistently dockd talks to a store: breaker, window, lanes, rota and rate.
 
 All of them are immutable states with pure functions, so that a wrapper around a store keeps
 one value each, and a test of a week of outages takes a millisecond.
@@ -17,6 +17,7 @@ from dockd.core.flow.breaker import (
     time_to_probe_s,
 )
 from dockd.core.flow.bucket import Bucket, burst_bytes, portion_bytes, reserve, with_rate
+from dockd.core.flow.lanes import is_free
 from dockd.core.flow.rota import Rota, ask, serve, withdraw
 from dockd.core.flow.window import MOST_PARTS, Window, after_congestion, after_success
 
@@ -37,6 +38,7 @@ __all__ = [
     "after_success",
     "ask",
     "burst_bytes",
+    "is_free",
     "portion_bytes",
     "reserve",
     "serve",
