@@ -111,7 +111,7 @@ class Upload:
 
     async def _next(self) -> Clip | None:
         """Return the clip whose turn it is, or None while there is none or no lane is free."""
-        if self._lanes_taken() >= self.policy.parallel_clips:
+        if self._transferring.is_paused or self._lanes_taken() >= self.policy.parallel_clips:
             return None
         if not self._line.is_good(self._clock.monotonic_s()):
             self._line = await self._draw_up_line()
@@ -304,9 +304,11 @@ _WAKING = (
     facts.ClipRetried,
     facts.ReceiptLost,
     facts.TransferRestarted,
+    facts.UploadsResumed,
 )
 
 _OVERTAKING = (
+    facts.ClipPrioritised,
     facts.ClipReleased,
     facts.ClipRetried,
     facts.ReceiptLost,
