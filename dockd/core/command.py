@@ -21,10 +21,10 @@ FORMAT: Final = "dockd-command/1"
 MOST_BYTES: Final = 16 * 1024
 # How far ahead a command may end: as long it can be repeated to a record that was restored.
 LONGEST_S: Final = 15 * 60.0
-_MOST_WHY: Final = 2000
+MOST_WHY: Final = 2000
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
-_SUBJECT: Final = re.compile(r"(clip|docking|camera) (.+)", re.DOTALL)
+_SUBJECT: Final = re.compile(r"(clip|docking|camera) ([^\n].*)", re.DOTALL)
 
 Verb = Literal["pause-uploads", "resume-uploads", "prioritise", "hold"]
 Kind = Literal["clip", "docking", "camera"]
@@ -90,6 +90,8 @@ def parse(document: bytes) -> Command:
     """
     try:
         content = json.loads(document)
+        # Half of a character is in no name and could not go on record.
+        json.dumps(content, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     match content:
@@ -162,7 +164,7 @@ def _command_of(verb: Verb, content: Mapping[str, Any]) -> Command:
         raise ValueError(f"{verb} says {', '.join(sorted(_COMMON | MORE[verb]))}, and no more")
     match content:
         case {"site": str(site), "station": str(station), "nonce": str(nonce), "why": str(why)} if (
-            _NONCE.fullmatch(nonce) and why.strip() and len(why) <= _MOST_WHY
+            _NONCE.fullmatch(nonce) and why.strip() and len(why) <= MOST_WHY
         ):
             return Command(
                 site=site,
@@ -177,7 +179,7 @@ def _command_of(verb: Verb, content: Mapping[str, Any]) -> Command:
         case _:
             raise ValueError(
                 f"it does not name its site and station, a nonce of 32 hex digits, and a why of at "
-                f"most {_MOST_WHY} characters"
+                f"most {MOST_WHY} characters"
             )
 
 

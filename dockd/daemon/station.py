@@ -16,7 +16,7 @@ from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
-from dockd.stages import announce
+from dockd.stages import announce, heed
 from dockd.stages.board import SlotBoard
 from dockd.stages.charge import Charge
 from dockd.stages.confirming import Confirming
@@ -281,9 +281,11 @@ class Station:
             await self.problems.open("store-not-configured", subject="station")
 
     async def _forget_broker(self) -> None:
-        """Let go of the trouble with a broker that is no longer configured."""
+        """Let go of the trouble with a broker, or with commands, that are no longer configured."""
         if not self.config.mqtt.broker:
             await self.problems.clear_all(announce.TROUBLES, subject=announce.SUBJECT)
+        if not self.config.mqtt.commands:
+            await self.problems.clear_all(heed.TROUBLES, subject=heed.SUBJECT)
 
     async def _ask_stores_about_the_ledger(self) -> None:
         """Hold the ledger against what the stores were last told of it.

@@ -20,10 +20,15 @@ from dockd.core.command import (
 )
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
-HERE = {"site": "north", "station": "desk"}
+SITE, STATION = "north", "desk"
 NONCE = "0123456789abcdef" * 2
 COMMAND = Command(
-    **HERE, nonce=NONCE, expires=NOW + timedelta(minutes=5), verb="pause-uploads", why="x"
+    site=SITE,
+    station=STATION,
+    nonce=NONCE,
+    expires=NOW + timedelta(minutes=5),
+    verb="pause-uploads",
+    why="x",
 )
 seconds = st.integers(min_value=-3000, max_value=3000)
 
@@ -32,7 +37,8 @@ def document(**changes: Any) -> bytes:  # noqa: ANN401 - any JSON, right or wron
     """Return a hold, with changes; what is changed to None is left out."""
     words = {
         "format": "dockd-command/1",
-        **HERE,
+        "site": SITE,
+        "station": STATION,
         "nonce": NONCE,
         "expires": "2026-11-23T02:05:00Z",
         "command": "hold",
@@ -92,6 +98,8 @@ def test_a_command_says_what_it_says() -> None:
         document(why=" "),
         document(why="x" * 2001),
         document(why=7),
+        document(why="\ud800"),
+        document(subject="camera \udfff"),
     ],
 )
 def test_what_is_not_understood_whole_is_no_command(content: bytes) -> None:
@@ -104,7 +112,7 @@ def refused(
     asked: Command = COMMAND, *, now: datetime | None = NOW, taken: Taken | None = None
 ) -> str:
     """Return why a command is refused here, "" where it is not."""
-    return why_refused(asked, **HERE, now=now, taken=taken or Taken()) or ""
+    return why_refused(asked, site=SITE, station=STATION, now=now, taken=taken or Taken()) or ""
 
 
 def test_a_command_counts_here_now_and_once() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from typing import Final
+from typing import Final, assert_never
 
 from dockd.core import command, facts
 from dockd.core.custody import Event
@@ -146,21 +146,28 @@ def _note(
     connection: sqlite3.Connection,
     fact: facts.Checkpointed | facts.UploadsPaused | facts.UploadsResumed | facts.CommandTaken,
 ) -> None:
-    """Put a fact in the place of the one that stood in ``meta`` before."""
+    """Put what is to be remembered of a fact in the place of what stood in ``meta`` before."""
+    value: object = fact.fields()
     match fact:
         case facts.Checkpointed():
-            key, value = rows.LAST_CHECKPOINT, json.dumps(fact.fields())
+            key = rows.LAST_CHECKPOINT
         case facts.UploadsPaused():
-            key, value = rows.UPLOADS_PAUSED, json.dumps(fact.fields())
+            key = rows.UPLOADS_PAUSED
         case facts.UploadsResumed():
-            key, value = rows.UPLOADS_PAUSED, json.dumps(None)
+            key, value = rows.UPLOADS_PAUSED, None
         case facts.CommandTaken():
-            taken = commands_taken(connection)
-            if fact.nonce in taken.nonces:
-                raise IllegalFact(f"{fact.kind}: the command {fact.nonce} was taken before")
-            value = json.dumps(command.remembered(taken, fact).written())
-            key = rows.COMMANDS_TAKEN
-    tables.insert(connection, "meta", row={"key": key, "value": value}, replace=True)
+            key, value = rows.COMMANDS_TAKEN, _remembered(connection, fact).written()
+        case _:
+            assert_never(fact)
+    row: dict[str, rows.Value] = {"key": key, "value": json.dumps(value)}
+    tables.insert(connection, "meta", row=row, replace=True)
+
+
+def _remembered(connection: sqlite3.Connection, fact: facts.CommandTaken) -> command.Taken:
+    taken = commands_taken(connection)
+    if fact.nonce in taken.nonces:
+        raise IllegalFact(f"{fact.kind}: the command {fact.nonce} was taken before")
+    return command.remembered(taken, fact)
 
 
 def commands_taken(connection: sqlite3.Connection) -> command.Taken:
