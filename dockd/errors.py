@@ -409,6 +409,17 @@ class MqttRefused(TransientError):
     next_step = "Check the name, password and certificate in [mqtt] against the broker's own."
 
 
+class CommandRefused(TransientError):
+    """A command that came over MQTT is not taken, or cannot be carried out."""
+
+    slug = "mqtt-command-refused"
+    owner: Owner = "operations"
+    next_step = (
+        "Hold what was sent against docs/central-operations.md, and see who but central may "
+        "publish to the station's commands at the broker."
+    )
+
+
 class IllegalFact(PermanentError):
     """A fact was reported that the present state does not permit: dockd's own mistake."""
 

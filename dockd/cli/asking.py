@@ -40,6 +40,10 @@ class Daemon:
         path = f"/v1/{kind}/{quoted(reference)}/{verb}"
         return self._answer("POST", path, body={"why": why, "kind": hold})
 
+    def order_uploads(self, verb: str, *, why: str) -> Any:  # noqa: ANN401 - JSON
+        """Pause or resume all uploads; raises as `get` does."""
+        return self._answer("POST", f"/v1/uploads/{verb}", body={"why": why})
+
     def _answer(
         self,
         method: str,

@@ -1,7 +1,8 @@
-"""retry, hold and release: what a person may order, over the Unix socket only."""
+"""What a person may order, over the Unix socket only."""
 
 import re
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -29,10 +30,13 @@ _DOCKING: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the three commands."""
+    """Add the commands."""
     app.command()(retry)
     app.command()(hold)
     app.command()(release)
+    app.command()(prioritise)
+    app.command()(pause_uploads)
+    app.command()(resume_uploads)
 
 
 def retry(subject: Subject, why: Why, config: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -65,6 +69,39 @@ def release(
     _order("release", subject, why=why, hold=kind, config=config, as_json=as_json)
 
 
+def prioritise(
+    subject: Subject, why: Why, config: ConfigPath = None, as_json: AsJson = False
+) -> None:
+    """Send a clip before the others, or all that is known now of a docking or a camera."""
+    _order("prioritise", subject, why=why, hold="error", config=config, as_json=as_json)
+
+
+def pause_uploads(why: Why, config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Send nothing new to any store until resume-uploads, restarts included.
+
+    What is under way ends with the parts that are being sent; cameras are copied and charged on.
+    """
+    _order_uploads("pause", why=why, config=config, as_json=as_json)
+
+
+def resume_uploads(why: Why, config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """End what pause-uploads began, whoever ordered it."""
+    _order_uploads("resume", why=why, config=config, as_json=as_json)
+
+
+def _order_uploads(verb: str, *, why: str, config: ConfigPath, as_json: bool) -> None:
+    with errors_shown(as_json=as_json):
+        answer = options.daemon(config).order_uploads(verb, why=why)
+    _show(f"{verb}-uploads", answer, as_json=as_json)
+
+
+def _show(order: str, answer: Mapping[str, str], *, as_json: bool) -> None:
+    if as_json:
+        showing.as_json(answer)
+    else:
+        showing.lines([f"{order}: accepted and on record, asked by {answer['actor']}"])
+
+
 def _order(
     verb: str, subject: str, *, why: str, hold: str, config: ConfigPath, as_json: bool
 ) -> None:
@@ -73,10 +110,7 @@ def _order(
         answer = daemon.order(
             verb, kind=_kind_of(daemon, subject), reference=subject, why=why, hold=hold
         )
-    if as_json:
-        showing.as_json(answer)
-    else:
-        showing.lines([f"{verb}: accepted and on record, asked by {answer['actor']}"])
+    _show(verb, answer, as_json=as_json)
 
 
 def act_on(config: Config, verified: "Verified", *, store: str) -> None:

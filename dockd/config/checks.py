@@ -191,14 +191,17 @@ def _mutual_tls_is_whole(document: Document) -> Iterator[Located]:
         yield from _together(("store", index), store, "client_cert", "client_key")
 
 
-def _no_commands_over_mqtt(document: Document) -> Iterator[Located]:
-    """Said rather than ignored: whoever switches them on would take them for working."""
-    if _table(document, "mqtt").get("commands") is True:
-        yield Located(
-            location=("mqtt", "commands"),
-            reason="is true, and this dockd takes no commands over MQTT",
-            would_be_right="false; orders are taken on the Unix socket",
-        )
+def _commands_can_be_believed(document: Document) -> Iterator[Located]:
+    mqtt = _table(document, "mqtt")
+    if mqtt.get("commands") is not True:
+        return
+    for key in ("broker", "command_keys"):
+        if not mqtt.get(key):
+            yield Located(
+                location=("mqtt", key),
+                reason="is missing, and commands are to be taken over MQTT",
+                would_be_right=f"add {key}, or write commands = false",
+            )
 
 
 def _holds_can_be_believed(document: Document) -> Iterator[Located]:
@@ -270,7 +273,7 @@ _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _windows_are_distinct,
     _http_is_guarded,
     _mutual_tls_is_whole,
-    _no_commands_over_mqtt,
+    _commands_can_be_believed,
     _holds_can_be_believed,
     _hub_has_a_device,
 )

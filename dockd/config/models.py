@@ -166,7 +166,7 @@ class HoldsConfig(Table):
         description='where central serves the signed list, as "https://central.example/holds.json" '
         '(https beyond loopback), or "" for none',
     )
-    public_key: values.PublicKey = Field(
+    public_key: values.OptionalPublicKey = Field(
         default=None,
         description="the Ed25519 public key of its signature, 32 bytes as base64",
     )
@@ -256,7 +256,14 @@ class MqttConfig(Table):
     client_key: values.OptionalFile = Field(
         default=None, description='the key of client_cert, a file; "": none'
     )
-    commands: bool = Field(default=False, description="false: no commands are taken over MQTT")
+    commands: bool = Field(
+        default=False, description="whether commands that central signed are taken over MQTT"
+    )
+    command_keys: tuple[values.PublicKey, ...] = Field(
+        default=(),
+        description="a list of the keys that central signs commands with: Ed25519, 32 bytes as "
+        "base64 each",
+    )
 
 
 class Config(Table):

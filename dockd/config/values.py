@@ -142,9 +142,7 @@ def _receipt_template(value: str | None) -> str | None:
     return value
 
 
-def _public_key(value: object) -> bytes | None:
-    if value == "":
-        return None
+def _public_key(value: object) -> bytes:
     key = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     if len(key) != _ED25519_KEY_BYTES:
         raise ValueError("is not an Ed25519 public key")
@@ -180,7 +178,8 @@ ReceiptUrl = Annotated[
     str | None, BeforeValidator(_none_if_empty), AfterValidator(_receipt_template)
 ]
 OptionalHttpUrl = Annotated[str, AfterValidator(_optional_http)]
-PublicKey = Annotated[bytes | None, PlainValidator(_public_key)]
+PublicKey = Annotated[bytes, PlainValidator(_public_key)]
+OptionalPublicKey = Annotated[PublicKey | None, BeforeValidator(_none_if_empty)]
 BrokerUrl = Annotated[str, AfterValidator(_broker)]
 Pattern = Annotated[str, AfterValidator(_relative_pattern)]
 UsbId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]

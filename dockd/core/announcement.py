@@ -34,6 +34,11 @@ class Topics:
         """Where problems begin and end."""
         return f"{self.root}/problems"
 
+    @property
+    def commands(self) -> str:
+        """Where central sends what it asks of the station."""
+        return f"{self.root}/commands"
+
     def slot(self, name: str) -> str:
         """Where one slot stands; retained."""
         return f"{self.root}/slots/{_level(name)}"

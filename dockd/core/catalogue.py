@@ -144,6 +144,14 @@ _STORES: Final = (
         next_step="Check the link's loss and load; dockd goes on trying.",
     ),
     _found(
+        "uploads-paused",
+        "warn",
+        "operations",
+        sentence="Uploads are paused; footage waits in the spool.",
+        reason="They were paused by {actor}: {why}",
+        next_step="When they may go on: dockd resume-uploads --why ...",
+    ),
+    _found(
         "transfer-stuck",
         "warn",
         "operations",
@@ -513,6 +521,12 @@ _STATION: Final = (
         "warn",
         "The MQTT broker refuses this station; nobody is told of it over MQTT.",
         "The broker refuses: {detail}.",
+    ),
+    _raised(
+        errors.CommandRefused,
+        "warn",
+        "A command that came over MQTT was not taken, or could not be carried out.",
+        "It was not taken: {detail}.",
     ),
     _found(
         "holds-outdated",

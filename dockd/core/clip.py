@@ -98,6 +98,7 @@ class Clip:
     camera, ``sha256`` what was also read back. ``spool_parts`` are the parts a resumed copy may
     rely on; ``part_sha256`` the parts an upload sends. A ``partial`` clip ends before its camera's
     file did: it is kept and stored as far as it goes, and never clears one.
+    A ``prioritised`` one is sent before the others, for a person asked for it.
     ``elsewhere`` explains a clip that is gone from its camera.
     ``proven_by`` names the stores whose receipt is of strength ``digest``.
     """
@@ -110,6 +111,7 @@ class Clip:
     size_bytes: int
     mtime_ns: int
     flagged: bool = False
+    prioritised: bool = False
     birth_docking: str
     seen_in: tuple[str, ...] = ()
     camera_copy: CameraCopy = CameraCopy.PRESENT

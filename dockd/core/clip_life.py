@@ -217,6 +217,7 @@ _EFFECTS: Final[Mapping[type[facts.Fact], Callable[[Clip, Any], Clip]]] = {
     facts.WipeFailed: lambda clip, _: replace(clip, hashed_in=None, rehashed=False),
     facts.ClipTroubled: _troubled,
     facts.ClipRetried: lambda clip, _: replace(clip, trouble=None),
+    facts.ClipPrioritised: lambda clip, _: replace(clip, prioritised=True),
     facts.ClipHeld: _held,
     facts.ClipReleased: _released,
     facts.ReceiptAccepted: _receipted,

@@ -94,6 +94,7 @@ def _problem_around(situation: Situation) -> Explanation | None:
             subjects = {"spool", "ledger", f"slot {clip.slot}", f"camera {clip.camera}"}
         case Place.VERIFIED:
             subjects = {f"store {name}" for name in situation.stores if name not in clip.proven_by}
+            subjects.add("uplink")
         case Place.STORED if clip.camera_copy is CameraCopy.PRESENT:
             # While the holds of other stations are not known.
             subjects = {"wiping"}

@@ -1,11 +1,11 @@
 """Which clip goes next, how fast at this hour, and when this station takes its turn.
 
-**Order.** Flagged clips first, then those that free a full camera, then the oldest. Each
-urgency is a head start in seconds that is added to the time a clip has waited. A clip can so
-be overtaken only by clips that began to wait less than `LONGEST_HEAD_START_S` after it: under
-any stream of urgent newcomers it goes at the latest that much later than it would have gone
-strictly by age. The head start of a flagged clip is a week, so that after an outage of days
-it still goes before the whole backlog.
+**Order.** What a person asked for first, then flagged clips, then those that free a full camera,
+then the oldest. Each urgency is a head start in seconds that is added to the time a clip has
+waited. A clip can so be overtaken only by clips that began to wait less than
+`LONGEST_HEAD_START_S` after it: under any stream of urgent newcomers it goes at the latest that
+much later than it would have gone strictly by age. The head start of a flagged clip is a week, so
+that after an outage of days it still goes before the whole backlog.
 
 **Rate.** Windows are wall-clock times in the station's timezone: a window from 06:00 to 08:00
 is that on every day of the year. An hour that a clock change repeats counts both times, one
@@ -22,7 +22,10 @@ from dockd.errors import NotFound
 
 FLAGGED_HEAD_START_S: Final = 7 * 86_400.0
 FULL_CAMERA_HEAD_START_S: Final = 86_400.0
-LONGEST_HEAD_START_S: Final = FLAGGED_HEAD_START_S + FULL_CAMERA_HEAD_START_S
+PRIORITISED_HEAD_START_S: Final = 14 * 86_400.0
+LONGEST_HEAD_START_S: Final = (
+    PRIORITISED_HEAD_START_S + FLAGGED_HEAD_START_S + FULL_CAMERA_HEAD_START_S
+)
 # A camera that is half empty can take the next shift as it is.
 _FILL_WITHOUT_HURRY: Final = 0.5
 
@@ -45,6 +48,7 @@ class Waiting:
             could so put its clips before everyone else's.
         camera_fill_fraction: How full its camera is, 0 to 1; None when not known.
         recorded_at_s: When it was recorded, seconds since 1970; settles ties only.
+        prioritised: Whether a person asked for it.
     """
 
     clip_id: str
@@ -53,6 +57,7 @@ class Waiting:
     waiting_s: float
     camera_fill_fraction: float | None
     recorded_at_s: float
+    prioritised: bool = False
 
 
 class Position(NamedTuple):
@@ -183,6 +188,7 @@ def next_change(
 
 def _turn(clip: Waiting) -> tuple[float, float, str]:
     head_start_s = FLAGGED_HEAD_START_S if clip.flagged else 0.0
+    head_start_s += PRIORITISED_HEAD_START_S if clip.prioritised else 0.0
     head_start_s += FULL_CAMERA_HEAD_START_S * _hurry(clip.camera_fill_fraction)
     return -(clip.waiting_s + head_start_s), clip.recorded_at_s, clip.clip_id
 

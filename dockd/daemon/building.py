@@ -16,6 +16,7 @@ from dockd.ports.broker import Broker
 from dockd.ports.camera import CameraSource
 from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
+from dockd.ports.commands import Seal
 from dockd.ports.equipment import Equipment
 from dockd.ports.holds import HoldsList
 from dockd.ports.store import Store, TellsTime
@@ -132,6 +133,17 @@ def broker(config: Config) -> Broker | None:
         client_key=mqtt.client_key,
     )
     return MqttBroker(settings, topics=topics(config))
+
+
+def command_seal(config: Config) -> Seal | None:
+    """Return what tells central's commands from others, None where none are taken."""
+    if not config.mqtt.commands:
+        return None
+    from dockd.station.central.commands import (  # noqa: PLC0415  most stations take none
+        CommandSeal,
+    )
+
+    return CommandSeal(config.mqtt.command_keys)
 
 
 def camera_sources(config: Config, *, equipment: Equipment) -> Mapping[str, CameraSource]:

@@ -16,7 +16,7 @@ from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
-from dockd.stages import announce
+from dockd.stages import announce, heed
 from dockd.stages.board import SlotBoard
 from dockd.stages.charge import Charge
 from dockd.stages.confirming import Confirming
@@ -29,6 +29,7 @@ from dockd.stages.known_copies import KnownCopies
 from dockd.stages.manifests import Manifests
 from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
+from dockd.stages.pausing import UplinkPause
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
@@ -91,6 +92,7 @@ class Station:
             problems=self.problems,
             clock=clock,
         )
+        self.pause = UplinkPause(ledger=self.ledger, problems=self.problems)
         self.board = SlotBoard({slot.name: slot.port for slot in config.slots})
         self.slot_power = SlotPower()
         self.prover = Prover(ledger=self.ledger, spool=self.spool, clock=clock, at_once=_READ_BACKS)
@@ -178,6 +180,7 @@ class Station:
                 self._settle_spool,
                 self.holds.settle,
                 self.shared_holds.settle,
+                self.pause.settle,
                 self._say_whether_stores,
                 self._forget_broker,
             )
@@ -189,6 +192,7 @@ class Station:
             ledger=self.ledger,
             spool=self.spool,
             station=self.config.station.name,
+            pause=self.pause,
         )
         return Upload(
             self.stores[name],
@@ -216,6 +220,7 @@ class Station:
         """Pass on what was committed to those who wait for it, and say it in the journal."""
         if any(isinstance(fact, facts.ClipSeen) for fact in committed):
             self._footage.set()
+        self.pause.heard(committed)
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
         self.elsewhere.heard(committed)
@@ -276,9 +281,11 @@ class Station:
             await self.problems.open("store-not-configured", subject="station")
 
     async def _forget_broker(self) -> None:
-        """Let go of the trouble with a broker that is no longer configured."""
+        """Let go of the trouble with a broker, or with commands, that are no longer configured."""
         if not self.config.mqtt.broker:
             await self.problems.clear_all(announce.TROUBLES, subject=announce.SUBJECT)
+        if not self.config.mqtt.commands:
+            await self.problems.clear_all(heed.TROUBLES, subject=heed.SUBJECT)
 
     async def _ask_stores_about_the_ledger(self) -> None:
         """Hold the ledger against what the stores were last told of it.
@@ -312,6 +319,7 @@ class Station:
             "manifests": self.manifests.run,
             "holds": self.holds.run,
             "shared holds": self.shared_holds.run,
+            "pause": self.pause.run,
             "receipts": self.renew.run,
             "checkpoints": self._ask_stores_about_the_ledger,
             "witness": self._note_spool,

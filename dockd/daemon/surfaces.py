@@ -11,6 +11,7 @@ from dockd.ports.clock import Clock
 from dockd.stages.announce import Announce
 from dockd.stages.enduring import enduring
 from dockd.stages.follow import Follow
+from dockd.stages.heed import Heed
 from dockd.stages.obey import Obey
 from dockd.stages.report import Report, ReportPolicy
 from dockd.stages.uplink import UplinkBoard
@@ -59,10 +60,11 @@ class Surfaces:
         self._report.charge = station.charge
         self._report.wear = station.wear
         self._follow = Follow(self._report, ledger=station.ledger, clock=clock)
+        self._actions = Obey(ledger=station.ledger, holds=station.holds)
         app = build_app(
             self._report,
             news=self._follow,
-            actions=Obey(ledger=station.ledger, holds=station.holds),
+            actions=self._actions,
             version=dockd.__version__,
         )
         self._server = HttpServer(
@@ -78,8 +80,25 @@ class Surfaces:
             ),
             unix=config.http.socket,
         )
+        self._heed = self._heeding()
         self._announce = self._announcing()
         station.ledger.on_commit(self._heard)
+
+    def _heeding(self) -> Heed | None:
+        config = self._station.config
+        seal = building.command_seal(config)
+        if seal is None:
+            return None
+        return Heed(
+            seal,
+            site=config.station.site,
+            station=config.station.name,
+            ledger=self._station.ledger,
+            actions=self._actions,
+            problems=self._station.problems,
+            clock=self._clock,
+            now=self._station.timekeeping.vouched_now,
+        )
 
     def _announcing(self) -> Announce | None:
         broker = building.broker(self._station.config)
@@ -91,6 +110,7 @@ class Surfaces:
             view=self._report,
             problems=self._station.problems,
             clock=self._clock,
+            heed=self._heed,
         )
         self._station.narrator.also = announce.happened
         return announce
@@ -141,6 +161,8 @@ class Surfaces:
             group.create_task(self._enduring("history", self._follow.run), name="http history")
             if self._announce is not None:
                 group.create_task(self._enduring("mqtt", self._announce.run), name="mqtt")
+            if self._heed is not None:
+                group.create_task(self._enduring("commands", self._heed.run), name="commands")
 
     async def _enduring(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         await enduring(name, run, problems=self._station.problems, clock=self._clock)

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip, Place
+from dockd.core.command import Taken
 from dockd.core.facts import (
     ChargeMeasured,
     Checkpointed,
@@ -18,6 +19,7 @@ from dockd.core.facts import (
     ReceiptAccepted,
     SetAside,
     Strength,
+    UploadsPaused,
 )
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
@@ -209,7 +211,9 @@ class Ledger(Protocol):
         """Return one transfer."""
 
     async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
-        """Return proven clips without a receipt of this store, flagged first, then oldest first.
+        """Return proven clips without a receipt of this store, in the order of their urgency.
+
+        What a person asked for comes first, then what is flagged, then the oldest.
 
         Those that this store refused are left out; what is held goes to the stores all the same.
         """
@@ -285,6 +289,12 @@ class Ledger(Protocol):
 
     async def last_checkpoint(self) -> Checkpointed | None:
         """Return the last checkpoint that was written, None before the first one."""
+
+    async def uploads_paused(self) -> UploadsPaused | None:
+        """Return who paused the uploads and why, None while they go on."""
+
+    async def commands_taken(self) -> Taken:
+        """Return which of central's commands count no more."""
 
     async def history(self, clip: int) -> Sequence[EventRow]:
         """Return everything that happened to one clip."""

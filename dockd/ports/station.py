@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dockd.core.clip import Place
-from dockd.core.facts import HoldKind, JsonValue
+from dockd.core.facts import CommandTaken, HoldKind, JsonValue
 from dockd.ports.answers import (
     CameraReport,
     ClipDetail,
@@ -24,7 +24,8 @@ from dockd.ports.answers import (
 HealthDocument = Mapping[str, JsonValue]
 """An `application/health+json` document (core/health.document)."""
 SubjectKind = Literal["clips", "dockings", "cameras"]
-Verb = Literal["retry", "hold", "release"]
+Verb = Literal["retry", "hold", "release", "prioritise"]
+UplinkVerb = Literal["pause", "resume"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class ClipQuery:
 class Order:
     """What a person asks for: ``reference`` names a clip, a docking or a camera.
 
-    ``actor`` is who asked, as the kernel says it (never as they say it themselves).
+    ``actor`` is who asked, as the kernel says it (never as they say it themselves), or the key
+    that signed the ``command`` in which it came: that goes on record with it.
     """
 
     verb: Verb
@@ -52,6 +54,17 @@ class Order:
     why: str
     hold: HoldKind
     actor: str
+    command: CommandTaken | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkOrder:
+    """What a person asks for of all uploads; ``actor`` and ``command`` as in `Order`."""
+
+    verb: UplinkVerb
+    why: str
+    actor: str
+    command: CommandTaken | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +181,11 @@ class StationNews(Protocol):
 class StationActions(Protocol):
     """The station, for the few things that a person may order."""
 
-    async def carry_out(self, order: Order) -> None:
+    async def carry_out(self, order: Order | UplinkOrder) -> None:
         """Do it; durable on return.
 
         Raises:
             NotFound: there is no such clip, docking or camera.
             Refused: it makes no sense in the present state.
+            RequestInvalid: it says no reason.
         """

@@ -14,12 +14,13 @@ from dockd.core import backoff, facts
 from dockd.core.announcement import Topics, encoded
 from dockd.core.backoff import Backoff
 from dockd.core.outbox import Batch, Outbox
-from dockd.errors import DockdError
+from dockd.errors import DockdError, MqttRefused
 from dockd.ports import answers
 from dockd.ports.broker import Broker, BrokerLine
 from dockd.ports.clock import Clock
 from dockd.ports.station import StationView
 from dockd.stages.enduring import first_of
+from dockd.stages.heed import Heed
 from dockd.stages.problems import ProblemBoard
 
 SUBJECT: Final = "broker"
@@ -45,8 +46,13 @@ class Announce:
         view: StationView,
         problems: ProblemBoard,
         clock: Clock,
+        heed: Heed | None = None,
     ) -> None:
-        """Nothing is asked of ``view`` while there is no connection."""
+        """Nothing is asked of ``view`` while there is no connection.
+
+        ``heed`` is who takes commands; None: nobody does, and none are listened for.
+        """
+        self._heed = heed
         self._broker = broker
         self._topics = topics
         self._view = view
@@ -113,9 +119,25 @@ class Announce:
         async with self._broker.connected() as line:
             self._outbox.forget_known()
             async with asyncio.TaskGroup() as group:
-                group.create_task(line.lost(), name="mqtt connection")
+                group.create_task(self._listen(line), name="mqtt connection")
                 group.create_task(self._beat(), name="mqtt beat")
                 await self._speak(line)
+
+    async def _listen(self, line: BrokerLine) -> None:
+        """Have commands taken, where they are; ends with the connection."""
+        if self._heed is None:
+            await line.lost()
+            return
+        try:
+            await line.listen()
+        except MqttRefused as error:
+            # Whoever may not listen may still announce.
+            await self._heed.listening(refused=error.reason)
+            await line.lost()
+            return
+        await self._heed.listening(refused=None)
+        async for told in line.told():
+            await self._heed.take(told)
 
     async def _beat(self) -> None:
         while True:

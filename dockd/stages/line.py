@@ -47,6 +47,7 @@ def as_waiting(clip: Clip, *, now: datetime, fullness: Mapping[str, float]) -> s
     return schedule.Waiting(
         clip_id=str(clip.number),
         flagged=clip.flagged,
+        prioritised=clip.prioritised,
         size_bytes=clip.stored_size_bytes,
         waiting_s=max(0.0, (now - naming.docked_at(clip.birth_docking)).total_seconds()),
         camera_fill_fraction=fullness.get(clip.camera),

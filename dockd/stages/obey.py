@@ -1,20 +1,24 @@
-"""The few things a person may order: try again, set aside, let go. Each becomes a fact.
+"""The few things a person may order, as to try again or to set aside. Each becomes a fact.
 
 Releasing a hold of one kind never touches the other. A retry also lifts the hold that an error
 put on the clip, for the hold is what keeps it from being tried; a legal hold stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from dockd.core import facts
-from dockd.core.clip import Clip
+from dockd.core.clip import Clip, Place
 from dockd.core.transfer import State
 from dockd.errors import NotFound, Refused, RequestInvalid
 from dockd.ports.ledger import ClipFilter, Ledger
-from dockd.ports.station import Order
+from dockd.ports.station import Order, UplinkOrder
 from dockd.stages.remember import HoldMemory
 
 _CLIPS_AT_ONCE = 500
+# What is held goes to the stores all the same.
+_TO_BE_SENT: Final = (Place.SEEN, Place.SPOOLED, Place.VERIFIED, Place.HELD)
 
 
 class Obey:
@@ -25,7 +29,7 @@ class Obey:
         self._ledger = ledger
         self._holds = holds
 
-    async def carry_out(self, order: Order) -> None:
+    async def carry_out(self, order: Order | UplinkOrder) -> None:
         """Record what a person ordered; durable on return.
 
         Raises:
@@ -35,15 +39,37 @@ class Obey:
         """
         if not order.why.strip():
             raise RequestInvalid("an order needs a why: it goes on record with who gave it")
+        if isinstance(order, UplinkOrder):
+            await self._pause_or_resume(order)
+            return
         if order.kind == "clips":
             clip = await self._ledger.find(order.reference)
-            await self._holds.record(*await self._about_clip(order, clip))
+            await self._record(order, *await self._about_clip(order, clip))
             return
         subject, clips_of = await self._whole(order)
-        if order.verb == "retry":
-            await self._retry_all(order, clips_of)
-        else:
-            await self._set_aside_or_free(order, subject)
+        match order.verb:
+            case "retry":
+                await self._retry_all(order, clips_of)
+            case "prioritise":
+                await self._prioritise_all(order, subject, clips_of)
+            case "hold" | "release":
+                await self._set_aside_or_free(order, subject)
+
+    async def _record(self, order: Order | UplinkOrder, *ordered: facts.Fact) -> None:
+        """Record an order, and in the same transaction the command that it came in."""
+        command = () if order.command is None else (order.command,)
+        await self._holds.record(*command, *ordered)
+
+    async def _pause_or_resume(self, order: UplinkOrder) -> None:
+        paused = await self._ledger.uploads_paused()
+        if order.verb == "pause":
+            if paused is not None:
+                raise Refused(f"uploads were paused already, by {paused.actor}: {paused.why}")
+            await self._record(order, facts.UploadsPaused(why=order.why, actor=order.actor))
+            return
+        if paused is None:
+            raise Refused("uploads are not paused")
+        await self._record(order, facts.UploadsResumed(why=order.why, actor=order.actor))
 
     async def _about_clip(self, order: Order, clip: Clip) -> Sequence[facts.Fact]:
         number, why, actor = clip.number, order.why, order.actor
@@ -54,6 +80,8 @@ class Obey:
                 raise Refused(f"clip {clip.id} has a hold of the kind {order.hold} already")
             case "hold":
                 return [facts.ClipHeld(clip=number, hold=order.hold, why=why, actor=actor)]
+            case "prioritise":
+                return [await self._prioritised(order, clip)]
             case "release" if order.hold not in clip.holds:
                 raise Refused(f"clip {clip.id} has no hold of the kind {order.hold}")
             case "release":
@@ -100,24 +128,49 @@ class Obey:
         if order.verb == "release" and order.reference not in await self._ledger.set_aside():
             raise Refused(f"{subject} is not set aside")
         kind = facts.SetAside if order.verb == "hold" else facts.SetFree
-        await self._holds.record(
-            kind(subject=subject, hold=order.hold, why=order.why, actor=order.actor)
+        await self._record(
+            order, kind(subject=subject, hold=order.hold, why=order.why, actor=order.actor)
         )
+
+    async def _prioritised(self, order: Order, clip: Clip) -> facts.Fact:
+        if clip.prioritised:
+            raise Refused(f"clip {clip.id} is among those that go first already")
+        for place in _TO_BE_SENT:
+            one = ClipFilter(camera=clip.camera, place=place, after=clip.number - 1, limit=1)
+            if [found.number for found in await self._ledger.clips(one)] == [clip.number]:
+                return facts.ClipPrioritised(clip=clip.number, why=order.why, actor=order.actor)
+        raise Refused(f"clip {clip.id} is stored already")
+
+    async def _prioritise_all(self, order: Order, subject: str, clips_of: ClipFilter) -> None:
+        """Have every clip that is known now and not stored yet go first."""
+        found = False
+        for place in _TO_BE_SENT:
+            async for page in self._pages(replace(clips_of, place=place)):
+                wanted = [
+                    facts.ClipPrioritised(clip=clip.number, why=order.why, actor=order.actor)
+                    for clip in page
+                    if not clip.prioritised
+                ]
+                if wanted:
+                    # The command is on record once, with the first of what it came to.
+                    await self._record(replace(order, command=None) if found else order, *wanted)
+                    found = True
+        if not found:
+            raise Refused(f"{subject} has no clip that waits and does not go first already")
 
     async def _retry_all(self, order: Order, clips_of: ClipFilter) -> None:
         """Retry every clip that has trouble or an error hold; the others need nothing."""
+        async for page in self._pages(clips_of):
+            for clip in page:
+                if clip.trouble is not None or "error" in clip.holds:
+                    await self._record(order, *await self._retried(order, clip))
+
+    async def _pages(self, clips_of: ClipFilter) -> AsyncIterator[Sequence[Clip]]:
         after = 0
         while True:
-            wanted = ClipFilter(
-                camera=clips_of.camera,
-                docking=clips_of.docking,
-                after=after,
-                limit=_CLIPS_AT_ONCE,
-            )
+            wanted = replace(clips_of, after=after, limit=_CLIPS_AT_ONCE)
             found = await self._ledger.clips(wanted)
-            for clip in found:
-                if clip.trouble is not None or "error" in clip.holds:
-                    await self._holds.record(*await self._retried(order, clip))
+            yield found
             if len(found) < _CLIPS_AT_ONCE:
                 return
             after = found[-1].number

@@ -22,6 +22,7 @@ from dockd.stages.confirming import accepted
 from dockd.stages.dating import clock_behind
 from dockd.stages.groups import task_group
 from dockd.stages.outgoing import outgoing
+from dockd.stages.pausing import UplinkPause
 from dockd.stages.room import Room
 from dockd.stages.threads import in_thread, obtained
 
@@ -34,13 +35,34 @@ class Transferring:
     No more parts are told of in the ledger as in flight than the store's window could ever let fly.
     """
 
-    def __init__(self, *, ledger: Ledger, spool: Spool, station: str) -> None:
-        """Join what carrying needs; nothing happens yet."""
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        station: str,
+        pause: UplinkPause | None = None,
+    ) -> None:
+        """Join what carrying needs; nothing happens yet.
+
+        While there is a ``pause``, no part is begun.
+        """
         self._ledger = ledger
         self._spool = spool
         self.room = Room(flow.MOST_PARTS)
         self._station = station
+        self._pause = pause
         self._damaged: set[tuple[int, int]] = set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may be begun."""
+        return self._pause is not None and self._pause.is_on
+
+    async def unpaused(self) -> None:
+        """Wait until something may be begun."""
+        if self._pause is not None:
+            await self._pause.over()
 
     async def carry(self, clip: Clip, store: Store) -> None:
         """Bring a proven clip to a receipt.
@@ -189,6 +211,7 @@ class _Carriage:
 
     async def _send_part(self, current: Transfer, index: int) -> None:
         async with self._owner.room.taken_by(self._clip.number):
+            await self._owner.unpaused()
             await self._record(facts.PartSending, index=index)
             try:
                 etag = await self._store.send_part(

@@ -111,7 +111,7 @@ class Upload:
 
     async def _next(self) -> Clip | None:
         """Return the clip whose turn it is, or None while there is none or no lane is free."""
-        if not self._has_lane(0):
+        if self._transferring.is_paused or not self._has_lane(0):
             return None
         if not self._line.is_good(self._clock.monotonic_s()):
             self._newcomers = False
@@ -306,9 +306,11 @@ _WAKING = (
     facts.ClipRetried,
     facts.ReceiptLost,
     facts.TransferRestarted,
+    facts.UploadsResumed,
 )
 
 _OVERTAKING = (
+    facts.ClipPrioritised,
     facts.ClipReleased,
     facts.ClipRetried,
     facts.ReceiptLost,

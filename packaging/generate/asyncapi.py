@@ -1,4 +1,7 @@
-"""Prints docs/mqtt.asyncapi.json: what is announced over MQTT, drawn from the answers' models.
+"""Prints docs/mqtt.asyncapi.json: what is announced and taken over MQTT, drawn from the code.
+
+What is announced is drawn from the answers' models, commands from core/command, and the slugs of
+problems from their one table.
 
 `python packaging/generate/asyncapi.py > docs/mqtt.asyncapi.json`; a test fails when it is stale.
 """
@@ -10,11 +13,24 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from dockd.core import command
 from dockd.core.announcement import Topics
+from dockd.core.catalogue import CATALOGUE
 from dockd.ports import answers
 
 _REFERENCES: Final = "#/components/schemas/{model}"
 _TOPICS: Final = Topics("SITE", "STATION")
+
+_SLUG: Final = {
+    "description": "as docs/problems.md has them; any other is an error of no known kind",
+    "anyOf": [{"enum": sorted(CATALOGUE)}, {"type": "string"}],
+}
+_MEANING: Final[Mapping[command.Verb, str]] = {
+    "pause-uploads": "Send nothing new to any store until they are resumed.",
+    "resume-uploads": "Go on with what was paused, whoever paused it.",
+    "prioritise": "Send a clip, or all that is known now of a docking or a camera, first.",
+    "hold": "Set something aside; only a person at the station lets go of it.",
+}
 
 Json = dict[str, Any]
 
@@ -27,7 +43,7 @@ def document() -> Json:
         "info": {
             "title": "dockd over MQTT",
             "version": "1",
-            "description": "What a docking station announces. It takes nothing over MQTT.",
+            "description": "What a docking station announces and, where commands = true, takes.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -49,6 +65,11 @@ def document() -> Json:
                 "ProblemBegun, ProblemEnded",
                 "A problem began or ended; which are open now is in the state.",
             ),
+            "command": _channel(
+                _TOPICS.commands,
+                "SignedCommand",
+                "What central asks of the station; a retained one is not taken.",
+            ),
         },
         "operations": {
             f"announce-{name}": {
@@ -63,6 +84,13 @@ def document() -> Json:
                 },
             }
             for name in ("state", "slot", "event", "problem")
+        }
+        | {
+            "take-command": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/command"},
+                "bindings": {"mqtt": {"qos": 1, "retain": False, "bindingVersion": "0.2.0"}},
+            }
         },
         "components": {"schemas": schemas},
     }
@@ -106,6 +134,9 @@ def _schemas() -> Json:
         "properties": {"online": {"const": False}},
         "required": ["online"],
     }
+    for name in ("ProblemReport", "ProblemBegun", "ProblemEnded"):
+        found[name]["properties"]["slug"] |= _SLUG
+    found |= _commands()
     for schema in found.values():
         schema["additionalProperties"] = False
         schema["required"] = list(schema["properties"])
@@ -121,6 +152,72 @@ def _online(status: Mapping[str, Any]) -> Json:
         "title": "Online",
         "description": "The station at a glance; its slots have topics of their own.",
         "properties": {"online": {"const": True}, **properties},
+    }
+
+
+def _commands() -> Json:
+    """Return a schema of what is sent, and of each command that can be inside."""
+    said = {f"Command-{verb}": _command(verb) for verb in command.VERBS}
+    signed: Json = {
+        "title": "SignedCommand",
+        "description": f"A document and central's signature of it; at most {command.MOST_BYTES} "
+        "bytes.",
+        "type": "object",
+        "properties": {
+            "document": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "contentMediaType": "application/json",
+                "contentSchema": {"oneOf": [{"$ref": _REFERENCES.format(model=n)} for n in said]},
+            },
+            "signature": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "Ed25519 (RFC 8032) over the document's bytes, by a key that is in "
+                "command_keys",
+            },
+        },
+    }
+    return {"SignedCommand": signed, **said}
+
+
+def _command(verb: command.Verb) -> Json:
+    of_all: Json = {
+        "format": {"const": command.FORMAT},
+        "command": {"const": verb},
+        "site": {"type": "string", "description": "as the station's configuration has it"},
+        "station": {"type": "string", "description": "as the station's configuration has it"},
+        "nonce": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "random, and never used again",
+        },
+        "expires": {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+            "description": f"when it ends, UTC; at most {command.LONGEST_S / 60:.0f} minutes ahead",
+        },
+        "why": {
+            "type": "string",
+            "pattern": "\\S",
+            "maxLength": command.MOST_WHY,
+            "description": "the reason, for the record",
+        },
+    }
+    of_some: Json = {
+        "subject": {
+            "type": "string",
+            "pattern": "^(clip|docking|camera) [^\\n]",
+            "description": '"clip ID", "docking ID" or "camera SERIAL"',
+        },
+        "kind": {"enum": ["error", "legal"], "description": "the kind of hold"},
+    }
+    more = {name: of_some[name] for name in of_some if name in command.MORE[verb]}
+    return {
+        "title": f"Command-{verb}",
+        "description": _MEANING[verb],
+        "type": "object",
+        "properties": {**of_all, **more},
     }
 
 

@@ -100,6 +100,24 @@ async def test_orders_reach_the_daemon(tmp_path: Path) -> None:
         assert (await dockd("hold", clip.id, "--config", config))[0] == 2
 
 
+@pytest.mark.asyncio
+async def test_uploads_are_paused_and_a_camera_goes_first(tmp_path: Path) -> None:
+    """prioritise, pause-uploads and resume-uploads reach the daemon; nonsense is refused."""
+    config = configured(tmp_path)
+    why = ("--why", "court", "--config", config)
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), *parts.proven(1))
+        assert (await dockd("prioritise", parts.CAMERA, *why))[0] == 0
+        assert (await station.ledger.clip(1)).prioritised
+        assert (await dockd("resume-uploads", *why))[0] == 4
+        paused = await dockd("pause-uploads", "--json", *why)
+        assert (paused[0], one_json(paused[1])["verb"]) == (0, "pause")
+        assert (await station.ledger.uploads_paused()) is not None
+        assert (await dockd("pause-uploads", *why))[0] == 4
+        assert (await dockd("resume-uploads", *why))[0] == 0
+        assert (await station.ledger.uploads_paused()) is None
+
+
 async def receipted(station: Answering, folder: Path, *, clips: int) -> list[Path]:
     """Have a share give receipts for clips; return its files, none of which is there yet."""
     (folder / "store").mkdir()
@@ -290,7 +308,8 @@ def test_usage_is_taught(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["--help"]) == 0
     overview = capsys.readouterr().out
     for command in ("run", "check-config", "status", "clips", "explain", "completeness", "verify",
-                    "doctor", "rebuild", "export", "retry", "hold", "release", "demo"):  # fmt: skip
+                    "doctor", "rebuild", "export", "retry", "hold", "release", "prioritise",
+                    "pause-uploads", "resume-uploads", "demo"):  # fmt: skip
         assert command in overview
         assert dispatch([command, "--help"]) == 0
         assert "Usage:" in capsys.readouterr().out

@@ -27,6 +27,7 @@ CLIPS = st.builds(
     waiting_s=st.floats(0, 30 * 86_400),
     camera_fill_fraction=st.none() | st.floats(0, 1),
     recorded_at_s=st.floats(0, 2e9),
+    prioritised=st.booleans(),
 )
 LINES = st.lists(CLIPS, max_size=12, unique_by=lambda clip: clip.clip_id)
 
@@ -50,15 +51,17 @@ def ids(line: list[Waiting]) -> list[str]:
     return [clip.clip_id for clip in line]
 
 
-def test_flagged_then_full_cameras_then_the_oldest() -> None:
-    """Among clips of one day the three wishes count in this order."""
+def test_asked_for_then_flagged_then_full_cameras_then_the_oldest() -> None:
+    """Among clips of one day the wishes count in this order."""
     old = waiting("old", waiting_s=3600)
     new = waiting("new")
     half = waiting("half", fill=0.5)
     full = waiting("full", fill=1.0)
     flagged = waiting("flagged", flagged=True)
-    line = order([half, new, old, full, flagged])
-    assert ids(line) == ["flagged", "full", "old", "half", "new"]
+    asked = replace(waiting("asked"), prioritised=True)
+    both = replace(flagged, clip_id="both", prioritised=True)
+    line = order([half, new, old, full, flagged, asked, both])
+    assert ids(line) == ["both", "asked", "flagged", "full", "old", "half", "new"]
 
 
 def test_a_flagged_clip_passes_the_backlog_of_an_outage() -> None:
@@ -87,13 +90,14 @@ def test_nobody_is_overtaken_by_who_came_much_later(
 
 
 @given(patient=CLIPS, every_s=st.sampled_from([1800.0, 3600.0, 7200.0]))
-def test_no_clip_starves_under_a_stream_of_flagged_newcomers(
+def test_no_clip_starves_under_a_stream_of_urgent_newcomers(
     patient: Waiting, every_s: float
 ) -> None:
-    """With a flagged clip of a full camera coming for each one sent, all go within the bound."""
+    """With the most urgent of clips coming for each one that is sent, all go within the bound."""
+    urgent = replace(waiting("urgent", flagged=True, fill=1.0), prioritised=True)
     line, now_s = [replace(patient, waiting_s=0.0, clip_id="patient")], 0.0
     while now_s <= LONGEST_HEAD_START_S:
-        line.append(waiting(f"urgent {now_s}", flagged=True, fill=1.0))
+        line.append(replace(urgent, clip_id=f"urgent {now_s}"))
         chosen = order(line)[0]
         if chosen.clip_id == "patient":
             return
@@ -101,7 +105,7 @@ def test_no_clip_starves_under_a_stream_of_flagged_newcomers(
             replace(clip, waiting_s=clip.waiting_s + every_s) for clip in line if clip is not chosen
         ]
         now_s += every_s
-    line.append(waiting("newcomer", flagged=True, fill=1.0))
+    line.append(urgent)
     assert order(line)[0].clip_id == "patient"
 
 

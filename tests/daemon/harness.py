@@ -319,20 +319,26 @@ class StationProcess:
 
     def order(self, verb: str, kind: str, reference: str, *, hold: str = "error") -> None:
         """Give an order over the Unix socket, again when the daemon dies over it."""
-        body = json.dumps({"why": "a test wants it", "kind": hold})
+        self._order(f"/v1/{kind}/{reference}/{verb}", {"why": "a test wants it", "kind": hold})
+
+    def order_uploads(self, verb: str) -> None:
+        """Pause or resume all uploads, again when the daemon dies over it."""
+        self._order(f"/v1/uploads/{verb}", {"why": "a test wants it"})
+
+    def _order(self, path: str, body: dict[str, str]) -> None:
         attempt = 0
         while True:
             attempt += 1
             self.until(lambda: self.is_ready, "it is ready for orders")
             try:
-                status, answer = self._request("POST", f"/v1/{kind}/{reference}/{verb}", body)
+                status, answer = self._request("POST", path, json.dumps(body))
             except (OSError, http.client.HTTPException):
                 self.until(self._died, "it died over an order")
                 continue
             # The first attempt may have been carried out although its reply was lost.
             if status == http.HTTPStatus.ACCEPTED or (attempt > 1 and answer["slug"] == "refused"):
                 return
-            raise AssertionError(f"{verb} {kind} {reference}: {status} {answer}")
+            raise AssertionError(f"{path}: {status} {answer}")
 
     def _died(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

@@ -9,17 +9,22 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from paho.mqtt import publish
+
 from tests.daemon.harness import Settings, StationProcess
 from tests.daemon.powered import FOR_BOTH_W, FOR_ONE_W, SLOTS, PoweredSlots, powered_slots
 from tests.daemon.rooms import NAME, Share
 from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
-from tests.fakes.holds_server import central
+from tests.fakes import holds_server
+from tests.fakes.broker import Mosquitto, mosquitto
+from tests.fakes.commander import Commander
 
 # A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
 SLOWLY = Settings(limit_mb_s=24)
@@ -186,7 +191,7 @@ def cleared_elsewhere(station: StationProcess, world: World, share: Share) -> No
 
 def holds_are_shared(station: StationProcess, world: World, _: object) -> None:
     """Another station's hold keeps a clip until a newer list, after a restart, lets it go."""
-    with central() as far:
+    with holds_server.central() as far:
         station.configure(Settings(holds=far.toml()))
         serial = world.film()
         far.anew = [{"kind": "camera", "camera": serial}]
@@ -201,6 +206,57 @@ def holds_are_shared(station: StationProcess, world: World, _: object) -> None:
         station.happened("holds-listed", holds=0)
         cleared(station, world, serial)
         station.stop()
+
+
+def paused(station: StationProcess, world: World, _: object) -> None:
+    """Somebody pauses the uploads, asks for a camera's clips, and lets them go on."""
+    station.start()
+    station.order_uploads("pause")
+    serial = world.film()
+    world.dock(serial, "A1")
+    verified(station, world, serial)
+    station.order("prioritise", "cameras", serial)
+    assert not station.count("transfer-queued")
+    station.order_uploads("resume")
+    cleared(station, world, serial)
+    station.stop()
+
+
+def commanded(station: StationProcess, world: World, _: object) -> None:
+    """Central pauses the uploads and lets them go on, over a broker that keeps no message."""
+    central = Commander(site="tests", station=world.station)
+    with mosquitto(world.folder) as broker:
+        toml = f'[mqtt]\nbroker = "mqtt://127.0.0.1:{broker.port}"\n{central.toml()}'
+        station.configure(Settings(mqtt=toml))
+        station.start()
+        _command(station, broker, central, "pause-uploads")
+        serial = world.film()
+        world.dock(serial, "A1")
+        verified(station, world, serial)
+        assert not station.count("transfer-queued")
+        _command(station, broker, central, "resume-uploads")
+        cleared(station, world, serial)
+        station.stop()
+
+
+def _command(station: StationProcess, broker: Mosquitto, central: Commander, verb: str) -> None:
+    """Send a command until it is on record; whatever of it comes again counts no more."""
+    command = central.command(verb)
+    topic = f"dockd/{command['site']}/{command['station']}/commands"
+    again_s = 0.0
+
+    def is_taken() -> bool:
+        nonlocal again_s
+        if station.count("command-taken", nonce=command["nonce"], refused=""):
+            return True
+        if time.monotonic() >= again_s:
+            publish.single(
+                topic, central.signed(command), 1, hostname="127.0.0.1", port=broker.port
+            )
+            again_s = time.monotonic() + 0.3
+        return False
+
+    station.until(is_taken, f"{verb} is taken")
 
 
 def corrupted_in_the_spool(station: StationProcess, world: World, _: Share) -> None:
@@ -538,6 +594,10 @@ LEADS_TO: Mapping[str, Scenario] = {
     "problem-opened": Scenario(store_away),
     "problem-closed": Scenario(store_away),
     "holds-listed": Scenario(holds_are_shared),
+    "uploads-paused": Scenario(paused),
+    "uploads-resumed": Scenario(paused),
+    "clip-prioritised": Scenario(paused),
+    "command-taken": Scenario(commanded),
     "set-aside": _ORDERS,
     "set-free": _ORDERS,
     "clip-seen-again": _YANKED,

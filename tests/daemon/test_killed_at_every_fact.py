@@ -29,6 +29,7 @@ _AGAIN = [
 # What a far side takes part in, and what follows from that: tried on a real S3 server as well.
 _AT_THE_STORE = [
     "holds-listed",
+    "command-taken",
     "store-probed",
     "checkpointed",
     "transfer-queued",
@@ -43,8 +44,9 @@ _AT_THE_STORE = [
     "wipe-intended",
     "clip-wiped",
 ]
-# A share tells no time: on a box whose clock nobody disciplines no list of holds counts there.
-_NO_SHARE = ["holds-listed"]
+# A share tells no time: on a box whose clock nobody disciplines no list of holds counts there, nor
+# does a command.
+_NO_SHARE = ["holds-listed", "command-taken"]
 
 
 def _scenario_of(kind: str) -> Scenario:

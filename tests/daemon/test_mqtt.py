@@ -1,10 +1,12 @@
 """A whole station and a real broker: what is announced, and what trouble with it costs nobody."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish
 from paho.mqtt.client import Client
 
 from tests.daemon.harness import Settings, StationProcess, station
@@ -22,6 +24,7 @@ from tests.fakes.broker import (
     until,
 )
 from tests.fakes.certificates import self_signed
+from tests.fakes.commander import Commander
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = "dockd/tests/"
@@ -226,3 +229,21 @@ def test_both_sides_of_tls_show_who_they_are(tmp_path: Path, world: World) -> No
                 process.restart()
                 process.happened("problem-closed", slug="mqtt-unreachable", count=opened + 1)
                 process.stop()
+
+
+def test_a_station_without_commands_listens_to_none(tmp_path: Path, world: World) -> None:
+    """Off by default: even what central signed is not there for it."""
+    central = Commander(site="tests", station=world.station)
+    keys = central.toml().replace("commands = true\n", "")
+    with mosquitto(tmp_path) as broker, listening(broker) as heard:
+        settings = replace(at(broker), mqtt=at(broker).mqtt + keys)
+        with station(world, settings=settings) as process:
+            process.start()
+            process.until(lambda: is_online(heard, world), "it is online")
+            topic = f"{ROOT}{world.station}/commands"
+            pause = central.signed(central.command("pause-uploads"))
+            publish.single(topic, pause, 1, hostname="127.0.0.1", port=broker.port)
+            offloads(process, world)
+            process.stop()
+            assert not process.count("command-taken")
+            assert not process.count("problem-opened", slug="mqtt-command-refused")

@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,48 @@ def silent_broker() -> Iterator[int]:
     """Accept connections and never say a word; yields the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield listener.getsockname()[1]
+
+
+def _serve(connection: socket.socket, afterwards: bytes) -> None:
+    with connection, suppress(OSError, IndexError), connection.makefile("rb") as packets:
+        while kind := packets.read(1):
+            length, shift = 0, 0
+            while (more := packets.read(1)[0]) & 128:
+                length, shift = length | (more & 127) << shift, shift + 7
+            body = packets.read(length | more << shift)
+            match kind[0] >> 4:
+                case 1:
+                    connection.sendall(b"\x20\x02\0\0" + afterwards)
+                case 3:
+                    topic = int.from_bytes(body[:2], "big")
+                    connection.sendall(b"\x40\x02" + body[2 + topic : 4 + topic])
+                case 8:
+                    connection.sendall(b"\x90\x03" + body[:2] + b"\x80")
+                case 12:
+                    connection.sendall(b"\xd0\0")
+                case _:
+                    pass
+
+
+@contextmanager
+def scripted_broker(*, afterwards: bytes = b"") -> Iterator[int]:
+    """Confirm all but subscriptions, which are refused; send some bytes after a connection began.
+
+    Yields the port. A real broker refuses subscriptions only by plug-ins, and sends no nonsense.
+    """
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=_serve, args=(connection, afterwards), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def until(holds: Callable[[], object], what: str) -> None:

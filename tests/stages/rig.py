@@ -27,6 +27,7 @@ from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.offload import Offload, OffloadPolicy
+from dockd.stages.pausing import UplinkPause
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
 from dockd.stages.renew import Renew
@@ -228,6 +229,7 @@ class Rig:
             policy=OffloadPolicy(),
         )
         self.watch(self.rack)
+        self.pause = UplinkPause(ledger=self.ledger, problems=self.problems)
         self.uploads = [self._upload(store) for store in self.stores.values()]
         self.committed: list[facts.Fact] = []
 
@@ -250,7 +252,9 @@ class Rig:
         return Upload(
             store,
             ledger=self.ledger,
-            transferring=Transferring(ledger=self.ledger, spool=self.spool, station="rig"),
+            transferring=Transferring(
+                ledger=self.ledger, spool=self.spool, station="rig", pause=self.pause
+            ),
             confirming=self.confirming,
             problems=self.problems,
             clock=self.clock,
@@ -260,6 +264,7 @@ class Rig:
 
     def _heard(self, committed: Sequence[facts.Fact]) -> None:
         self.committed.extend(committed)
+        self.pause.heard(committed)
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
         self.elsewhere.heard(committed)
@@ -317,6 +322,7 @@ async def running(rig: Rig, *, uploads: bool = True) -> AsyncIterator[None]:
             group.create_task(rig.known_copies.run(), name="known copies"),
             group.create_task(rig.elsewhere.run(), name="gone clips"),
             group.create_task(rig.renew.run(), name="receipts"),
+            group.create_task(rig.pause.run(), name="pause"),
             group.create_task(rig.shared_holds.run(), name="shared holds"),
             *(group.create_task(upload.run(), name="upload") for upload in rig.uploads if uploads),
         ]

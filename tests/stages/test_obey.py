@@ -1,14 +1,22 @@
 """What a person orders becomes facts, and nothing that was not ordered."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
 from dockd.core.facts import HoldKind
-from dockd.errors import NotFound, Refused, RequestInvalid
-from dockd.ports.station import Order, StationActions, SubjectKind, Verb
+from dockd.errors import IllegalFact, NotFound, Refused, RequestInvalid
+from dockd.ports.station import (
+    Order,
+    StationActions,
+    SubjectKind,
+    UplinkOrder,
+    UplinkVerb,
+    Verb,
+)
 from dockd.stages.obey import Obey
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.remember import HoldMemory
@@ -17,6 +25,8 @@ from dockd.station.spool.holds import SpoolHolds
 from tests.fakes.lines import Lines
 from tests.fakes.still_clock import StillClock
 from tests.station import ledger_parts as parts
+
+_AT = "2026-11-23T02:00:00Z"
 
 
 @pytest.fixture
@@ -157,3 +167,77 @@ async def test_an_order_says_why(ledger: SqliteLedger) -> None:
     silent = Order(verb="hold", kind="clips", reference=clip, why=" ", hold="error", actor="a")
     with pytest.raises(RequestInvalid):
         await (await obeying(ledger)).carry_out(silent)
+
+
+def uplink(verb: UplinkVerb) -> UplinkOrder:
+    """Return an order about all uploads."""
+    return UplinkOrder(verb=verb, why="because", actor="alice")
+
+
+@pytest.mark.asyncio
+async def test_uploads_are_paused_and_resumed_once(ledger: SqliteLedger) -> None:
+    """Who paused them and why is known until they go on; what makes no sense is refused."""
+    obey = await obeying(ledger)
+    with pytest.raises(Refused, match="not paused"):
+        await obey.carry_out(uplink("resume"))
+    await obey.carry_out(uplink("pause"))
+    assert await ledger.uploads_paused() == facts.UploadsPaused(why="because", actor="alice")
+    with pytest.raises(Refused, match="already, by alice: because"):
+        await obey.carry_out(uplink("pause"))
+    await obey.carry_out(uplink("resume"))
+    assert await ledger.uploads_paused() is None
+
+
+@pytest.mark.asyncio
+async def test_what_a_person_asks_for_is_the_next_to_be_sent(ledger: SqliteLedger) -> None:
+    """A clip is asked for once, and while there is anything left to be sent of it."""
+    obey = await obeying(ledger)
+    await one_clip(ledger)
+    await ledger.record(*parts.proven(2, flagged=True), *parts.proven(3))
+    clip = (await ledger.clip(3)).id
+    await obey.carry_out(order("prioritise", clip))
+    assert [found.number for found in await ledger.awaiting(parts.STORE, limit=9)] == [3, 2, 1]
+    with pytest.raises(Refused, match="go first already"):
+        await obey.carry_out(order("prioritise", clip))
+    await ledger.record(*parts.stored(1))
+    with pytest.raises(Refused, match="stored already"):
+        await obey.carry_out(order("prioritise", (await ledger.clip(1)).id))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("kind", "reference"), [("cameras", parts.CAMERA), ("dockings", parts.DOCKING)]
+)
+async def test_all_that_waits_of_a_camera_is_asked_for(
+    ledger: SqliteLedger, kind: SubjectKind, reference: str
+) -> None:
+    """What is stored is left alone, what is held goes along; a second time there is nothing."""
+    obey = await obeying(ledger)
+    await one_clip(ledger)
+    await ledger.record(*parts.stored(1), *parts.proven(2), parts.seen(3))
+    await ledger.record(facts.ClipHeld(clip=2, hold="legal", why="", actor=""))
+    command = facts.CommandTaken(
+        key="k", nonce="n", expires=_AT, at=_AT, command="prioritise", subject=""
+    )
+    asked = replace(order("prioritise", reference, kind=kind), command=command)
+    await obey.carry_out(asked)
+    assert [(await ledger.clip(clip)).prioritised for clip in (1, 2, 3)] == [False, True, True]
+    # Two pages of clips, and still one command.
+    assert "n" in (await ledger.commands_taken()).nonces
+    with pytest.raises(Refused, match="no clip that waits"):
+        await obey.carry_out(replace(asked, command=None))
+
+
+@pytest.mark.asyncio
+async def test_a_command_is_on_record_with_what_came_of_it_or_not_at_all(
+    ledger: SqliteLedger,
+) -> None:
+    """Both are one transaction, and a command that was taken before takes its order with it."""
+    obey = await obeying(ledger)
+    command = facts.CommandTaken(
+        key="k", nonce="n", expires=_AT, at=_AT, command="pause-uploads", subject=""
+    )
+    await obey.carry_out(replace(uplink("pause"), command=command))
+    with pytest.raises(IllegalFact, match="taken before"):
+        await obey.carry_out(replace(uplink("resume"), command=command))
+    assert await ledger.uploads_paused() is not None

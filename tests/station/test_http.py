@@ -227,6 +227,10 @@ async def test_orders_over_tcp_are_refused(tmp_path: Path, body: str) -> None:
         ("POST", "/v1/cameras/BWC-000123/hold", {"why": "  "}, 400, "request-invalid"),
         ("POST", "/v1/cameras/BWC-000123/hold", {}, 400, "request-invalid"),
         ("POST", "/v1/cameras/BWC-000123/hold", {"why": "x", "by": "me"}, 400, "request-invalid"),
+        ("POST", "/v1/uploads/resume", {"why": "x"}, 409, "refused"),
+        ("POST", "/v1/uploads/pause", {"why": ""}, 400, "request-invalid"),
+        ("POST", "/v1/uploads/pause", {"why": "x", "kind": "error"}, 400, "request-invalid"),
+        ("POST", "/v1/uploads/stop", {"why": "x"}, 400, "request-invalid"),
         ("POST", "/v1/cameras/BWC-000123/eat", {"why": "x"}, 400, "request-invalid"),
     ],
 )

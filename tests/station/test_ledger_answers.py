@@ -84,6 +84,25 @@ async def test_what_waits_is_flagged_and_oldest_first(path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_what_a_person_asked_for_waits_before_all_others(path: Path) -> None:
+    """Before it waits or while it does; also when the queue is counted anew for other stores."""
+    with parts.ledger_at(path) as ledger:
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE}))
+        await ledger.record(parts.docked(), *parts.proven(1, flagged=True), *parts.proven(2))
+        asked = facts.ClipPrioritised(clip=3, why="w", actor="a")
+        await ledger.record(parts.seen(3), asked)
+        await ledger.record(*parts.proven(3)[1:])
+        await ledger.record(*parts.proven(4), replace(asked, clip=4))
+
+        async def waiting(store: str) -> list[int]:
+            return [clip.number for clip in await ledger.awaiting(store, limit=9)]
+
+        assert await waiting(parts.STORE) == [3, 4, 1, 2]
+        await ledger.set_policy(required=1, stores=frozenset({parts.STORE, "second"}))
+        assert await waiting(parts.STORE) == await waiting("second") == [3, 4, 1, 2]
+
+
+@pytest.mark.asyncio
 async def test_what_is_in_doubt_is_read_until_its_store_answers(path: Path) -> None:
     """Each store's doubted receipts are listed by their clips; in doubt, nothing waits for it."""
     with parts.ledger_at(path) as ledger:

@@ -49,7 +49,7 @@ FILLING: Final = (
     CAST(printf('DCIM/%d.mp4', i) AS BLOB), 100, i, 0,
     CASE WHEN {_LIVE} THEN 'present' ELSE 'wiped' END, {_SPOOL}, 1, '[]', NULL, 0,
     NULL, printf('%064x', i), NULL, printf('key-%d', i), NULL, '[]', NULL, 100, 16, NULL, 0,
-    'seen', 1, NULL, i, 't', '[]', NULL FROM n
+    'seen', 1, NULL, i, 't', '[]', NULL, 0 FROM n
     """,
     f"INSERT INTO sightings {_NUMBERS} SELECT i, 0, {_DOCKING} FROM n",
     f"INSERT INTO ids {_NUMBERS} SELECT printf('%016x', i * 1000003), i FROM n",

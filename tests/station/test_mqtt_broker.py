@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt import publish as publishing
 
 from dockd.core import facts
 from dockd.core.announcement import Topics
 from dockd.core.outbox import Message
 from dockd.errors import MqttRefused, MqttUnreachable
 from dockd.ports import answers
+from dockd.ports.broker import Told
+from dockd.ports.station import Order, UplinkOrder
 from dockd.stages.announce import SUBJECT, Announce
+from dockd.stages.heed import Heed
+from dockd.station.central.commands import CommandSeal
 from dockd.station.clock import SystemClock
 from dockd.station.mqtt import BrokerSettings, MqttBroker
-from tests.fakes.broker import Mosquitto, listening, mosquitto, silent_broker
+from tests.fakes.broker import Mosquitto, listening, mosquitto, scripted_broker, silent_broker
 from tests.stages.rig import Rig, rig_at
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.real]
@@ -57,7 +62,9 @@ def broker_at(port: int, *, topics: Topics = TOPICS, **more: Any) -> MqttBroker:
 
 
 @asynccontextmanager
-async def announcing(rig: Rig, broker: MqttBroker) -> AsyncIterator[Announce]:
+async def announcing(
+    rig: Rig, broker: MqttBroker, *, heed: Heed | None = None
+) -> AsyncIterator[Announce]:
     """Run the stage on a rig."""
     announce = Announce(
         broker,
@@ -65,12 +72,34 @@ async def announcing(rig: Rig, broker: MqttBroker) -> AsyncIterator[Announce]:
         view=View(rig),  # type: ignore[arg-type]  # a station that answers this one question
         problems=rig.problems,
         clock=rig.clock,
+        heed=heed,
     )
     rig.ledger.on_commit(announce.heard)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(announce.run())
         yield announce
         task.cancel()
+
+
+def heed_on(rig: Rig) -> Heed:
+    """Return who takes commands on a rig, and believes nobody."""
+    return Heed(
+        CommandSeal([]),
+        site=TOPICS.site,
+        station=TOPICS.station,
+        ledger=rig.ledger,
+        actions=Nobody(),
+        problems=rig.problems,
+        clock=rig.clock,
+        now=rig.clock.now,
+    )
+
+
+class Nobody:
+    """Carries nothing out."""
+
+    async def carry_out(self, order: Order | UplinkOrder) -> None:
+        raise AssertionError(order)
 
 
 async def until(holds: Callable[[], object], what: str) -> None:
@@ -243,3 +272,77 @@ async def test_trouble_of_two_kinds_is_one_problem_at_a_time(tmp_path: Path) -> 
             await until(lambda: not rig.open_problems(), "it takes us")
     finally:
         broker.kill()
+
+
+def publish(broker: Mosquitto, *payloads: bytes, retain: bool = False) -> None:
+    """Send messages to the station's commands, as anybody with the broker can."""
+    publishing.multiple(
+        [(TOPICS.commands, payload, 1, retain) for payload in payloads],
+        hostname="127.0.0.1",
+        port=broker.port,
+    )
+
+
+async def test_what_is_sent_to_the_commands_is_told_as_it_came(tmp_path: Path) -> None:
+    """Retained or not, with what is beyond any command cut off; nobody listens unasked."""
+    with mosquitto(tmp_path) as broker:
+        await asyncio.to_thread(publish, broker, b"old", retain=True)
+        async with broker_at(broker.port).connected() as line:
+            await line.listen()
+            told = aiter(line.told())
+            assert await anext(told) == Told(payload=b"old", retained=True)
+            await asyncio.to_thread(publish, broker, b"new", b"x" * 100_000)
+            assert await anext(told) == Told(payload=b"new", retained=False)
+            assert await anext(told) == Told(payload=b"x" * 16_385, retained=False)
+
+
+async def test_a_flood_waits_in_little_room(tmp_path: Path) -> None:
+    """Of five hundred messages that nobody looked at a few wait; that some were lost is told."""
+    with mosquitto(tmp_path) as broker:
+        async with broker_at(broker.port).connected() as line:
+            await line.listen()
+            await asyncio.to_thread(publish, broker, *(b"%d" % n for n in range(500)))
+            # Confirmed behind the flood, so that all of that was taken in.
+            await line.publish(Message(topic=TOPICS.commands, payload=b"end", retained=False))
+            told = aiter(line.told())
+            waited = [await anext(told) for _ in range(16)]
+            assert [each.payload for each in waited[:2]] == [b"0", b"1"]
+            assert [each.overflowed for each in waited] == [True] + [False] * 15
+            await line.publish(Message(topic=TOPICS.commands, payload=b"on", retained=False))
+            while (await anext(told)).payload != b"on":
+                pass
+
+
+async def test_a_packet_beyond_all_bounds_ends_the_connection_unread(tmp_path: Path) -> None:
+    """From a broker that lies, and from somebody who sends two MiB through a real one."""
+    with (
+        scripted_broker(afterwards=b"\x30\xff\xff\xff\x7f" + bytes(100)) as port,
+        pytest.raises(MqttUnreachable, match="a packet of 268435455 bytes"),
+    ):
+        async with broker_at(port).connected() as line:
+            await line.lost()
+    with mosquitto(tmp_path) as broker:
+        async with broker_at(broker.port).connected() as line:
+            await line.listen()
+            await asyncio.to_thread(publish, broker, bytes(2 * 1024 * 1024))
+            with pytest.raises(MqttUnreachable, match=r"a packet of 20\d+ bytes"):
+                await anext(aiter(line.told()))
+
+
+async def test_whoever_may_not_listen_still_announces(tmp_path: Path) -> None:
+    """A broker that refuses the subscription is said, and takes the station's state."""
+    with scripted_broker() as port:
+        async with rig_at(tmp_path) as rig:
+            broker = broker_at(port)
+            async with broker.connected() as line:
+                with pytest.raises(MqttRefused, match="does not let us listen to dockd/site/desk/"):
+                    await line.listen()
+            await rig.problems.open("mqtt-unreachable", subject=SUBJECT, reason="an earlier run")
+            async with announcing(rig, broker, heed=heed_on(rig)):
+                await until(
+                    lambda: (
+                        [(found.slug, found.subject) for found in rig.problems.current()]
+                        == [("mqtt-refused", "commands")]
+                    ),
+                    "only the refusal is left",
+                )

@@ -27,6 +27,7 @@ from dockd.core.facts.of_clips import (
     ClipHeld,
     ClipMerged,
     ClipOverwritten,
+    ClipPrioritised,
     ClipRehashed,
     ClipReleased,
     ClipRetried,
@@ -58,6 +59,7 @@ from dockd.core.facts.of_dockings import (
 )
 from dockd.core.facts.of_station import (
     Checkpointed,
+    CommandTaken,
     EpochBegun,
     HoldsListed,
     ProblemClosed,
@@ -69,6 +71,8 @@ from dockd.core.facts.of_station import (
     StationStarted,
     StationStopped,
     StoreProbed,
+    UploadsPaused,
+    UploadsResumed,
 )
 from dockd.core.facts.of_transfers import (
     ObjectConfirming,
@@ -98,6 +102,7 @@ __all__ = [
     "ClipHeld",
     "ClipMerged",
     "ClipOverwritten",
+    "ClipPrioritised",
     "ClipRehashed",
     "ClipReleased",
     "ClipRetried",
@@ -106,6 +111,7 @@ __all__ = [
     "ClipTroubled",
     "ClipVerified",
     "ClipWiped",
+    "CommandTaken",
     "CopyDiscarded",
     "Docked",
     "DockingCleared",
@@ -148,6 +154,8 @@ __all__ = [
     "Undocked",
     "UploadCreating",
     "UploadOpened",
+    "UploadsPaused",
+    "UploadsResumed",
     "WipeFailed",
     "WipeIntended",
 ]

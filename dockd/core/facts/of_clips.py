@@ -221,3 +221,13 @@ class ClipRetried(
 ):
     why: str
     actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipPrioritised(
+    ClipFact,
+    kind="clip-prioritised",
+    sentence="A person asked for a clip to be sent before the others.",
+):
+    why: str
+    actor: str

@@ -117,3 +117,39 @@ class SetFree(
     hold: HoldKind
     why: str
     actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadsPaused(
+    StationFact,
+    kind="uploads-paused",
+    sentence="Uploads were paused: nothing new of any clip is sent.",
+):
+    why: str
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadsResumed(StationFact, kind="uploads-resumed", sentence="Uploads go on after a pause."):
+    why: str
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandTaken(
+    StationFact,
+    kind="command-taken",
+    sentence="A command that central signed was taken; it counts once.",
+):
+    """Taken ``at`` a vouched time, UTC; ``refused`` says why nothing came of it, "" where it did.
+
+    ``key`` is the id of the key that it was signed with.
+    """
+
+    key: str
+    nonce: str
+    expires: str
+    at: str
+    command: str
+    subject: str
+    refused: str = ""

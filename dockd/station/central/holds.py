@@ -7,7 +7,6 @@ signature is.
 
 import asyncio
 import base64
-import binascii
 import json
 import os
 import ssl
@@ -16,12 +15,11 @@ from pathlib import Path
 from typing import Final
 
 import httpx2
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from dockd.core import shared_holds
 from dockd.errors import HoldsRefused, HoldsUnreachable, SpoolReadOnly
 from dockd.ports.holds import SignedList
+from dockd.station.central.signing import Keys
 
 FILE_NAME: Final = "shared-holds.json"
 _FORMAT: Final = "dockd-kept-holds/1"
@@ -42,7 +40,7 @@ class CentralHolds:
     ) -> None:
         """``deadline_s`` is for the whole of one look, however slowly the server talks."""
         self._url = httpx2.URL(url)
-        self._key = Ed25519PublicKey.from_public_bytes(public_key)
+        self._keys = Keys([public_key])
         self._ca_file = ca_file
         self._folder = folder
         self._deadline_s = deadline_s
@@ -110,16 +108,13 @@ class CentralHolds:
             raise SpoolReadOnly(f"{FILE_NAME} was not written: {error.strerror}") from error
 
     def _verified(self, document: bytes, signature: bytes) -> SignedList:
-        try:
-            raw = base64.b64decode(signature.strip(), validate=True)
-            self._key.verify(raw, document)
-        except (InvalidSignature, binascii.Error) as error:
-            raise HoldsRefused("the list of holds does not carry central's signature") from error
+        if self._keys.signer(document, signature=signature) is None:
+            raise HoldsRefused("the list of holds does not carry central's signature")
         try:
             holds = shared_holds.parse(document)
         except ValueError as error:
             raise HoldsRefused(f"the list of holds cannot be used: {error}") from error
-        return SignedList(holds=holds, document=document, signature=base64.b64encode(raw))
+        return SignedList(holds=holds, document=document, signature=signature.strip())
 
     def _client(self) -> httpx2.AsyncClient:
         trust = ssl.create_default_context(cafile=None if self._ca_file is None else self._ca_file)

@@ -20,6 +20,8 @@ from dockd.ports.station import (
     StationNews,
     StationView,
     SubjectKind,
+    UplinkOrder,
+    UplinkVerb,
     Verb,
 )
 from dockd.station import metrics
@@ -31,6 +33,7 @@ from dockd.station.http.stream import EventStream, Followers
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
 _SEQUENCE_DIGITS = 18
 _ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
+_UPLINK_PATH = "/v1/uploads/{verb}"
 
 
 class OrderBody(BaseModel):
@@ -40,6 +43,14 @@ class OrderBody(BaseModel):
 
     why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
     kind: Literal["error", "legal"] = Field(default="error", description="the kind of hold")
+
+
+class UplinkOrderBody(BaseModel):
+    """Why uploads are paused, or go on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
 
 
 class _StationApp(FastAPI):
@@ -187,7 +198,7 @@ def _add_orders(app: FastAPI, actions: StationActions) -> None:
     @app.post(
         _ORDER_PATH,
         status_code=http.HTTPStatus.ACCEPTED,
-        summary="Try again, set aside, or let go (Unix socket only; 405 elsewhere)",
+        summary="Try again, set aside, let go, or send first (Unix socket only; 405 elsewhere)",
     )
     async def order(
         request: Request, kind: SubjectKind, reference: str, verb: Verb, body: OrderBody
@@ -204,3 +215,15 @@ def _add_orders(app: FastAPI, actions: StationActions) -> None:
             )
         )
         return {"accepted": True, "verb": verb, "kind": kind, "id": reference, "actor": peer.actor}
+
+    @app.post(
+        _UPLINK_PATH,
+        status_code=http.HTTPStatus.ACCEPTED,
+        summary="Pause all uploads, or have them go on (Unix socket only; 405 elsewhere)",
+    )
+    async def uplink_order(
+        request: Request, verb: UplinkVerb, body: UplinkOrderBody
+    ) -> dict[str, Any]:
+        peer: Peer = request.state.peer
+        await actions.carry_out(UplinkOrder(verb=verb, why=body.why, actor=peer.actor))
+        return {"accepted": True, "verb": verb, "actor": peer.actor}

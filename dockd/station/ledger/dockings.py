@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from typing import Final
+from typing import Final, assert_never
 
-from dockd.core import facts
+from dockd.core import command, facts
 from dockd.core.custody import Event
 from dockd.errors import IllegalFact
 from dockd.station.ledger import rows, tables
+from dockd.station.ledger.queries import HOT_QUERIES
 
 _IN_AN_OPEN_DOCKING: Final = "WHERE docking = ? AND ended_at IS NULL"
 
@@ -128,13 +129,51 @@ def carry_out_for_station(
             _change_hold(connection, fact, event=event)
         case facts.ProblemOpened() | facts.ProblemClosed():
             _change_problem(connection, fact, event=event)
-        case facts.Checkpointed():
-            last = {"key": rows.LAST_CHECKPOINT, "value": json.dumps(fact.fields())}
-            tables.insert(connection, "meta", row=last, replace=True)
+        case (
+            facts.Checkpointed()
+            | facts.UploadsPaused()
+            | facts.UploadsResumed()
+            | facts.CommandTaken()
+        ):
+            _note(connection, fact)
         case facts.StationStarted() | facts.StationStopped() | facts.HoldsListed():
             pass
         case _:
             raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
+
+
+def _note(
+    connection: sqlite3.Connection,
+    fact: facts.Checkpointed | facts.UploadsPaused | facts.UploadsResumed | facts.CommandTaken,
+) -> None:
+    """Put what is to be remembered of a fact in the place of what stood in ``meta`` before."""
+    value: object = fact.fields()
+    match fact:
+        case facts.Checkpointed():
+            key = rows.LAST_CHECKPOINT
+        case facts.UploadsPaused():
+            key = rows.UPLOADS_PAUSED
+        case facts.UploadsResumed():
+            key, value = rows.UPLOADS_PAUSED, None
+        case facts.CommandTaken():
+            key, value = rows.COMMANDS_TAKEN, _remembered(connection, fact).written()
+        case _:
+            assert_never(fact)
+    row: dict[str, rows.Value] = {"key": key, "value": json.dumps(value)}
+    tables.insert(connection, "meta", row=row, replace=True)
+
+
+def _remembered(connection: sqlite3.Connection, fact: facts.CommandTaken) -> command.Taken:
+    taken = commands_taken(connection)
+    if fact.nonce in taken.nonces:
+        raise IllegalFact(f"{fact.kind}: the command {fact.nonce} was taken before")
+    return command.remembered(taken, fact)
+
+
+def commands_taken(connection: sqlite3.Connection) -> command.Taken:
+    """Return which of central's commands count no more."""
+    row = connection.execute(HOT_QUERIES["meta"], {"key": rows.COMMANDS_TAKEN}).fetchone()
+    return command.Taken() if row is None else command.Taken.read(json.loads(row["value"]))
 
 
 def _begin_epoch(connection: sqlite3.Connection, fact: facts.EpochBegun) -> None:

@@ -12,8 +12,9 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from dockd.core import facts
 from dockd.core.clip import Clip
+from dockd.core.command import Taken
 from dockd.core.custody import Checkpoint, Standing
-from dockd.core.facts import Checkpointed, Fact, ReceiptAccepted, SetAside
+from dockd.core.facts import Checkpointed, Fact, ReceiptAccepted, SetAside, UploadsPaused
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import DockdError, IllegalFact, SpoolReadOnly
@@ -30,7 +31,7 @@ from dockd.ports.ledger import (
     StoreMemory,
     Tally,
 )
-from dockd.station.ledger import checkpoints, reading, recording, tallying
+from dockd.station.ledger import checkpoints, dockings, reading, recording, tallying
 from dockd.station.ledger.connections import (
     Lock,
     as_read_error,
@@ -228,7 +229,7 @@ class SqliteLedger:
         return await self._read(reading.transfer, clip, store)
 
     async def awaiting(self, store: str, *, limit: int) -> Sequence[Clip]:
-        """Return what waits for a store: flagged first, then what was verified first."""
+        """Return what waits for a store: asked for, flagged, and then what was verified first."""
         return await self._read(reading.awaiting, store, limit)
 
     async def without_copy(self, *, after: int, limit: int) -> Sequence[Clip]:
@@ -322,6 +323,14 @@ class SqliteLedger:
     async def last_checkpoint(self) -> Checkpointed | None:
         """Return the last checkpoint that was written, None before the first one."""
         return await self._read(reading.last_checkpoint)
+
+    async def uploads_paused(self) -> UploadsPaused | None:
+        """Return who paused the uploads and why, None while they go on."""
+        return await self._read(reading.uploads_paused)
+
+    async def commands_taken(self) -> Taken:
+        """Return which of central's commands count no more."""
+        return await self._read(dockings.commands_taken)
 
     async def history(self, clip: int) -> Sequence[EventRow]:
         """Return everything that happened to one clip."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from dockd.core.clip import Clip, Place
 from dockd.core.custody import Checkpoint, Link, Standing, compare, genesis
-from dockd.core.facts import Checkpointed, ReceiptAccepted, SetAside
+from dockd.core.facts import Checkpointed, ReceiptAccepted, SetAside, UploadsPaused
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
@@ -201,7 +201,7 @@ def transfer(connection: sqlite3.Connection, number: int, store: str) -> Transfe
 
 
 def awaiting(connection: sqlite3.Connection, store: str, limit: int) -> list[Clip]:
-    """Return what waits for a store: flagged first, then what was verified first."""
+    """Return what waits for a store: asked for, flagged, and then what was verified first."""
     return _clips(connection, "awaiting", store=store, limit=limit)
 
 
@@ -350,6 +350,13 @@ def store_memory(connection: sqlite3.Connection, store: str) -> StoreMemory:
         strength=probe["strength"] if probe else None,
         last_receipt_at=receipt["value"] if receipt else None,
     )
+
+
+def uploads_paused(connection: sqlite3.Connection) -> UploadsPaused | None:
+    """Return who paused the uploads and why, or None."""
+    row = _one(connection, "meta", key=rows.UPLOADS_PAUSED)
+    paused = None if row is None else json.loads(row["value"])
+    return None if paused is None else UploadsPaused(**paused)
 
 
 def last_checkpoint(connection: sqlite3.Connection) -> Checkpointed | None:

@@ -24,6 +24,7 @@ clips.size_bytes, clips.mtime_ns, clips.flagged, clips.camera_copy, clips.spool_
 clips.copied_in, clips.hashed_in, clips.rehashed, clips.copied_sha256, clips.sha256, clips.xxh128,
 clips.key, clips.merged_into, clips.holds, clips.trouble, clips.stored_size_bytes,
 clips.part_size_bytes, clips.proof, clips.partial, clips.part_sha256, clips.elsewhere,
+clips.prioritised,
 (SELECT json_group_array(json_array(position, docking))
  FROM sightings WHERE clip = clips.number) AS seen_in,
 (SELECT json_group_array(json_array(part, offset, size_bytes, sha256))
@@ -41,6 +42,8 @@ transfers.parts, transfers.state, transfers.upload_id, transfers.version, transf
 
 # Rows of ``meta`` that are written as things happen.
 LAST_CHECKPOINT: Final = "last checkpoint"
+UPLOADS_PAUSED: Final = "uploads paused"
+COMMANDS_TAKEN: Final = "commands taken"
 
 
 def last_receipt_of(store: str) -> str:
@@ -79,6 +82,7 @@ def clip_row(clip: Clip) -> dict[str, Value]:
         "partial": int(clip.partial),
         "part_sha256": json.dumps(clip.part_sha256),
         "elsewhere": _elsewhere_column(clip.elsewhere),
+        "prioritised": int(clip.prioritised),
     }
 
 
@@ -117,6 +121,7 @@ def clip_from(row: sqlite3.Row) -> Clip:
         holds=tuple(holds),
         trouble=_trouble_from(row["trouble"]),
         elsewhere=_elsewhere_from(row["elsewhere"]),
+        prioritised=bool(row["prioritised"]),
         store_copies={store: StoreCopy(state) for store, state, _ in copies},
         proven_by=tuple(sorted(store for store, _, proven in copies if proven)),
     )

@@ -76,6 +76,11 @@ _DOUBTS: Final = (
     "CREATE INDEX store_copies_doubted ON store_copies (store, clip) WHERE state = 'doubted'",
 )
 
+_PRIORITISED: Final = (
+    # Those that a person asked for go first in the queue: -1 in "unflagged", before 0 and 1.
+    "ALTER TABLE clips ADD COLUMN prioritised INTEGER NOT NULL DEFAULT 0",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
@@ -85,4 +90,5 @@ MIGRATIONS: Final = (
     Migration(6, _PAUSES),
     Migration(7, _CHARGES),
     Migration(8, _DOUBTS),
+    Migration(9, _PRIORITISED),
 )

@@ -91,9 +91,20 @@ def _update_queue(
     for store in sorted(now - was):
         connection.execute(
             "INSERT INTO queue (store, clip, unflagged, verified_sequence) VALUES (?, ?, ?, ?)",
-            (store, stored.clip.number, int(not stored.clip.flagged), stored.verified_sequence),
+            (store, stored.clip.number, _rank(stored.clip), stored.verified_sequence),
         )
         connection.execute(_ADD_TO_QUEUE_TALLY, (store, 1, stored.clip.stored_size_bytes))
+    if before is not None and _rank(before[0].clip) != _rank(stored.clip):
+        for store in sorted(was & now):
+            connection.execute(
+                "UPDATE queue SET unflagged = ? WHERE store = ? AND clip = ?",
+                (_rank(stored.clip), store, stored.clip.number),
+            )
+
+
+def _rank(clip: Clip) -> int:
+    """Return where in the queue a clip stands: what a person asked for, what is flagged, others."""
+    return -1 if clip.prioritised else int(not clip.flagged)
 
 
 def _waits_for(described: Described) -> frozenset[str]:
@@ -182,7 +193,8 @@ _COUNT_ALL: Final = tuple(
 )
 _QUEUE_FOR_ONE: Final = """
 INSERT INTO queue (store, clip, unflagged, verified_sequence)
-SELECT :store, number, NOT flagged, verified_sequence FROM clips
+SELECT :store, number, CASE WHEN prioritised THEN -1 ELSE NOT flagged END, verified_sequence
+FROM clips
 WHERE merged_into IS NULL AND spool_copy = 'proven' AND (:unflagged_too OR flagged)
 AND NOT EXISTS (SELECT 1 FROM store_copies
     WHERE clip = number AND store = :store AND store_copies.state IN ('receipted', 'doubted'))
