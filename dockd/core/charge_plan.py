@@ -8,11 +8,12 @@
    camera draws, whether a camera is in it or not: one may be put in at any moment. What a cut
    frees is given away only once the port reads as off, and one port is powered on at a time.
 4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
-   long not looked into; cameras for the next shift, then for later ones, then others, the
-   emptiest first; empty slots. Waiting counts, so nobody starves; a port keeps its power for
-   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Footage that
-   has not moved on for half an hour, its store or its camera being ill, is no claim any more. Slots
-   that seem empty share the power of one port among them, and what nobody else can use.
+   long not looked into; cameras for the next shift that can be ready then, those that come too
+   late for it, cameras for later ones, then others, the emptiest first; empty slots. Waiting
+   counts, so nobody starves; a port keeps its power for `least_on_s`, and only a camera that is
+   emptier by `better_percent` takes it over. Footage that has not moved on for half an hour, its
+   store or its camera being ill, is no claim any more. Slots that seem empty share the power of
+   one port among them, the more rarely the fewer ports have any, and what nobody else can use.
 5. **Hold** (`charge_holds`): charged to `hold_percent`, a camera waits without power until its
    shift nears. Its slot is looked into now and then, since a cut slot shows nobody. One with
    clips still to be wiped keeps its power somewhat longer.
@@ -58,7 +59,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
         )
         for slot, view in views.items()
     }
-    wanted = chosen(memories, now=now)
+    wanted = chosen(views, memories, policy=policy, now=now)
     memories = with_holds(views, memories, policy=policy, now=now, wanted=wanted)
     orders: list[PortOrder] = []
     looks: set[str] = set()
@@ -132,11 +133,12 @@ def _orders(
 def _may_look(
     memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
 ) -> bool:
-    if looked_s is None or int(policy.budget_w / policy.camera_w) > 1:
-        return True
-    # With power for one port only, looking never keeps a camera from charging for long.
     looking = any(each.is_on and each.camera is None for each in memories.values())
-    return now_s - looked_s >= (0.0 if looking else policy.least_on_s)
+    if looked_s is None or looking:
+        return True
+    # A look takes one port of all that have power: the fewer those are, the rarer it is.
+    at_once = max(1, int(policy.budget_w / policy.camera_w))
+    return now_s - looked_s >= policy.least_on_s / at_once**2
 
 
 def _served(

@@ -203,3 +203,20 @@ class Moment:
     monotonic_s: float
     wall: datetime | None
     due: tuple[Due, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """For which shift a camera is charged.
+
+    Attributes:
+        place: How many shifts come before that one.
+        at: When it starts, UTC.
+        takes_s: How long it takes with power until its charge suffices; 0: it does.
+        is_in_time: By the forecast it can be ready then, beside those that need less than it.
+    """
+
+    place: int
+    at: datetime
+    takes_s: float
+    is_in_time: bool

@@ -1,0 +1,93 @@
+"""What the charge plan makes of a night that is long enough, and of one that is not."""
+
+from random import Random
+
+from dockd.core.charge_curve import ChargeCurve
+from dockd.core.charge_words import PlanPolicy
+from dockd.simulator.batteries import Battery, SimulatedRack, rack
+from dockd.simulator.nights import first_come, planned, play
+
+CAMERA_W = 7.5
+# Twenty per cent take half an hour, and the last are slow.
+CURVE = ChargeCurve(full_wh=15.0, power_w=6.0, taper_from_percent=85.0, end_fraction=0.06)
+
+
+def filled(*percents: float, empty: int = 0, gauge_error_percent: float = 3.0) -> SimulatedRack:
+    """Return a dark rack with a camera of each charge, nothing left to be read on them."""
+    slots = [f"A{number}" for number in range(len(percents) + empty)]
+    made = rack(slots, dice=Random(1), gauge_error_percent=gauge_error_percent)
+    for bay in made.bays.values():
+        bay.is_on = False
+    for slot, percent in zip(slots, percents, strict=False):
+        battery = Battery(camera=f"BWC-{slot}", curve=CURVE, percent=percent)
+        made.dock(slot, battery, reads_s=0.0)
+    return made
+
+
+def percents(made: SimulatedRack) -> list[float]:
+    """Return how full the cameras really are."""
+    return [bay.battery.percent for bay in made.bays.values() if bay.battery]
+
+
+def policy(at_once: int) -> PlanPolicy:
+    """Return a policy with power for so many."""
+    return PlanPolicy(budget_w=at_once * CAMERA_W, camera_w=CAMERA_W)
+
+
+def test_a_night_too_short_for_all_makes_ready_as_many_as_can_be() -> None:
+    """Of four half full cameras at one port, two are ready after four hours, not four at 70 %."""
+    made = filled(55, 50, 45, 40)
+    plan = planned(policy(1), out_h=4.0, cameras=4)
+    play(made, arriving=[], decide=plan, from_s=0.0, until_s=4 * 3600.0, tick_s=10.0)
+    assert sum(percent >= 95 for percent in percents(made)) == 2
+
+
+def test_a_camera_that_comes_too_late_for_its_shift_is_charged_when_the_others_are() -> None:
+    """Nobody is given up: with power to spare the one that cannot be ready is charged as well."""
+    made = filled(90, 5)
+    plan = planned(policy(1), out_h=2.0, cameras=2)
+    play(made, arriving=[], decide=plan, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
+    full, late = percents(made)
+    assert full >= 95
+    assert late >= 20
+
+
+def test_looking_into_a_held_slot_carries_no_camera_over_its_hold() -> None:
+    """Eleven hours of looks, fifteen seconds in each, and it still rests at 80 % or below."""
+    made = filled(50)
+    plan = planned(policy(1), out_h=14.0, cameras=1)
+    play(made, arriving=[], decide=plan, from_s=0.0, until_s=12 * 3600.0, tick_s=5.0)
+    assert 70 <= percents(made)[0] <= 80.5
+    play(made, arriving=[], decide=plan, from_s=12 * 3600.0, until_s=14 * 3600.0, tick_s=5.0)
+    assert percents(made)[0] >= 95
+
+
+def test_a_gauge_that_never_says_full_keeps_no_port_from_another() -> None:
+    """A camera that says 96 % when it is full leaves its port to the one that is still empty."""
+    made = filled(92, 55)
+    for number, bias_percent in enumerate((-3.0, 3.0)):
+        made.misread(f"BWC-A{number}", percent=bias_percent)
+    plan = planned(policy(1), out_h=2.0, cameras=2)
+    play(made, arriving=[], decide=plan, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
+    assert percents(made)[1] >= 85
+
+
+def test_the_fewer_ports_have_power_the_rarer_are_looks_into_empty_slots() -> None:
+    """With power for two, looking into seven empty slots takes a tenth of the cameras' time."""
+    made = filled(20, 20, 20, 20, empty=7)
+    alone = filled(20, 20, 20, 20)
+    for each in (made, alone):
+        plan = planned(policy(2), out_h=4.0, cameras=4)
+        play(each, arriving=[], decide=plan, from_s=0.0, until_s=1.5 * 3600.0, tick_s=3.0)
+    assert sum(percents(made)) - 80 >= 0.85 * (sum(percents(alone)) - 80)
+
+
+def test_the_peer_charges_in_the_order_of_docking() -> None:
+    """First come, first served: the second gets power once the first is full."""
+    made = filled(90, 50)
+    peer = first_come(1)
+    play(made, arriving=[], decide=peer, from_s=0.0, until_s=600.0, tick_s=10.0)
+    assert percents(made)[1] == 50
+    play(made, arriving=[], decide=peer, from_s=600.0, until_s=4 * 3600.0, tick_s=10.0)
+    assert percents(made)[0] >= 99.5
+    assert percents(made)[1] > 60
