@@ -22,7 +22,7 @@
 7. **A driver that switches nothing** is given no orders; a budget that the rack may exceed is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -109,7 +109,12 @@ def _orders(
     before: PlanMemory,
 ) -> list[PortOrder]:
     may_look = _may_look(memories, policy=policy, now_s=now_s, looked_s=before.looked_s)
-    served = _served(turns, views=views, policy=policy, may_look=may_look)
+    unseen = frozenset(
+        slot
+        for slot, each in memories.items()
+        if not each.is_on or now_s - each.changed_s < policy.look_s
+    )
+    served = _served(turns, views=views, policy=policy, first_looks=unseen if may_look else ())
     counted_w = sum(
         _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
     )
@@ -133,7 +138,10 @@ def _orders(
 def _may_look(
     memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
 ) -> bool:
-    looking = any(each.is_on and each.camera is None for each in memories.values())
+    looking = any(
+        each.is_on and each.camera is None and now_s - each.changed_s < policy.look_s
+        for each in memories.values()
+    )
     if looked_s is None or looking:
         return True
     # A look takes one port of all that have power: the fewer those are, the rarer it is.
@@ -142,16 +150,20 @@ def _may_look(
 
 
 def _served(
-    turns: Sequence[Turn], *, views: Mapping[str, SlotView], policy: PlanPolicy, may_look: bool
+    turns: Sequence[Turn],
+    *,
+    views: Mapping[str, SlotView],
+    policy: PlanPolicy,
+    first_looks: Collection[str],
 ) -> frozenset[str]:
     served = {each.slot for each in turns if each.kind is TurnKind.KEEP}
     used_w = sum(_reserved_w(views[slot], policy) for slot in served)
     ranked = sorted((each for each in turns if each.kind is TurnKind.MAY), key=_rank)
     looks = [each for each in ranked if each.is_look]
     # One look before all others, the other looks after them: neither starves the other.
-    first = looks[:1] if may_look else []
+    first = [each for each in looks if each.slot in first_looks][:1]
     others = [each for each in ranked if not each.is_look]
-    for each in [*first, *others, *looks[len(first) :]]:
+    for each in [*first, *others, *(each for each in looks if each not in first)]:
         port_w = _reserved_w(views[each.slot], policy)
         if used_w + port_w <= policy.budget_w + _ROUNDING_W:
             used_w += port_w

@@ -11,16 +11,15 @@ from random import Random
 from typing import Final
 
 from dockd.core.charge_plan import plan
-from dockd.core.charge_words import Moment, PlanMemory, PlanPolicy
+from dockd.core.charge_words import Moment, PlanMemory, PlanPolicy, PortOrder
 from dockd.core.port_power import PortMode
 from dockd.core.shifts import Due
 from dockd.simulator.batteries import Battery, SimulatedRack
 
-TICK_S: Final = 30.0
 DAY_S: Final = 86_400.0
 # What is full makes room, as a dock that measures current would let it.
 _FULL_PERCENT: Final = 99.5
-_MONDAY: Final = datetime(2026, 11, 23, tzinfo=UTC)
+MONDAY: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
 Decide = Callable[[SimulatedRack, float], Mapping[str, PortMode]]
 """What every port shall be, by the rack and the seconds since Monday's midnight."""
@@ -60,7 +59,7 @@ def play(
     decide: Decide,
     from_s: float,
     until_s: float,
-    tick_s: float = TICK_S,
+    tick_s: float,
 ) -> None:
     """Let a time pass over a rack while its cameras come back and somebody decides."""
     coming = list(arriving)
@@ -74,21 +73,29 @@ def play(
         at_s += tick_s
 
 
-def planned(policy: PlanPolicy, *, out_h: float, cameras: int) -> Decide:
-    """Return dockd's plan for a shift at ``out_h`` each day, with a memory of its own."""
-    memory = PlanMemory()
+class Planned:
+    """dockd's plan for a shift at ``out_h`` each day, with a memory of its own.
 
-    def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
-        nonlocal memory
+    ``orders`` are those of the last tick.
+    """
+
+    def __init__(self, policy: PlanPolicy, *, out_h: float, cameras: int) -> None:
+        """Nothing was seen yet."""
+        self._policy = policy
+        self._out_s = out_h * 3600
+        self._cameras = cameras
+        self._memory = PlanMemory()
+        self.orders: tuple[PortOrder, ...] = ()
+
+    def __call__(self, seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
+        """Return what every port shall be now."""
         days, time_s = divmod(at_s, DAY_S)
-        starts_s = (days + (time_s >= out_h * 3600)) * DAY_S + out_h * 3600
-        due = Due(at=_MONDAY + timedelta(seconds=starts_s), cameras=cameras)
-        now = Moment(monotonic_s=at_s, wall=_MONDAY + timedelta(seconds=at_s), due=(due,))
-        made = plan(seen.views(), policy=policy, now=now, memory=memory)
-        memory = made.memory
+        starts_s = (days + (time_s >= self._out_s)) * DAY_S + self._out_s
+        due = Due(at=MONDAY + timedelta(seconds=starts_s), cameras=self._cameras)
+        now = Moment(monotonic_s=at_s, wall=MONDAY + timedelta(seconds=at_s), due=(due,))
+        made = plan(seen.views(), policy=self._policy, now=now, memory=self._memory)
+        self._memory, self.orders = made.memory, made.orders
         return {order.slot: order.mode for order in made.orders}
-
-    return decide
 
 
 def first_come(at_once: int) -> Decide:

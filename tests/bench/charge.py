@@ -15,7 +15,7 @@ from typing import Final
 from dockd.core.charge_curve import seconds_between
 from dockd.core.charge_words import PlanPolicy
 from dockd.simulator.batteries import batteries, rack
-from dockd.simulator.nights import DAY_S, Arrival, Decide, arrivals, first_come, planned, play
+from dockd.simulator.nights import DAY_S, Arrival, Decide, Planned, arrivals, first_come, play
 from tests.bench.bench import Bench
 from tests.bench.charge_bound import Need, most_ready
 from tests.bench.rows import Peer, Row
@@ -151,7 +151,7 @@ def _both(scene: Scene) -> tuple[list[Weeks], list[Weeks]]:
 def plan_of(scene: Scene) -> Decide:
     """Return dockd's plan."""
     policy = PlanPolicy(budget_w=scene.budget_w, camera_w=_CAMERA_W, enough_percent=_ENOUGH_PERCENT)
-    return planned(policy, out_h=_OUT_H, cameras=_CAMERAS)
+    return Planned(policy, out_h=_OUT_H, cameras=_CAMERAS)
 
 
 def today_of(scene: Scene) -> Decide:
