@@ -101,6 +101,8 @@ class Charge:
 
     async def turn(self) -> None:
         """Look once, decide, and act."""
+        held_to = self.policy.plan
+        self._charger.keep_within(most_on=int(held_to.budget_w / held_to.camera_w))
         try:
             reading = await self._charger.read()
         except ChargerUnreachable as error:
@@ -247,14 +249,16 @@ class Charge:
         """Cut a port, or renew its lease; return whether it is off."""
         slot, now_s = order.slot, self._clock.monotonic_s()
         in_force = self._power.cuts().get(slot)
-        if in_force is order.kind and now_s - self._renewed_s.get(slot, 0) < self._renew_s:
+        # What was cut for safety stays so until it is given back as that, whatever keeps it dark.
+        kind = in_force if in_force is CutKind.SAFETY else order.kind
+        if in_force is kind and now_s - self._renewed_s.get(slot, 0) < self._renew_s:
             return True
         is_forced = order.kind is CutKind.SAFETY and slot in self._given_up(now_s)
         if in_force is None and self._power.is_at_work(slot) and not is_forced:
             # Begun since the plan was told that it was idle: the next turn decides anew.
             return False
         try:
-            async with self._power.cutting(slot, order.kind, is_forced=is_forced):
+            async with self._power.cutting(slot, kind, is_forced=is_forced):
                 await self._charger.switch(
                     slot, order.mode, kind=order.kind, lease_s=self.policy.lease_s
                 )

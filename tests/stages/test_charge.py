@@ -50,6 +50,7 @@ class RackCharger:
         self.is_away = False
         self.switched: list[tuple[str, PortMode]] = []
         self.lights: dict[str, Light] = {}
+        self.most_on: int | None = None
 
     @property
     def switchable(self) -> frozenset[PortMode]:
@@ -107,7 +108,9 @@ class RackCharger:
         was_off = slot in self.off
         self.switched.append((slot, mode))
         if mode is PortMode.OFF:
-            self.off[slot] = kind
+            # As with every real one, what is cut for safety stays so.
+            if self.off.get(slot) is not CutKind.SAFETY:
+                self.off[slot] = kind
             if not was_off and self.cameras[slot] is not None and slot not in self.lying:
                 self.rig.rack.undock(slot)
         elif was_off:
@@ -116,6 +119,9 @@ class RackCharger:
             self.without_data.discard(slot)
             if (camera := self.cameras[slot]) is not None and slot not in self.lying:
                 self.rig.rack.dock(slot, camera)
+
+    def keep_within(self, *, most_on: int) -> None:
+        self.most_on = most_on
 
     async def light(self, slot: str, light: Light) -> None:
         self.lights[slot] = light
@@ -575,6 +581,23 @@ async def test_a_safety_cut_of_an_earlier_dockd_is_lifted_when_it_has_cooled(
         await it.turns_until(lambda: "A1" not in it.charger.off, what="it is lifted")
         await it.charge.turn()
         assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_a_rack_that_has_cooled_has_power_in_every_slot_again(tmp_path: Path) -> None:
+    """What waits for its turn to come back is still cut for safety, and given back as that."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        for slot in ("A1", "A2"):
+            it.film(slot, f"CAM-{slot}")
+            it.charger.put_in(slot, f"CAM-{slot}")
+        await it.offloaded(2)
+        it.charger.temperature_c = 46.0
+        await it.turns_until(lambda: len(it.charger.off) == 2, what="both are too hot")
+        it.charger.temperature_c = 41.0
+        await it.turns_until(lambda: not it.charger.off, what="both have power again")
+        await until(lambda: it.kinds("docking-continued") == 2, what="both are back")
+        assert not it.rig.problems.any_about("port")
+        assert it.charger.most_on == 2
 
 
 @pytest.mark.asyncio
