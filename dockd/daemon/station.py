@@ -18,7 +18,7 @@ from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages import announce
 from dockd.stages.board import SlotBoard
-from dockd.stages.charge import Charge
+from dockd.stages.charge import Charge, forget_charging
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
@@ -180,6 +180,7 @@ class Station:
                 self.shared_holds.settle,
                 self._say_whether_stores,
                 self._forget_broker,
+                self._forget_charger,
             )
         )
         self.ledger.on_commit(self._heard)
@@ -279,6 +280,11 @@ class Station:
         """Let go of the trouble with a broker that is no longer configured."""
         if not self.config.mqtt.broker:
             await self.problems.clear_all(announce.TROUBLES, subject=announce.SUBJECT)
+
+    async def _forget_charger(self) -> None:
+        """Let go of the trouble with what charges, and of what wears, where nothing is charged."""
+        if self.charge is None:
+            await forget_charging(self.problems)
 
     async def _ask_stores_about_the_ledger(self) -> None:
         """Hold the ledger against what the stores were last told of it.

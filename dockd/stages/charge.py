@@ -30,6 +30,7 @@ from dockd.stages.forecasts import Forecasts, enough_percent
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.rack_view import RackView, SlotCharge
 from dockd.stages.slot_power import SlotPower
+from dockd.stages.wear_watch import WORN_SLUGS
 
 # A camera whose read is stuck in the kernel for so long is not being read any more.
 GIVE_WAY_S: Final = 60.0
@@ -38,6 +39,7 @@ _TRY_AGAIN_S: Final = 3600.0
 # against it then: what was wrong is not known any more, and nothing may measure it here.
 COOLS_WITHIN_S: Final = 3600.0
 _HUB: Final = "charger"
+_PORT: Final = "port "
 _FORECASTS_KEPT: Final = 1000
 
 
@@ -87,7 +89,8 @@ class Charge:
         self._stuck_until_s: dict[str, float] = {}
         self._found_s: dict[str, float] = {}
         self._without_data: set[str] = set()
-        self._said: set[tuple[str, str]] = set()
+        # None until the first look: an earlier run may have said something that stands no longer.
+        self._said: set[tuple[str, str]] | None = None
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
         self.enough_percent = policy.plan.enough_percent
@@ -328,14 +331,34 @@ class Charge:
 
     async def _say(self, wrong: Mapping[tuple[str, str], str]) -> None:
         """Open what is wrong now, and clear what was and is not any more."""
+        said = said_of_ports(self._problems) if self._said is None else self._said
         stuck = {(PortNotSwitchable.slug, slot) for slot in self._stuck_until_s}
-        for slug, slot in sorted(self._said - wrong.keys() - stuck):
+        for slug, slot in sorted(said - wrong.keys() - stuck):
             await self._problems.clear(slug, subject=_subject(slot))
-        self._said = (self._said & stuck) | set(wrong)
+        self._said = (said & stuck) | set(wrong)
         for (slug, slot), reason in wrong.items():
             await self._problems.open_or_reword(slug, subject=_subject(slot), reason=reason)
 
 
+def said_of_ports(problems: ProblemBoard) -> set[tuple[str, str]]:
+    """Return what stands of the ports and their charger, by slug and slot ("": the charger)."""
+    return {
+        (problem.slug, problem.subject.removeprefix(_PORT) if problem.subject != _HUB else "")
+        for problem in problems.current()
+        if problem.subject == _HUB
+        or (problem.subject.startswith(_PORT) and problem.slug not in WORN_SLUGS)
+    }
+
+
+async def forget_charging(problems: ProblemBoard) -> None:
+    """Let go of what was said of ports, charger and wear, where nothing is charged any more."""
+    for slug, slot in said_of_ports(problems):
+        await problems.clear(slug, subject=_subject(slot))
+    for problem in problems.current():
+        if problem.slug in WORN_SLUGS:
+            await problems.clear(problem.slug, subject=problem.subject)
+
+
 def _subject(slot: str) -> str:
     # Not the slot itself: what that has is cleared with each camera that comes.
-    return f"port {slot}" if slot else _HUB
+    return f"{_PORT}{slot}" if slot else _HUB

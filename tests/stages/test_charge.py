@@ -852,3 +852,37 @@ async def test_a_pause_ends_with_the_dockd_that_made_it(tmp_path: Path) -> None:
         row = await it.rig.ledger.docking(paused.docking)
         assert row is not None
         assert row.end_reason == "dockd was away"
+
+
+@pytest.mark.asyncio
+async def test_a_stay_that_was_never_recorded_to_begin_does_not_pause(tmp_path: Path) -> None:
+    """Cut while the ledger refuses its beginning, a camera is a new arrival when it is back."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        refused = unrecordable(it, facts.Docked, times=10_000)
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await until(lambda: bool(refused), what="its docking is refused")
+        it.charger.temperature_c = 46.0
+        await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
+        await until(lambda: it.state("A1") is SlotState.UNKNOWN, what="its stay has ended")
+        await until(lambda: not it.rig.slot_power.is_at_work("A1"), what="nobody is at work")
+        assert it.rig.slot_power.away() == ()
+        refused.extend([refused[0]] * 10_000)
+        it.charger.temperature_c = 20.0
+        await it.turns_until(lambda: not it.charger.off, what="it has power")
+        await until(lambda: it.kinds("docked") == 1, what="it is docked")
+        assert it.kinds("docking-paused") == it.kinds("docking-continued") == 0
+
+
+@pytest.mark.asyncio
+async def test_what_an_earlier_run_said_of_a_port_ends_with_its_cause(tmp_path: Path) -> None:
+    """A problem that was open when dockd was killed closes at the first look that finds it gone."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        for slug, subject in (
+            ("charge-temperature", "port A1"),
+            ("power-budget", "charger"),
+            ("slot-worn", "port A1"),
+        ):
+            await it.rig.problems.open(slug, subject=subject, reason="as an earlier run found it")
+        await it.charge.turn()
+        assert [one.slug for one in it.rig.problems.current()] == ["slot-worn"]
