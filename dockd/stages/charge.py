@@ -38,6 +38,7 @@ _TRY_AGAIN_S: Final = 3600.0
 # A safety cut that an earlier dockd made is lifted only after so long, and if nothing speaks
 # against it then: what was wrong is not known any more, and nothing may measure it here.
 COOLS_WITHIN_S: Final = 3600.0
+_CUT_OFF: Final = f"Work with its camera was asked to end and had not {GIVE_WAY_S:g} s later."
 _HUB: Final = "charger"
 _PORT: Final = "port "
 _FORECASTS_KEPT: Final = 1000
@@ -88,6 +89,7 @@ class Charge:
         self._renewed_s: dict[str, float] = {}
         self._stuck_until_s: dict[str, float] = {}
         self._found_s: dict[str, float] = {}
+        self._cut_off: set[str] = set()
         self._without_data: set[str] = set()
         # None until the first look: an earlier run may have said something that stands no longer.
         self._said: set[tuple[str, str]] | None = None
@@ -126,6 +128,8 @@ class Charge:
             wrong[problem.slug, problem.slot] = problem.reason
         for trouble in reading.troubles:
             wrong[trouble.slug, trouble.slot] = trouble.reason
+        for slot in self._cut_off:
+            wrong["cut-while-busy", slot] = _CUT_OFF
         await self._say(wrong)
         for slot, seen in self.slots.items():
             await self._charger.light(slot, seen.light)
@@ -271,6 +275,8 @@ class Charge:
             raise
         self._renewed_s[slot] = now_s
         if in_force is None:
+            if self._power.is_at_work(slot):
+                self._cut_off.add(slot)
             self._board.cut(slot)
         return True
 
@@ -308,6 +314,7 @@ class Charge:
     def _have_power(self, slot: str) -> None:
         self._renewed_s.pop(slot, None)
         self._found_s.pop(slot, None)
+        self._cut_off.discard(slot)
         self._power.restored(slot, now_s=self._clock.monotonic_s())
         if not self._power.is_awaited(slot):
             self._board.has_power(slot)

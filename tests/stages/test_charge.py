@@ -629,6 +629,7 @@ async def test_a_read_that_hangs_keeps_no_burning_camera_on_its_power(tmp_path: 
         await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
         assert it.rig.clock.monotonic_s() - began_s >= GIVE_WAY_S
         assert it.charger.off == {"A1": CutKind.SAFETY}
+        assert "cut-while-busy" in it.rig.open_problems()
         go_on.set()
         await until(lambda: it.kinds("docking-paused") == 1, what="its docking pauses")
         assert it.kinds("clip-verified") == 0
@@ -886,3 +887,38 @@ async def test_what_an_earlier_run_said_of_a_port_ends_with_its_cause(tmp_path: 
             await it.rig.problems.open(slug, subject=subject, reason="as an earlier run found it")
         await it.charge.turn()
         assert [one.slug for one in it.rig.problems.current()] == ["slot-worn"]
+
+
+@pytest.mark.asyncio
+async def test_a_wipe_that_hangs_is_cut_off_said_and_done_again(tmp_path: Path) -> None:
+    """A wipe is asked to end between two files; one that cannot costs its clip nothing but time."""
+    wiping, go_on = threading.Event(), threading.Event()
+
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig):
+        camera = it.rig.rack.camera_class
+
+        class Hanging(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+            def writable(self) -> object:
+                wiping.set()
+                assert go_on.wait(20)
+                return super().writable()
+
+        it.rig.rack.camera_class = Hanging
+        clip = it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await until(wiping.is_set, what="it is wiped")
+        it.charger.temperature_c = 46.0
+        began_s = it.rig.clock.monotonic_s()
+        await it.turns_until(lambda: "A1" in it.charger.off, what="it is cut")
+        assert it.rig.clock.monotonic_s() - began_s >= GIVE_WAY_S
+        await it.charge.turn()
+        assert "cut-while-busy" in it.rig.open_problems()
+        go_on.set()
+        await until(lambda: it.kinds("docking-paused") == 1, what="its docking pauses")
+        assert it.kinds("clip-wiped") == 0
+        it.charger.temperature_c = 20.0
+        await it.turns_until(lambda: not it.charger.off, what="it has power again")
+        await it.charge.turn()
+        assert "cut-while-busy" not in it.rig.open_problems()
+        await until(lambda: it.kinds("clip-wiped") == 1, what="it is clear after all")
+        assert not clip.exists()
