@@ -81,7 +81,8 @@ def with_holds(
         is_held = released is None and _is_charged_enough(
             views[slot], each, policy=policy, looks=looks
         )
-        held[slot] = replace(each, released_for=released, is_held=is_held)
+        is_as_before = (each.released_for, each.is_held) == (released, is_held)
+        held[slot] = each if is_as_before else replace(each, released_for=released, is_held=is_held)
     return held
 
 

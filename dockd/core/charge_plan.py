@@ -221,5 +221,6 @@ def _ordered(
         if order.kind is CutKind.SAFETY and not on:
             cut = CutKind.SAFETY
         ordered_s = known.ordered_s if on == known.ordered_on else now_s
-        ordered[order.slot] = replace(known, ordered_on=on, ordered_s=ordered_s, cut=cut)
+        if (known.ordered_on, known.ordered_s, known.cut) != (on, ordered_s, cut):
+            ordered[order.slot] = replace(known, ordered_on=on, ordered_s=ordered_s, cut=cut)
     return ordered

@@ -27,8 +27,6 @@ _CAMERAS: Final = 8
 _CAMERA_W: Final = 7.5
 _ENOUGH_PERCENT: Final = 95.0
 _OUT_H: Final = 6.0
-# The daemon looks every 3 s: a coarser tick makes each change of hands and each look cost more.
-_TICK_S: Final = 10.0
 # While the rack is empty.
 _IDLE_TICK_S: Final = 60.0
 _EARLIEST_S: Final = 600.0
@@ -36,10 +34,14 @@ _EARLIEST_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """When the shift comes back, and how many cameras the budget powers at once."""
+    """When the shift comes back, and how many cameras the budget powers at once.
+
+    The daemon looks every 3 s: with a coarser tick each change of hands and each look costs more.
+    """
 
     back_h: float
     at_once: int
+    tick_s: float
 
     @property
     def budget_w(self) -> float:
@@ -48,10 +50,10 @@ class Scene:
 
 
 # Back ten hours after the early shift began: fourteen hours for eight cameras, power for six.
-LONG: Final = Scene(back_h=16, at_once=6)
+LONG: Final = Scene(back_h=16, at_once=6, tick_s=20.0)
 # Back at midnight, six hours, power for two: an empty camera takes above two hours, so two
 # ports have time for about three quarters of the eight.
-SHORT: Final = Scene(back_h=24, at_once=2)
+SHORT: Final = Scene(back_h=24, at_once=2, tick_s=6.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +180,9 @@ def simulate(
         possible += _possible(coming, scene, until_s=ends_s)
         dusk_s = back_s - _EARLIEST_S
         play(made, arriving=[], decide=decide, from_s=begins_s, until_s=dusk_s, tick_s=_IDLE_TICK_S)
-        play(made, arriving=coming, decide=decide, from_s=dusk_s, until_s=ends_s, tick_s=_TICK_S)
+        play(
+            made, arriving=coming, decide=decide, from_s=dusk_s, until_s=ends_s, tick_s=scene.tick_s
+        )
         for one in coming:
             made.undock(one.slot)
             ready += one.battery.percent >= _ENOUGH_PERCENT
