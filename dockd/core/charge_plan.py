@@ -42,6 +42,8 @@ from dockd.core.charge_words import (
 from dockd.core.port_power import CutKind, PortMode
 
 _ROUNDING_W = 1e-9
+_QUIET_AFTER_S = 3600.0
+_QUIET_FACTOR = 4
 
 
 def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: PlanMemory) -> Plan:
@@ -84,6 +86,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             slots=_ordered(memories, orders=orders, now_s=now_s),
             at_s=now_s,
             powered_on_s=now_s if starts else memory.powered_on_s,
+            found_s=now_s if _finds(memories, before=memory) else memory.found_s,
             looked_s=now_s if any(each.slot in looks for each in starts) else memory.looked_s,
         ),
         reserved_w=reserved_w + sum(_reserved_w(views[order.slot], policy) for order in starts),
@@ -108,7 +111,7 @@ def _orders(
     now_s: float,
     before: PlanMemory,
 ) -> list[PortOrder]:
-    may_look = _may_look(memories, policy=policy, now_s=now_s, looked_s=before.looked_s)
+    may_look = _may_look(memories, policy=policy, now_s=now_s, before=before)
     unseen = frozenset(
         slot
         for slot, each in memories.items()
@@ -135,18 +138,28 @@ def _orders(
     return list(chain(cuts, stays))
 
 
+def _finds(memories: Mapping[str, SlotMemory], *, before: PlanMemory) -> bool:
+    return any(
+        known.camera is not None and (slot not in before.slots or before.slots[slot].camera is None)
+        for slot, known in memories.items()
+    )
+
+
 def _may_look(
-    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
+    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, before: PlanMemory
 ) -> bool:
     looking = any(
         each.is_on and each.camera is None and now_s - each.changed_s < policy.look_s
         for each in memories.values()
     )
-    if looked_s is None or looking:
+    if before.looked_s is None or looking:
         return True
-    # A look takes one port of all that have power: the fewer those are, the rarer it is.
+    # A look takes one port of all that have power: the fewer those are, the rarer it is. Cameras
+    # come when a shift ends: an hour after the last one it is rarer still.
     at_once = max(1, int(policy.budget_w / policy.camera_w))
-    return now_s - looked_s >= policy.least_on_s / at_once**2
+    is_quiet = before.found_s is not None and now_s - before.found_s > _QUIET_AFTER_S
+    every_s = policy.least_on_s / at_once**2 * (_QUIET_FACTOR if is_quiet else 1)
+    return now_s - before.looked_s >= min(every_s, policy.least_on_s)
 
 
 def _served(
