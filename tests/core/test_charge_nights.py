@@ -1,11 +1,13 @@
 """What the charge plan makes of a night that is long enough, and of one that is not."""
 
+from collections.abc import Mapping
 from random import Random
 
 import pytest
 
 from dockd.core.charge_curve import ChargeCurve
 from dockd.core.charge_words import PlanPolicy
+from dockd.core.port_power import PortMode
 from dockd.simulator.batteries import Battery, SimulatedRack, rack
 from dockd.simulator.nights import Planned, first_come, play
 
@@ -84,6 +86,25 @@ def test_looking_into_empty_slots_takes_little_of_what_few_ports_have(
         plan = Planned(policy(at_once), out_h=4.0, cameras=3)
         play(each, arriving=[], decide=plan, from_s=0.0, until_s=1.5 * 3600.0, tick_s=6.0)
     assert sum(percents(made)) - 60 >= 0.88 * (sum(percents(alone)) - 60)
+
+
+def test_looks_are_rarer_an_hour_after_the_last_camera_came() -> None:
+    """Where power is short, the third hour has less than half of the first one's looks."""
+    made = filled(5, 5, 5, 5, empty=4)
+    plan, looks = Planned(policy(2), out_h=12.0, cameras=4), []
+
+    def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
+        modes = plan(seen, at_s)
+        begins = [slot for slot, mode in modes.items() if mode is not PortMode.OFF]
+        looks.extend(
+            at_s // 3600
+            for slot in begins
+            if not (seen.bays[slot].is_on or seen.bays[slot].battery)
+        )
+        return modes
+
+    play(made, arriving=[], decide=decide, from_s=0.0, until_s=3 * 3600.0, tick_s=6.0)
+    assert 0 < looks.count(2.0) < looks.count(0.0) / 2
 
 
 def test_an_empty_slot_gives_its_port_back_when_held_cameras_are_wanted() -> None:
