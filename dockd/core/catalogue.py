@@ -394,6 +394,17 @@ _CAMERAS: Final = (
         next_step="Bring the rack between 0 and 45 C; charging goes on by itself.",
     ),
     _found(
+        "cut-while-busy",
+        "warn",
+        "station",
+        sentence="A slot was cut for safety while its camera was still being read or wiped.",
+        reason="Slot {slot}: {detail}.",
+        next_step=(
+            "Look at the camera first. What was under way is done again at its next docking; "
+            "`camera-dirty` says so if its file system suffered."
+        ),
+    ),
+    _found(
         "charge-over-current",
         "fail",
         "station",

@@ -4,36 +4,56 @@ For each shift to come, the cameras that need least are chosen, as many as it ne
 shift are released together, as late as the forecast allows: the sum of what they still take,
 over as many ports as the budget powers at once, plus the longest single one, times a margin.
 Once released for a shift a camera is not held again before it, whatever the forecast says then.
+
+Where not all of them can be ready, power goes to those that can: the emptiest of all first would
+leave every camera half charged. By the same forecast, at every tick anew.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from dockd.core.charge_curve import seconds_between
-from dockd.core.charge_words import Moment, PlanPolicy, SlotMemory, SlotView
+from dockd.core.charge_curve import percent_after, seconds_between
+from dockd.core.charge_words import Moment, PlanPolicy, SlotMemory, SlotView, Wanted
 
 # Below the hold by this much a camera is charged again: a battery that rests seems to lose some.
 _HELD_AGAIN_PERCENT: Final = 5.0
+# A shift that is days away holds no camera much lower: what rests so long loses some as well.
+_LOOKS_GAIN_AT_MOST_PERCENT: Final = 5.0
 # What may be over the hold is over it, up to here: a poor reading holds no camera half empty.
 _OVER_AT_MOST_PERCENT: Final = 5.0
 # The last per cent takes for ever, and nobody can tell it from the rest.
 _TARGET_AT_MOST_PERCENT: Final = 99.0
+# Enough by its own word, and not a per cent more in so long: as full as its gauge will ever say.
+_FULL_AFTER_S: Final = 900.0
 
 
-def chosen(memories: Mapping[str, SlotMemory], *, now: Moment) -> dict[str, tuple[int, datetime]]:
-    """Return for which shift each camera is charged: how many come before it, and its start."""
+def chosen(
+    views: Mapping[str, SlotView],
+    memories: Mapping[str, SlotMemory],
+    *,
+    policy: PlanPolicy,
+    now: Moment,
+) -> dict[str, Wanted]:
+    """Return for which shift each camera is charged, and whether it can be ready by then."""
     if now.wall is None:
         return {}
     able = sorted(
         (slot for slot, each in memories.items() if each.camera is not None and not each.danger),
         key=lambda slot: (-(memories[slot].percent or 0.0), slot),
     )
-    taken: dict[str, tuple[int, datetime]] = {}
+    taken: dict[str, Wanted] = {}
+    queue_s = 0.0
     for place, due in enumerate(now.due):
         here, able = able[: due.cameras], able[due.cameras :]
-        taken |= dict.fromkeys(here, (place, due.at))
+        left_s = (due.at - now.wall).total_seconds()
+        for slot in here:
+            takes_s = _takes_s(views[slot], memories[slot], policy)
+            # Those that need least come first, so that as many as can be are ready.
+            is_in_time = takes_s <= left_s and queue_s + takes_s <= left_s * _at_once(policy)
+            queue_s += takes_s if is_in_time else 0.0
+            taken[slot] = Wanted(place=place, at=due.at, takes_s=takes_s, is_in_time=is_in_time)
     return taken
 
 
@@ -43,7 +63,7 @@ def with_holds(
     *,
     policy: PlanPolicy,
     now: Moment,
-    wanted: Mapping[str, tuple[int, datetime]],
+    wanted: Mapping[str, Wanted],
 ) -> dict[str, SlotMemory]:
     """Return the memories with holds set and released."""
     if now.wall is None or not now.due:
@@ -55,16 +75,26 @@ def with_holds(
     for slot, each in memories.items():
         released = each.released_for if each.released_for in starts else None
         if slot in near and released is None:
-            released = wanted[slot][1]
-        is_held = released is None and _is_charged_enough(each, policy)
-        held[slot] = replace(each, released_for=released, is_held=is_held)
+            released = wanted[slot].at
+        until = wanted[slot].at if slot in wanted else now.due[-1].at
+        looks = (until - now.wall).total_seconds() / policy.look_every_s
+        is_held = released is None and _is_charged_enough(
+            views[slot], each, policy=policy, looks=looks
+        )
+        is_as_before = (each.released_for, each.is_held) == (released, is_held)
+        held[slot] = each if is_as_before else replace(each, released_for=released, is_held=is_held)
     return held
 
 
-def _is_charged_enough(memory: SlotMemory, policy: PlanPolicy) -> bool:
+def _is_charged_enough(
+    view: SlotView, memory: SlotMemory, *, policy: PlanPolicy, looks: float
+) -> bool:
     if memory.camera is None or memory.percent is None:
         return False
-    from_percent = policy.hold_percent - (_HELD_AGAIN_PERCENT if memory.is_held else 0.0)
+    # Each look into its slot charges a held camera on, by several per cent in a night.
+    gains = percent_after(view.curve, from_percent=0.0, seconds=looks * policy.look_s)
+    from_percent = policy.hold_percent - min(gains, _LOOKS_GAIN_AT_MOST_PERCENT)
+    from_percent -= _HELD_AGAIN_PERCENT if memory.is_held else 0.0
     return memory.percent + min(memory.over_percent, _OVER_AT_MOST_PERCENT) >= from_percent
 
 
@@ -74,22 +104,28 @@ def _near(
     *,
     policy: PlanPolicy,
     now: Moment,
-    wanted: Mapping[str, tuple[int, datetime]],
+    wanted: Mapping[str, Wanted],
 ) -> set[str]:
-    at_once = max(1, int(policy.budget_w / policy.camera_w))
     near: set[str] = set()
     takes_s: list[float] = []
     for due in now.due:
-        here = [slot for slot, (_, at) in wanted.items() if at == due.at]
+        here = [slot for slot, each in wanted.items() if each.at == due.at]
         # What an earlier shift still takes keeps the ports from this one.
         takes_s += [_takes_s(views[slot], memories[slot], policy) for slot in here]
-        lead_s = _lead_s(takes_s, at_once=at_once, policy=policy)
+        lead_s = _lead_s(takes_s, at_once=_at_once(policy), policy=policy)
         if now.wall is not None and due.at - now.wall <= timedelta(seconds=lead_s):
             near.update(here)
     return near
 
 
+def _at_once(policy: PlanPolicy) -> int:
+    return max(1, int(policy.budget_w / policy.camera_w))
+
+
 def _takes_s(view: SlotView, memory: SlotMemory, policy: PlanPolicy) -> float:
+    stalls_s = memory.powered_s - memory.progress_s
+    if (memory.percent or 0.0) >= policy.enough_percent and stalls_s > _FULL_AFTER_S:
+        return 0.0
     error = view.charge.error_percent if view.charge else 0.0
     return seconds_between(
         view.curve,

@@ -44,9 +44,9 @@ def remembered(
     if on != before.is_on:
         before = replace(before, is_on=on, changed_s=now_s)
     if view.presence is not Presence.UNKNOWN:
-        before = replace(before, seen_s=now_s)
-    if view.presence is Presence.CAMERA:
-        before = replace(before, camera=view.camera or before.camera or "")
+        is_there = view.presence is Presence.CAMERA
+        camera = (view.camera or before.camera or "") if is_there else before.camera
+        before = replace(before, seen_s=now_s, camera=camera)
     known = _charged(view, before, powered_s=passed_s if on else 0.0)
     return _judged(view, known, policy=policy, now_s=now_s)
 
@@ -75,17 +75,22 @@ def _charged(view: SlotView, before: SlotMemory, *, powered_s: float) -> SlotMem
         return before
     total_s = before.powered_s + powered_s
     if view.charge is not None:
-        percent = view.charge.percent
-        before = replace(before, over_percent=view.charge.error_percent)
+        percent, over_percent = view.charge.percent, view.charge.error_percent
     else:
         # Nobody knows: it came empty, and has charged by the time that it had power.
         percent = percent_after(view.curve, from_percent=before.percent or 0.0, seconds=powered_s)
-    before = replace(before, powered_s=total_s, percent=percent)
+        over_percent = before.over_percent
     rises = percent >= before.progress_percent + _PROGRESS_PERCENT
     # While it is read it may use all that it gets; while it is held it is to gain nothing.
-    if rises or view.is_busy or before.is_held:
-        return replace(before, progress_percent=percent, progress_s=total_s)
-    return before
+    progresses = rises or view.is_busy or before.is_held
+    return replace(
+        before,
+        powered_s=total_s,
+        percent=percent,
+        over_percent=over_percent,
+        progress_percent=percent if progresses else before.progress_percent,
+        progress_s=total_s if progresses else before.progress_s,
+    )
 
 
 def _judged(view: SlotView, before: SlotMemory, *, policy: PlanPolicy, now_s: float) -> SlotMemory:
@@ -94,7 +99,8 @@ def _judged(view: SlotView, before: SlotMemory, *, policy: PlanPolicy, now_s: fl
         since_s = None
     elif since_s is None:
         since_s = now_s
-    before = replace(before, danger_since_s=since_s)
+    if since_s != before.danger_since_s:
+        before = replace(before, danger_since_s=since_s)
     if before.danger is not None and before.danger not in _THERMAL:
         return before
     lasts = since_s is not None and now_s - since_s >= OVER_CURRENT_S
@@ -102,7 +108,8 @@ def _judged(view: SlotView, before: SlotMemory, *, policy: PlanPolicy, now_s: fl
         return replace(before, danger=Danger.OVER_CURRENT)
     if _makes_no_progress(view, before):
         return replace(before, danger=Danger.NO_PROGRESS)
-    return replace(before, danger=_thermal(view.temperature_c, before.danger))
+    danger = _thermal(view.temperature_c, before.danger)
+    return before if danger is before.danger else replace(before, danger=danger)
 
 
 def _is_over_current(view: SlotView, policy: PlanPolicy) -> bool:

@@ -8,11 +8,12 @@
    camera draws, whether a camera is in it or not: one may be put in at any moment. What a cut
    frees is given away only once the port reads as off, and one port is powered on at a time.
 4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
-   long not looked into; cameras for the next shift, then for later ones, then others, the
-   emptiest first; empty slots. Waiting counts, so nobody starves; a port keeps its power for
-   `least_on_s`, and only a camera that is emptier by `better_percent` takes it over. Footage that
-   has not moved on for half an hour, its store or its camera being ill, is no claim any more. Slots
-   that seem empty share the power of one port among them, and what nobody else can use.
+   long not looked into; cameras for the next shift that can be ready then, those that come too
+   late for it, cameras for later ones, then others, the emptiest first; empty slots. Waiting
+   counts, so nobody starves; a port keeps its power for `least_on_s`, and only a camera that is
+   emptier by `better_percent` takes it over. Footage that has not moved on for half an hour, its
+   store or its camera being ill, is no claim any more. Slots that seem empty share the power of
+   one port among them, the more rarely the fewer ports have any, and what nobody else can use.
 5. **Hold** (`charge_holds`): charged to `hold_percent`, a camera waits without power until its
    shift nears. Its slot is looked into now and then, since a cut slot shows nobody. One with
    clips still to be wiped keeps its power somewhat longer.
@@ -21,7 +22,7 @@
 7. **A driver that switches nothing** is given no orders; a budget that the rack may exceed is said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -41,6 +42,8 @@ from dockd.core.charge_words import (
 from dockd.core.port_power import CutKind, PortMode
 
 _ROUNDING_W = 1e-9
+_QUIET_AFTER_S = 3600.0
+_QUIET_FACTOR = 4
 
 
 def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: PlanMemory) -> Plan:
@@ -58,7 +61,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
         )
         for slot, view in views.items()
     }
-    wanted = chosen(memories, now=now)
+    wanted = chosen(views, memories, policy=policy, now=now)
     memories = with_holds(views, memories, policy=policy, now=now, wanted=wanted)
     orders: list[PortOrder] = []
     looks: set[str] = set()
@@ -83,6 +86,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             slots=_ordered(memories, orders=orders, now_s=now_s),
             at_s=now_s,
             powered_on_s=now_s if starts else memory.powered_on_s,
+            found_s=now_s if _finds(memories, before=memory) else memory.found_s,
             looked_s=now_s if any(each.slot in looks for each in starts) else memory.looked_s,
         ),
         reserved_w=reserved_w + sum(_reserved_w(views[order.slot], policy) for order in starts),
@@ -107,8 +111,13 @@ def _orders(
     now_s: float,
     before: PlanMemory,
 ) -> list[PortOrder]:
-    may_look = _may_look(memories, policy=policy, now_s=now_s, looked_s=before.looked_s)
-    served = _served(turns, views=views, policy=policy, may_look=may_look)
+    may_look = _may_look(memories, policy=policy, now_s=now_s, before=before)
+    unseen = frozenset(
+        slot
+        for slot, each in memories.items()
+        if not each.is_on or now_s - each.changed_s < policy.look_s
+    )
+    served = _served(turns, views=views, policy=policy, first_looks=unseen if may_look else ())
     counted_w = sum(
         _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
     )
@@ -129,27 +138,45 @@ def _orders(
     return list(chain(cuts, stays))
 
 
+def _finds(memories: Mapping[str, SlotMemory], *, before: PlanMemory) -> bool:
+    return any(
+        known.camera is not None and (slot not in before.slots or before.slots[slot].camera is None)
+        for slot, known in memories.items()
+    )
+
+
 def _may_look(
-    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, looked_s: float | None
+    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, before: PlanMemory
 ) -> bool:
-    if looked_s is None or int(policy.budget_w / policy.camera_w) > 1:
+    looking = any(
+        each.is_on and each.camera is None and now_s - each.changed_s < policy.look_s
+        for each in memories.values()
+    )
+    if before.looked_s is None or looking:
         return True
-    # With power for one port only, looking never keeps a camera from charging for long.
-    looking = any(each.is_on and each.camera is None for each in memories.values())
-    return now_s - looked_s >= (0.0 if looking else policy.least_on_s)
+    # A look takes one port of all that have power: the fewer those are, the rarer it is. Cameras
+    # come when a shift ends: an hour after the last one it is rarer still.
+    at_once = max(1, int(policy.budget_w / policy.camera_w))
+    is_quiet = before.found_s is not None and now_s - before.found_s > _QUIET_AFTER_S
+    every_s = policy.least_on_s / at_once**2 * (_QUIET_FACTOR if is_quiet else 1)
+    return now_s - before.looked_s >= min(every_s, policy.least_on_s)
 
 
 def _served(
-    turns: Sequence[Turn], *, views: Mapping[str, SlotView], policy: PlanPolicy, may_look: bool
+    turns: Sequence[Turn],
+    *,
+    views: Mapping[str, SlotView],
+    policy: PlanPolicy,
+    first_looks: Collection[str],
 ) -> frozenset[str]:
     served = {each.slot for each in turns if each.kind is TurnKind.KEEP}
     used_w = sum(_reserved_w(views[slot], policy) for slot in served)
     ranked = sorted((each for each in turns if each.kind is TurnKind.MAY), key=_rank)
     looks = [each for each in ranked if each.is_look]
     # One look before all others, the other looks after them: neither starves the other.
-    first = looks[:1] if may_look else []
+    first = [each for each in looks if each.slot in first_looks][:1]
     others = [each for each in ranked if not each.is_look]
-    for each in [*first, *others, *looks[len(first) :]]:
+    for each in [*first, *others, *(each for each in looks if each not in first)]:
         port_w = _reserved_w(views[each.slot], policy)
         if used_w + port_w <= policy.budget_w + _ROUNDING_W:
             used_w += port_w
@@ -207,5 +234,6 @@ def _ordered(
         if order.kind is CutKind.SAFETY and not on:
             cut = CutKind.SAFETY
         ordered_s = known.ordered_s if on == known.ordered_on else now_s
-        ordered[order.slot] = replace(known, ordered_on=on, ordered_s=ordered_s, cut=cut)
+        if (known.ordered_on, known.ordered_s, known.cut) != (on, ordered_s, cut):
+            ordered[order.slot] = replace(known, ordered_on=on, ordered_s=ordered_s, cut=cut)
     return ordered

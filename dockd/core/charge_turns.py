@@ -5,12 +5,11 @@ it lacks, the classes above it are head starts, and every minute in the dark add
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from dockd.core.charge_curve import FULL_PERCENT
-from dockd.core.charge_words import Danger, PlanPolicy, Presence, SlotMemory, SlotView
+from dockd.core.charge_words import Danger, PlanPolicy, Presence, SlotMemory, SlotView, Wanted
 from dockd.core.port_power import CutKind
 
 # A port that did not follow for so long is not waited for any more.
@@ -21,6 +20,8 @@ _READ: Final = 1_000.0
 _LOOK: Final = 500.0
 _SHIFT: Final = 200.0
 _LATER_SHIFT: Final = 10.0
+# Above all that a camera can lack: where not all can be ready, no power goes to halves of it.
+_IN_TIME: Final = 100.0
 _UNWIPED: Final = 100.0
 _EMPTY: Final = 50.0
 _DEAF: Final = -500.0
@@ -70,9 +71,9 @@ def turn(
     memory: SlotMemory,
     policy: PlanPolicy,
     now_s: float,
-    wanted: tuple[int, datetime] | None,
+    wanted: Wanted | None,
 ) -> Turn:
-    """Return a slot's claim at this tick; `wanted`: the place and start of its camera's shift."""
+    """Return a slot's claim at this tick; `wanted`: for which shift its camera is charged."""
     fixed = _fixed(view, memory=memory)
     if fixed is not None:
         return fixed
@@ -139,7 +140,7 @@ def _need(
     *,
     memory: SlotMemory,
     policy: PlanPolicy,
-    wanted: tuple[int, datetime] | None,
+    wanted: Wanted | None,
     is_read_first: bool,
 ) -> tuple[float, float, str]:
     if view.presence is Presence.EMPTY:
@@ -156,9 +157,11 @@ def _need(
     said = f"{about}, at {percent:.0f} %"
     if wanted is None:
         return lacks, policy.least_on_s, said
-    place, start = wanted
-    score = max(0.0, _SHIFT - _LATER_SHIFT * place) + lacks
-    return score, policy.least_on_s, f"{said} for the shift at {start:%Y-%m-%d %H:%M} UTC"
+    score = max(0.0, _SHIFT - _LATER_SHIFT * wanted.place) + lacks
+    said = f"{said} for the shift at {wanted.at:%Y-%m-%d %H:%M} UTC"
+    if not wanted.is_in_time:
+        return score, policy.least_on_s, f"{said}, too late to be ready then"
+    return score + (_IN_TIME if wanted.takes_s else 0.0), policy.least_on_s, said
 
 
 def _weight(

@@ -140,12 +140,14 @@ class PlanMemory:
         at_s: The monotonic time of the last tick.
         powered_on_s: When a port was last ordered on.
         looked_s: When a slot was last powered to see what is in it.
+        found_s: When a camera was last found in a slot that was not known to have one.
     """
 
     slots: Mapping[str, SlotMemory] = field(default_factory=dict)
     at_s: float | None = None
     powered_on_s: float | None = None
     looked_s: float | None = None
+    found_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +205,20 @@ class Moment:
     monotonic_s: float
     wall: datetime | None
     due: tuple[Due, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """For which shift a camera is charged.
+
+    Attributes:
+        place: How many shifts come before that one.
+        at: When it starts, UTC.
+        takes_s: How long it takes with power until its charge suffices; 0: it does.
+        is_in_time: By the forecast it can be ready then, beside those that need less than it.
+    """
+
+    place: int
+    at: datetime
+    takes_s: float
+    is_in_time: bool

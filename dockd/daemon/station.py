@@ -18,7 +18,7 @@ from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages import announce, heed
 from dockd.stages.board import SlotBoard
-from dockd.stages.charge import Charge
+from dockd.stages.charge import Charge, forget_charging
 from dockd.stages.confirming import Confirming
 from dockd.stages.dock import Dock
 from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
@@ -183,6 +183,7 @@ class Station:
                 self.pause.settle,
                 self._say_whether_stores,
                 self._forget_broker,
+                self._forget_charger,
             )
         )
         self.ledger.on_commit(self._heard)
@@ -286,6 +287,11 @@ class Station:
             await self.problems.clear_all(announce.TROUBLES, subject=announce.SUBJECT)
         if not self.config.mqtt.commands:
             await self.problems.clear_all(heed.TROUBLES, subject=heed.SUBJECT)
+
+    async def _forget_charger(self) -> None:
+        """Let go of the trouble with what charges, and of what wears, where nothing is charged."""
+        if self.charge is None:
+            await forget_charging(self.problems)
 
     async def _ask_stores_about_the_ledger(self) -> None:
         """Hold the ledger against what the stores were last told of it.

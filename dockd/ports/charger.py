@@ -66,6 +66,9 @@ class Charger(Protocol):
             ChargerUnreachable: nobody answers.
         """
 
+    def keep_within(self, *, most_on: int) -> None:
+        """Take in how many ports may have power at once, for what comes back by itself."""
+
     async def light(self, slot: str, light: Light) -> None:
         """Show the officer something; does nothing where the slot has no light."""
 

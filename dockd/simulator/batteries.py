@@ -175,6 +175,10 @@ class SimulatedRack:
             temperature_c=self.temperature_c,
         )
 
+    def misread(self, camera: str, *, percent: float) -> None:
+        """Have a camera's gauge be off by so much, of either sign."""
+        self._bias[camera] = percent
+
     def _gauge(self, battery: Battery) -> BatteryReading | None:
         error = self.gauge_error_percent
         if error is None:

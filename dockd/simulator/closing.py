@@ -7,6 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dockd.simulator.charging import Night, clock
 from dockd.simulator.faults import Script
 from dockd.simulator.judging import Judgement
 from dockd.simulator.station import Verified
@@ -71,6 +72,37 @@ def show_verified(console: Console, verified: Verified) -> None:
         f"{len(answer.get('bad', ()))} bad, chain {answer.get('chain', '?')}; "
         f"exit status {verified.exit_status}",
         highlight=False,
+    )
+
+
+def show_night(console: Console, night: Night) -> None:
+    """Print what the charge plan made of a simulated night."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+        title="The night after: dockd's charge plan, simulated batteries",
+        title_justify="left",
+    )
+    for heading in ("camera", "slot", "docked at", "held for", "enough from", "at its shift"):
+        table.add_column(heading, justify="left" if heading in {"camera", "slot"} else "right")
+    for each in night.cameras:
+        enough = "never" if each.enough_s is None else f"{clock(each.enough_s):%H:%M}"
+        table.add_row(
+            each.camera,
+            each.slot,
+            f"{each.docked_percent:.0f} %",
+            f"{each.held_s / 3600:.1f} h",
+            enough,
+            f"{each.percent:.0f} %",
+        )
+    console.print(table)
+    console.print(
+        f"charging: {night.ready} of {len(night.cameras)} cameras ready at 06:00; at most "
+        f"{night.peak_w:.1f} W drawn and {night.reserved_w:g} W reserved of a budget of "
+        f"{night.budget_w:g} W; {night.above80_h:.0f} h above 80 %, against "
+        f"{night.today_above80_h:.0f} h if power went to whoever came first",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import Progress
 
-from dockd.simulator import closing, judging
+from dockd.simulator import charging, closing, judging
 from dockd.simulator.faults import CablePull, Fault, Move, Script, StationKill, StoreOutage
 from dockd.simulator.footage import Footage, plan, shoot
 from dockd.simulator.rack import Rack
@@ -259,11 +259,14 @@ class Performance:
         closing.show_cameras(self._console, judgements, slots=self._slots)
         closing.show_faults(self._console, self._script)
         closing.show_verified(self._console, verified)
+        night = charging.night(self._slots, slots=self._rack.slots, seed=self._options.seed)
+        closing.show_night(self._console, night)
         return [
             *(complaint for judgement in judgements for complaint in judgement.complaints),
             *judging.strangers(self._footage, store=store),
             *self._script.complaints(),
             *closing.verify_complaints(verified, clips=self._clips),
+            *night.complaints(),
         ]
 
     def _end(self) -> list[str]:

@@ -154,6 +154,7 @@ class Docking:
             away = left if continued is None else (continued, *left)
             self._power.unsaid(away, now_s=self._clock.monotonic_s())
             raise
+        stay.begun = True
 
     async def _record_begun(self, stay: Stay, *recorded: facts.DockingFact) -> None:
         camera = stay.camera
@@ -248,11 +249,13 @@ class Docking:
         self._wipe.forget(stay.docking)
         ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason)
         slot, serial = stay.camera.slot, stay.camera.serial
-        if self._power.is_cut(slot) and reason == "the camera left":
+        # What was never recorded to have begun is nobody's to continue.
+        if stay.begun and self._power.is_cut(slot) and reason == "the camera left":
             ended = facts.DockingPaused(docking=stay.docking, reason=facts.SWITCHED_OFF)
             self._power.pause(Paused(slot=slot, camera=serial, docking=stay.docking))
         self._show_left(slot)
-        # A ledger that cannot take this now finds the docking open at the next start, and ends it.
+        # A ledger that cannot take this now finds the docking open at the next start, and ends it;
+        # one that knows of no beginning refuses.
         with suppress(DockdError):
             await self._ledger.record(ended)
         # Nobody waits in this slot any more, for room or for a read.

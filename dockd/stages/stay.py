@@ -11,12 +11,14 @@ from dockd.ports.camera import Camera
 class Stay:
     """One camera in one slot from dock to undock.
 
-    ``listed`` is true once a listing was recorded; ``news`` until what the last one brought was
-    recorded as offloaded. ``must_yield`` says that the work has to pause, for the slot is cut.
+    ``begun`` is true once its beginning was recorded, ``listed`` once a listing was; ``news`` until
+    what the last one brought was recorded as offloaded. ``must_yield`` says that the work has to
+    pause, for the slot is cut.
     """
 
     docking: str
     camera: Camera
+    begun: bool = False
     listed: bool = False
     news: bool = True
     must_yield: Callable[[], bool] = lambda: False

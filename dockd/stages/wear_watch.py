@@ -24,6 +24,7 @@ _WORN: Final[Mapping[Part, tuple[str, str]]] = {
     # Not the slot itself: what that has is cleared with each camera that comes.
     Part.SLOT: ("slot-worn", "port"),
 }
+WORN_SLUGS: Final = frozenset(slug for slug, _ in _WORN.values())
 
 
 class WearWatch:
@@ -52,9 +53,8 @@ class WearWatch:
             if one.replace:
                 slug, kind = _WORN[one.part]
                 worn[slug, f"{kind} {one.name}"] = "; ".join(one.evidence)
-        slugs = {slug for slug, _ in _WORN.values()}
         for problem in self._problems.current():
-            if problem.slug in slugs and (problem.slug, problem.subject) not in worn:
+            if problem.slug in WORN_SLUGS and (problem.slug, problem.subject) not in worn:
                 await self._problems.clear(problem.slug, subject=problem.subject)
         for (slug, subject), reason in worn.items():
             await self._problems.open_or_reword(slug, subject=subject, reason=reason)

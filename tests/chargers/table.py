@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _DRIVER: Final = "tests/chargers/test_cambrionix.py::"
+_DAEMON: Final = "tests/daemon/test_charging.py::"
 _PARSING: Final = "tests/chargers/test_cambrionix_parsing.py::"
 
 TABLE: Final[Mapping[str, tuple[str, ...]]] = {
@@ -63,6 +64,10 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_DRIVER}test_a_lease_that_ends_is_given_back",
         f"{_DRIVER}test_a_dead_daemon_s_cuts_are_given_back",
         f"{_DRIVER}test_giving_back_stays_within_the_budget",
+        f"{_DAEMON}test_power_is_given_back_within_the_budget_by_the_living_and_for_the_dead",
     ),
-    "safety cuts stay": (f"{_DRIVER}test_a_safety_cut_is_lifted_by_safety_alone",),
+    "safety cuts stay": (
+        f"{_DRIVER}test_a_safety_cut_is_lifted_by_safety_alone",
+        f"{_DAEMON}test_a_rack_that_is_too_hot_is_cut_and_comes_back_one_port_at_a_time",
+    ),
 }

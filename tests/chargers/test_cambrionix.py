@@ -373,6 +373,21 @@ async def test_giving_back_stays_within_the_budget(tmp_path: Path) -> None:
     assert [hub.ports[port].mode for port in (1, 2)] == ["s", "o"]
 
 
+async def test_giving_back_stays_within_the_budget_of_the_last_reload(tmp_path: Path) -> None:
+    """A budget that was made smaller while the daemon ran counts after it as well."""
+    hub = Hub(ports=3)
+    async with scene(tmp_path, hub, budget_w=22.5) as it:
+        await it.cut("A1")
+        await it.cut("A2", lease_s=0)
+        it.charger.keep_within(most_on=1)
+        await it.charger.read()
+        assert hub.ports[2].mode == "o"
+        await it.charger.close()
+        said = await give_back(Cuts.beside(tmp_path), patience=SHORT, pause_s=0)
+    assert len(said) == 2
+    assert [hub.ports[port].mode for port in (1, 2)] == ["o", "o"]
+
+
 async def test_a_budget_below_one_camera_gives_nothing_back(tmp_path: Path) -> None:
     """Where no camera may be powered, none is."""
     hub = Hub(ports=1)

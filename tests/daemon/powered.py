@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +20,9 @@ _TAPERING_MA = 300
 class PoweredSlots:
     """The hub, and the hands that put cameras into its slots."""
 
-    def __init__(self, world: World, hub: Hub, tty: Path) -> None:
+    def __init__(self, world: World, hub: Hub, tty: Path, slots: Sequence[str]) -> None:
         self.hub = hub
+        self.slots = slots
         self._world = world
         self._tty = tty
         self._in: dict[str, str] = {}
@@ -32,7 +33,7 @@ class PoweredSlots:
 
     def toml(self, *, budget_w: float) -> str:
         """Return the configuration's tables of the slots and of what powers them."""
-        slots = "".join(f'[[slots]]\nname = "{slot}"\n' for slot in SLOTS)
+        slots = "".join(f'[[slots]]\nname = "{slot}"\n' for slot in self.slots)
         power = f'[power]\ndriver = "cambrionix"\ndevice = "{self._tty}"\n'
         return f"{slots}{power}budget_w = {budget_w}\ncamera_w = {CAMERA_W}\n"
 
@@ -46,7 +47,7 @@ class PoweredSlots:
 
     def dark(self) -> list[str]:
         """Return the slots that are switched off."""
-        return [slot for slot in SLOTS if self._mode(slot) == "o"]
+        return [slot for slot in self.slots if self._mode(slot) == "o"]
 
     def readings(self) -> int:
         """Return how often the hub was asked for all its ports."""
@@ -54,7 +55,7 @@ class PoweredSlots:
 
     def follow(self) -> None:
         """Have every camera appear or disappear with the data of its port."""
-        for number, slot in enumerate(SLOTS, start=1):
+        for number, slot in enumerate(self.slots, start=1):
             self.hub.ports[number].attached = slot in self._in
             serial = self._in.get(slot) if self._mode(slot) == "s" else None
             shown = self._shown.get(slot)
@@ -65,13 +66,13 @@ class PoweredSlots:
                 self._shown[slot] = serial
 
     def _mode(self, slot: str) -> str:
-        return self.hub.ports[SLOTS.index(slot) + 1].mode
+        return self.hub.ports[self.slots.index(slot) + 1].mode
 
 
 @contextmanager
-def powered_slots(world: World) -> Iterator[PoweredSlots]:
+def powered_slots(world: World, slots: Sequence[str] = SLOTS) -> Iterator[PoweredSlots]:
     """Have an emulated hub answer on a tty of its own for the length of a block."""
-    hub, tty = Hub(ports=len(SLOTS)), world.folder / "hub"
+    hub, tty = Hub(ports=len(slots)), world.folder / "hub"
     is_there, end = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
@@ -84,7 +85,7 @@ def powered_slots(world: World) -> Iterator[PoweredSlots]:
     thread.start()
     try:
         assert is_there.wait(10)
-        yield PoweredSlots(world, hub, tty)
+        yield PoweredSlots(world, hub, tty, slots)
     finally:
         loop.call_soon_threadsafe(end.set)
         thread.join()

@@ -1,5 +1,7 @@
 """What a station does all at once, by its configuration."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,10 @@ from tests.fakes.lines import Lines
 CHARGING = {"charging", "wear"}
 
 
-@pytest.mark.asyncio
-@pytest.mark.parametrize(("driver", "more"), [("none", set()), ("usb-port", CHARGING)])
-async def test_only_a_station_that_charges_has_the_duties_of_charging(
-    tmp_path: Path, driver: str, more: set[str]
-) -> None:
-    """Where `[power]` names nothing, nothing is switched, measured or judged."""
-    config = parse({"spool": {"path": str(tmp_path)}, "power": {"driver": driver}})
+@asynccontextmanager
+async def made(folder: Path, *, driver: str) -> AsyncIterator[Station]:
+    """Lend a station that does not run, on an empty ledger."""
+    config = parse({"spool": {"path": str(folder)}, "power": {"driver": driver}})
     clock, journal, witness = SystemClock(), Lines(), Witness(None)
     opened = await opening.open_station(
         config, clock=clock, journal=journal, faults=None, witness=witness
@@ -35,7 +34,38 @@ async def test_only_a_station_that_charges_has_the_duties_of_charging(
         witness=witness,
     )
     try:
-        assert station._duties().keys() & CHARGING == more
+        yield station
     finally:
         await station.close()
         opened.ledger.close()
+
+
+PORT_TROUBLE = {
+    ("charge-temperature", "port A1"),
+    ("charger-unreachable", "charger"),
+    ("slot-worn", "port A1"),
+    ("camera-worn", "camera BWC-1"),
+}
+
+
+@pytest.mark.asyncio
+async def test_a_station_that_charges_no_more_lets_go_of_what_was_wrong_with_it(
+    tmp_path: Path,
+) -> None:
+    """What only a charging station looks after ends with `driver = "none"`, and nothing else."""
+    async with made(tmp_path, driver="none") as station:
+        for slug, subject in {*PORT_TROUBLE, ("camera-dirty", "camera BWC-1")}:
+            await station.problems.open(slug, subject=subject, reason="as an earlier run found it")
+        await station.prepare()
+        left = {(one.slug, one.subject) for one in station.problems.current()}
+        assert left == {("camera-dirty", "camera BWC-1"), ("store-not-configured", "station")}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("driver", "more"), [("none", set()), ("usb-port", CHARGING)])
+async def test_only_a_station_that_charges_has_the_duties_of_charging(
+    tmp_path: Path, driver: str, more: set[str]
+) -> None:
+    """Where `[power]` names nothing, nothing is switched, measured or judged."""
+    async with made(tmp_path, driver=driver) as station:
+        assert station._duties().keys() & CHARGING == more

@@ -81,6 +81,7 @@ def test_the_demo_brings_every_byte_through_pulls_and_kills(disk: Path) -> None:
     for _, _, spool, store, versions, cleared in rows:
         assert (spool, versions, cleared) == (store, "1", "yes")
     assert "16 checked, 16 ok, 0 bad, chain intact; exit status 0" in done.stdout
+    assert "charging: 3 of 3 cameras ready at 06:00" in done.stdout
     assert list(disk.iterdir()) == []
     assert processes_of(disk) == []
 

@@ -1,6 +1,7 @@
 """The metrics, as Prometheus reads them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ async def test_the_metrics_of_the_design_are_there(tmp_path: Path) -> None:
         "slug": "store-unreachable", "severity": "warn",
     }  # fmt: skip
     assert families["dockd_upload_bytes"].samples[0].name == "dockd_upload_bytes_total"
+
+
+@pytest.mark.asyncio
+async def test_the_error_of_the_readiness_forecasts_is_exported(tmp_path: Path) -> None:
+    """The median of the last forecasts' errors, in seconds; nothing before there is one."""
+    async with answering(tmp_path) as station:
+        measured = await station.report.measurements()
+    name = "dockd_readiness_forecast_error_seconds"
+    assert name not in metrics.exposition(measured).decode()
+    text = metrics.exposition(replace(measured, forecast_error_s=420.0)).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert [sample.value for sample in families[name].samples] == [420.0]
 
 
 @pytest.mark.asyncio

@@ -145,6 +145,10 @@ class CambrionixCharger:
         if mode is not PortMode.OFF:
             self._cuts.remove(slot)
 
+    def keep_within(self, *, most_on: int) -> None:
+        """Give back no more than so many ports bear, now and when the daemon is gone."""
+        self._cuts.bear(most_on)
+
     async def light(self, slot: str, light: Light) -> None:
         """Show the officer something; a hub without LEDs is asked once."""
         port = self._ports.get(slot)

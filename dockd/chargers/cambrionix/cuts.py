@@ -39,6 +39,12 @@ class Cuts:
         """Return where a daemon whose run-time folder is ``folder`` remembers its cuts."""
         return folder / _NAME
 
+    def bear(self, most_on: int) -> None:
+        """Take in a new budget."""
+        if most_on != self.most_on:
+            self.most_on = most_on
+            self._write()
+
     def add(self, slot: str, cut: Cut) -> None:
         """Remember a cut that is about to be made: whoever dies in between leaves none unknown."""
         self.by_slot[slot] = cut

@@ -35,6 +35,9 @@ class NoCharger:
         del mode, kind, lease_s
         raise PortNotSwitchable(f"slot {slot}: the power driver is none", slot=slot)
 
+    def keep_within(self, *, most_on: int) -> None:
+        """Do nothing: nothing is cut, and nothing comes back."""
+
     async def light(self, slot: str, light: Light) -> None:
         """Do nothing: there is no light."""
 
