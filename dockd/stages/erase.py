@@ -18,6 +18,7 @@ from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
 _STILL_LISTED: Final = "it is still listed after its deletion"
+_NEW_TROUBLE: Final = "the medium gave an error meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,18 @@ class Erase:
             withdrawn.heard(fact)
 
     async def run(
-        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
+        self,
+        stay: Stay,
+        decided: Sequence[Cleared],
+        *,
+        stores: frozenset[str],
+        required: int,
+        troubled: bool,
     ) -> set[bytes]:
         """State the intent, delete, flush, list again, and only then call it wiped.
 
-        Returns the paths of all that is on the camera afterwards.
+        ``troubled`` is whether the medium was known to be when that was decided. Returns the paths
+        of all that is on the camera afterwards.
         """
         await self._ledger.record(
             *(
@@ -67,7 +75,9 @@ class Erase:
             standing, refused = await self._still_standing(
                 stay, decided, stores=stores, required=required
             )
-            refused |= await in_thread(_delete, stay, standing, withdrawn=withdrawn)
+            refused |= await in_thread(
+                _delete, stay, standing, withdrawn=withdrawn, troubled=troubled
+            )
         finally:
             self._erasing.remove(withdrawn)
         listing = await in_thread(stay.camera.listing)
@@ -139,7 +149,9 @@ async def spool_is_ours(spool: Spool) -> bool:
     return True
 
 
-def _delete(stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
+def _delete(
+    stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn, troubled: bool
+) -> dict[bytes, str]:
     """Delete files while the camera is writable; return why each that was not deleted was not.
 
     One that the camera does not let go of must not keep the others there.
@@ -149,18 +161,26 @@ def _delete(stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> di
         return refused
     with stay.camera.writable() as eraser:
         for item in items:
-            if withdrawn.has(item.clip.number):
-                refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
-                continue
-            # A slot that is to be cut waits for this; what is left goes when it has power again.
-            if stay.must_stop():
-                refused[item.file.path] = "the docking ended or had to pause meanwhile"
+            why = _why_not(stay, item, withdrawn=withdrawn, troubled=troubled)
+            if why:
+                refused[item.file.path] = why
                 continue
             try:
                 eraser.erase(item.file)
             except (ClipChangedWhileRead, ClipUnreadable) as error:
                 refused[item.file.path] = error.reason
     return refused
+
+
+def _why_not(stay: Stay, item: Cleared, *, withdrawn: Withdrawn, troubled: bool) -> str:
+    """Return what came in between, right before a single deletion; "" if nothing did."""
+    if withdrawn.has(item.clip.number):
+        return "it was set aside, or a copy was lost, meanwhile"
+    # A slot that is to be cut waits for this; what is left goes when it has power again.
+    if stay.must_stop():
+        return "the docking ended or had to pause meanwhile"
+    # Each deletion writes to the medium. What may be written to one that fails is another decision.
+    return _NEW_TROUBLE if stay.camera.is_troubled() and not troubled else ""
 
 
 def _ended(

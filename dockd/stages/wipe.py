@@ -208,7 +208,11 @@ class Wipe:
         decided = await self._decide(scene, candidates, confirmed)
         left = (
             await self._erase.run(
-                stay, decided, stores=self.policy.stores, required=self.policy.required
+                stay,
+                decided,
+                stores=self.policy.stores,
+                required=self.policy.required,
+                troubled=scene.media.troubled,
             )
             if decided
             else set()
