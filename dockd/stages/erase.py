@@ -1,7 +1,7 @@
 """Deleting what was decided to go: the intent, one more look, and belief in a listing only."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,24 +72,38 @@ class Erase:
         # Listened to before it is asked what stands, so that nothing comes in between.
         self._erasing.append(withdrawn)
         try:
-            standing, refused = await self._still_standing(
+            standing, spared = await self._still_standing(
                 stay, decided, stores=stores, required=required
             )
-            refused |= await in_thread(
-                _delete, stay, standing, withdrawn=withdrawn, troubled=troubled
+            refused = await in_thread(
+                _delete, stay, standing, spared, withdrawn=withdrawn, troubled=troubled
             )
         finally:
             self._erasing.remove(withdrawn)
+        return await self._settled(stay, decided, refused=refused, spared=spared)
+
+    async def _settled(
+        self,
+        stay: Stay,
+        decided: Sequence[Cleared],
+        *,
+        refused: Mapping[bytes, str],
+        spared: Mapping[bytes, str],
+    ) -> set[bytes]:
+        """Record what became of each, by a new listing; return the paths in that."""
         listing = await in_thread(stay.camera.listing)
         if listing.doubts:
             # A file that cannot be seen is not known to be gone; the next listing settles it.
             raise listing.doubts[0]
         left = {file.path for file in listing.files}
-        await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
+        reasons = {**dict.fromkeys(left, _STILL_LISTED), **refused, **spared}
+        # What was spared and is not listed has left by itself: the next listing says so.
+        kept = left | spared.keys()
+        await self._ledger.record(*(_ended(stay, item, kept, reasons) for item in decided))
         failed = [item for item in decided if item.file.path in left]
         subject = f"slot {stay.camera.slot}"
         if failed:
-            reason = refused.get(failed[0].file.path, _STILL_LISTED)
+            reason = reasons[failed[0].file.path]
             await self._problems.open("wipe-failed", subject=subject, reason=reason)
         else:
             await self._problems.clear("wipe-failed", subject=subject)
@@ -107,7 +121,7 @@ class Erase:
             spool_copies_bytes, self._spool, [item.clip for item in decided]
         )
         standing: list[Cleared] = []
-        refused: dict[bytes, str] = {}
+        spared: dict[bytes, str] = {}
         for item in decided:
             intent = clearance.Intent(
                 clip=now[item.clip.number],
@@ -123,8 +137,8 @@ class Erase:
             if verdict.allowed:
                 standing.append(item)
             else:
-                refused[item.file.path] = "; ".join(verdict.unmet)
-        return standing, refused
+                spared[item.file.path] = "; ".join(verdict.unmet)
+        return standing, spared
 
 
 def spool_copies_bytes(spool: Spool, clips: Sequence[Clip]) -> Mapping[int, int | None]:
@@ -150,11 +164,17 @@ async def spool_is_ours(spool: Spool) -> bool:
 
 
 def _delete(
-    stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn, troubled: bool
+    stay: Stay,
+    items: Sequence[Cleared],
+    spared: dict[bytes, str],
+    *,
+    withdrawn: Withdrawn,
+    troubled: bool,
 ) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was not deleted was not.
+    """Delete files while the camera is writable; return why each that did not go did not.
 
-    One that the camera does not let go of must not keep the others there.
+    What is not even tried joins ``spared``. One that the camera does not let go of must not keep
+    the others there.
     """
     refused: dict[bytes, str] = {}
     if not items:
@@ -163,7 +183,7 @@ def _delete(
         for item in items:
             why = _why_not(stay, item, withdrawn=withdrawn, troubled=troubled)
             if why:
-                refused[item.file.path] = why
+                spared[item.file.path] = why
                 continue
             try:
                 eraser.erase(item.file)
@@ -184,12 +204,9 @@ def _why_not(stay: Stay, item: Cleared, *, withdrawn: Withdrawn, troubled: bool)
 
 
 def _ended(
-    stay: Stay, item: Cleared, left: set[bytes], refused: Mapping[bytes, str]
+    stay: Stay, item: Cleared, kept: Collection[bytes], reasons: Mapping[bytes, str]
 ) -> facts.ClipFact:
-    if item.file.path not in left:
+    path = item.file.path
+    if path not in kept:
         return facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
-    return facts.WipeFailed(
-        clip=item.clip.number,
-        docking=stay.docking,
-        reason=refused.get(item.file.path, _STILL_LISTED),
-    )
+    return facts.WipeFailed(clip=item.clip.number, docking=stay.docking, reason=reasons[path])

@@ -89,6 +89,37 @@ async def test_a_hold_or_doubt_in_the_middle_of_a_wipe_keeps_what_is_left(
 
 
 @pytest.mark.asyncio
+async def test_what_was_spared_and_is_gone_all_the_same_is_not_called_wiped(tmp_path: Path) -> None:
+    """A clip that was held right before its deletion, and then is not there, is gone."""
+    store = Silenced(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        loop = asyncio.get_running_loop()
+        folder = rig.rack.folder("A1", "BWC-1")
+        hold = facts.ClipHeld(clip=2, hold="legal", why="a court", actor="bob")
+
+        class Vanishing(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                asyncio.run_coroutine_threadsafe(rig.ledger.record(hold), loop).result()
+                with super().writable() as eraser:
+                    yield eraser
+                (folder / "b").unlink()
+
+        rig.rack.camera_class = Vanishing
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipGone) == 1, what="one is said to be gone")
+        assert [clip.camera_copy for clip in await rig.clips()] == [
+            CameraCopy.WIPED,
+            CameraCopy.GONE,
+        ]
+
+
+@pytest.mark.asyncio
 async def test_a_wipe_gives_way_between_two_files(tmp_path: Path) -> None:
     """Asked to end, for its slot is to be cut, a wipe deletes no further file; later it does."""
     async with rig_at(tmp_path) as rig, running(rig):
