@@ -1,7 +1,7 @@
 """Deleting what was decided to go: the intent, one more look, and belief in a listing only."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +30,20 @@ class Cleared:
     stores: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a decision rests on beside its clips.
+
+    ``troubled`` is whether the medium was known to be; ``still_stand`` whether the policy is the
+    one by which it was decided.
+    """
+
+    stores: frozenset[str]
+    required: int
+    troubled: bool
+    still_stand: Callable[[], bool]
+
+
 class Erase:
     """Carries out what was decided; one object serves all slots."""
 
@@ -48,19 +62,10 @@ class Erase:
         for withdrawn in self._erasing:
             withdrawn.heard(fact)
 
-    async def run(
-        self,
-        stay: Stay,
-        decided: Sequence[Cleared],
-        *,
-        stores: frozenset[str],
-        required: int,
-        troubled: bool,
-    ) -> set[bytes]:
+    async def run(self, stay: Stay, decided: Sequence[Cleared], *, terms: Terms) -> set[bytes]:
         """State the intent, delete, flush, list again, and only then call it wiped.
 
-        ``troubled`` is whether the medium was known to be when that was decided. Returns the paths
-        of all that is on the camera afterwards.
+        Returns the paths of all that is on the camera afterwards.
         """
         await self._ledger.record(
             *(
@@ -72,11 +77,9 @@ class Erase:
         # Listened to before it is asked what stands, so that nothing comes in between.
         self._erasing.append(withdrawn)
         try:
-            standing, spared = await self._still_standing(
-                stay, decided, stores=stores, required=required
-            )
+            standing, spared = await self._still_standing(stay, decided, terms)
             refused = await in_thread(
-                _delete, stay, standing, spared, withdrawn=withdrawn, troubled=troubled
+                _delete, stay, standing, spared, withdrawn=withdrawn, terms=terms
             )
         finally:
             self._erasing.remove(withdrawn)
@@ -110,7 +113,7 @@ class Erase:
         return left
 
     async def _still_standing(
-        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
+        self, stay: Stay, decided: Sequence[Cleared], terms: Terms
     ) -> tuple[Sequence[Cleared], dict[bytes, str]]:
         """Ask once more, right before the deletion, whether anything changed since the intent."""
         elsewhere = self._shared_holds.standing()
@@ -128,8 +131,8 @@ class Erase:
                 docking=None if stay.must_stop() else stay.docking,
                 set_aside=set_aside,
                 holds_age_s=elsewhere.age_s,
-                configured_stores=stores,
-                required=required,
+                configured_stores=terms.stores,
+                required=terms.required,
                 spool_is_ours=ours,
                 spool_copy_bytes=kept_bytes[item.clip.number],
             )
@@ -169,7 +172,7 @@ def _delete(
     spared: dict[bytes, str],
     *,
     withdrawn: Withdrawn,
-    troubled: bool,
+    terms: Terms,
 ) -> dict[bytes, str]:
     """Delete files while the camera is writable; return why each that did not go did not.
 
@@ -181,7 +184,7 @@ def _delete(
         return refused
     with stay.camera.writable() as eraser:
         for item in items:
-            why = _why_not(stay, item, withdrawn=withdrawn, troubled=troubled)
+            why = _why_not(stay, item, withdrawn=withdrawn, terms=terms)
             if why:
                 spared[item.file.path] = why
                 continue
@@ -192,15 +195,18 @@ def _delete(
     return refused
 
 
-def _why_not(stay: Stay, item: Cleared, *, withdrawn: Withdrawn, troubled: bool) -> str:
+def _why_not(stay: Stay, item: Cleared, *, withdrawn: Withdrawn, terms: Terms) -> str:
     """Return what came in between, right before a single deletion; "" if nothing did."""
     if withdrawn.has(item.clip.number):
         return "it was set aside, or a copy was lost, meanwhile"
     # A slot that is to be cut waits for this; what is left goes when it has power again.
     if stay.must_stop():
         return "the docking ended or had to pause meanwhile"
+    # A person who switches wiping off sees to it that nothing more is deleted.
+    if not terms.still_stand():
+        return "the configuration changed meanwhile"
     # Each deletion writes to the medium. What may be written to one that fails is another decision.
-    return _NEW_TROUBLE if stay.camera.is_troubled() and not troubled else ""
+    return _NEW_TROUBLE if stay.camera.is_troubled() and not terms.troubled else ""
 
 
 def _ended(

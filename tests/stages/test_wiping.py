@@ -89,6 +89,38 @@ async def test_a_hold_or_doubt_in_the_middle_of_a_wipe_keeps_what_is_left(
 
 
 @pytest.mark.asyncio
+async def test_wiping_that_is_switched_off_ends_with_the_file_under_way(tmp_path: Path) -> None:
+    """Once a reload has taken it over, no further file is deleted, be the batch decided or not."""
+    async with rig_at(tmp_path) as rig, running(rig):
+
+        class Reloading(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                with super().writable() as eraser:
+                    yield _Between(eraser)
+
+        class _Between:
+            def __init__(self, eraser: Eraser) -> None:
+                self._eraser = eraser
+
+            def erase(self, file: FoundFile) -> None:
+                self._eraser.erase(file)
+                rig.wipe.policy = replace(rig.wipe.policy, after="never")
+
+        rig.rack.camera_class = Reloading
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipWiped) > 0, what="one is wiped")
+        assert [path.name for path in folder.iterdir()] == ["b"]
+        assert rig.count(facts.WipeFailed) == 1
+
+
+@pytest.mark.asyncio
 async def test_what_was_spared_and_is_gone_all_the_same_is_not_called_wiped(tmp_path: Path) -> None:
     """A clip that was held right before its deletion, and then is not there, is gone."""
     store = Silenced(name="central")
