@@ -84,9 +84,7 @@ class TreeCamera(ABC):
         try:
             return tree.open_file(self._root, file)
         except DockdError as error:
-            self._troubled |= error.fields.get("errno") in _MEDIA_ERRORS
-            # What a camera that left says about its files proves nothing.
-            self.refuse_absent_after(error.fields.get("errno"))
+            self.failed(error.fields.get("errno"))
             raise
 
     def is_troubled(self) -> bool:
@@ -148,6 +146,12 @@ class TreeCamera(ABC):
             self._settle()
         self.refuse_absent()
 
+    def failed(self, number: object) -> None:
+        """Take in that its medium has just failed with an error number; raises CameraGone."""
+        self._troubled |= number in _MEDIA_ERRORS
+        # What a camera that left says about its files proves nothing.
+        self.refuse_absent_after(number)
+
     def _gone(self) -> CameraGone:
         return CameraGone(
             f"{self._serial} is no longer in slot {self._slot}",
@@ -185,10 +189,10 @@ class _TreeEraser:
                 self._camera.refuse_absent()
                 os.unlink(name, dir_fd=folder)
         except OSError as error:
-            self._camera.refuse_absent_after(error.errno)
+            self._camera.failed(error.errno)
             raise tree.meaning_of(error, file=file) from error
-        if len(self._held) == _MOST_HELD:
-            self.let_go()
+        if len(self._held) == _MOST_HELD and not self.let_go():
+            self._camera.failed(errno.EIO)
 
     def let_go(self) -> bool:
         """Have the names taken off the medium, then the clusters; return whether all names are."""

@@ -20,6 +20,7 @@ _VENDORS_OWN_CLASS: Final = 0xFF
 _FTDI: Final = "0403"
 _FTDI_CHIPS: Final = {"6001", "6006", "6010", "6011", "6014", "6015"}
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
+_MOST_NAMED: Final = 8
 
 
 # One alternate setting of one interface: its number, and its class, subclass and protocol.
@@ -76,7 +77,9 @@ def _why_not_storage(descriptors: bytes) -> str:
         return f"its descriptors cannot be believed ({error})"
     if others := {kind for _, kind in found} - _STORAGE:
         kinds = sorted("{:02x}:{:02x}:{:02x}".format(*kind) for kind in others)
-        return f"it has interfaces {', '.join(kinds)}"
+        # Thousands fit into its descriptors, and one answer has to hold what is said of all slots.
+        more = f" and {len(kinds) - _MOST_NAMED} more" if len(kinds) > _MOST_NAMED else ""
+        return f"it has interfaces {', '.join(kinds[:_MOST_NAMED])}{more}"
     return "" if len(dict(found)) == 1 else "it has several storage interfaces"
 
 

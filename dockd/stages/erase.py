@@ -1,7 +1,7 @@
 """Deleting what was decided to go: the intent, one more look, and belief in a listing only."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from dockd.stages.stay import Stay
 from dockd.stages.threads import in_thread
 
 _STILL_LISTED: Final = "it is still listed after its deletion"
+_NEW_TROUBLE: Final = "the medium gave an error meanwhile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,20 @@ class Cleared:
     clip: Clip
     file: FoundFile
     stores: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a decision rests on beside its clips.
+
+    ``troubled`` is whether the medium was known to be; ``still_stand`` whether the policy is the
+    one by which it was decided.
+    """
+
+    stores: frozenset[str]
+    required: int
+    troubled: bool
+    still_stand: Callable[[], bool]
 
 
 class Erase:
@@ -47,9 +62,7 @@ class Erase:
         for withdrawn in self._erasing:
             withdrawn.heard(fact)
 
-    async def run(
-        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
-    ) -> set[bytes]:
+    async def run(self, stay: Stay, decided: Sequence[Cleared], *, terms: Terms) -> set[bytes]:
         """State the intent, delete, flush, list again, and only then call it wiped.
 
         Returns the paths of all that is on the camera afterwards.
@@ -64,29 +77,43 @@ class Erase:
         # Listened to before it is asked what stands, so that nothing comes in between.
         self._erasing.append(withdrawn)
         try:
-            standing, refused = await self._still_standing(
-                stay, decided, stores=stores, required=required
+            standing, spared = await self._still_standing(stay, decided, terms)
+            refused = await in_thread(
+                _delete, stay, standing, spared, withdrawn=withdrawn, terms=terms
             )
-            refused |= await in_thread(_delete, stay, standing, withdrawn=withdrawn)
         finally:
             self._erasing.remove(withdrawn)
+        return await self._settled(stay, decided, refused=refused, spared=spared)
+
+    async def _settled(
+        self,
+        stay: Stay,
+        decided: Sequence[Cleared],
+        *,
+        refused: Mapping[bytes, str],
+        spared: Mapping[bytes, str],
+    ) -> set[bytes]:
+        """Record what became of each, by a new listing; return the paths in that."""
         listing = await in_thread(stay.camera.listing)
         if listing.doubts:
             # A file that cannot be seen is not known to be gone; the next listing settles it.
             raise listing.doubts[0]
         left = {file.path for file in listing.files}
-        await self._ledger.record(*(_ended(stay, item, left, refused) for item in decided))
+        reasons = {**dict.fromkeys(left, _STILL_LISTED), **refused, **spared}
+        # What was spared and is not listed has left by itself: the next listing says so.
+        kept = left | spared.keys()
+        await self._ledger.record(*(_ended(stay, item, kept, reasons) for item in decided))
         failed = [item for item in decided if item.file.path in left]
         subject = f"slot {stay.camera.slot}"
         if failed:
-            reason = refused.get(failed[0].file.path, _STILL_LISTED)
+            reason = reasons[failed[0].file.path]
             await self._problems.open("wipe-failed", subject=subject, reason=reason)
         else:
             await self._problems.clear("wipe-failed", subject=subject)
         return left
 
     async def _still_standing(
-        self, stay: Stay, decided: Sequence[Cleared], *, stores: frozenset[str], required: int
+        self, stay: Stay, decided: Sequence[Cleared], terms: Terms
     ) -> tuple[Sequence[Cleared], dict[bytes, str]]:
         """Ask once more, right before the deletion, whether anything changed since the intent."""
         elsewhere = self._shared_holds.standing()
@@ -97,15 +124,15 @@ class Erase:
             spool_copies_bytes, self._spool, [item.clip for item in decided]
         )
         standing: list[Cleared] = []
-        refused: dict[bytes, str] = {}
+        spared: dict[bytes, str] = {}
         for item in decided:
             intent = clearance.Intent(
                 clip=now[item.clip.number],
                 docking=None if stay.must_stop() else stay.docking,
                 set_aside=set_aside,
                 holds_age_s=elsewhere.age_s,
-                configured_stores=stores,
-                required=required,
+                configured_stores=terms.stores,
+                required=terms.required,
                 spool_is_ours=ours,
                 spool_copy_bytes=kept_bytes[item.clip.number],
             )
@@ -113,8 +140,8 @@ class Erase:
             if verdict.allowed:
                 standing.append(item)
             else:
-                refused[item.file.path] = "; ".join(verdict.unmet)
-        return standing, refused
+                spared[item.file.path] = "; ".join(verdict.unmet)
+        return standing, spared
 
 
 def spool_copies_bytes(spool: Spool, clips: Sequence[Clip]) -> Mapping[int, int | None]:
@@ -139,22 +166,27 @@ async def spool_is_ours(spool: Spool) -> bool:
     return True
 
 
-def _delete(stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> dict[bytes, str]:
-    """Delete files while the camera is writable; return why each that was not deleted was not.
+def _delete(
+    stay: Stay,
+    items: Sequence[Cleared],
+    spared: dict[bytes, str],
+    *,
+    withdrawn: Withdrawn,
+    terms: Terms,
+) -> dict[bytes, str]:
+    """Delete files while the camera is writable; return why each that did not go did not.
 
-    One that the camera does not let go of must not keep the others there.
+    What is not even tried joins ``spared``. One that the camera does not let go of must not keep
+    the others there.
     """
     refused: dict[bytes, str] = {}
     if not items:
         return refused
     with stay.camera.writable() as eraser:
         for item in items:
-            if withdrawn.has(item.clip.number):
-                refused[item.file.path] = "it was set aside, or a copy was lost, meanwhile"
-                continue
-            # A slot that is to be cut waits for this; what is left goes when it has power again.
-            if stay.must_stop():
-                refused[item.file.path] = "the docking ended or had to pause meanwhile"
+            why = _why_not(stay, item, withdrawn=withdrawn, terms=terms)
+            if why:
+                spared[item.file.path] = why
                 continue
             try:
                 eraser.erase(item.file)
@@ -163,13 +195,24 @@ def _delete(stay: Stay, items: Sequence[Cleared], *, withdrawn: Withdrawn) -> di
     return refused
 
 
+def _why_not(stay: Stay, item: Cleared, *, withdrawn: Withdrawn, terms: Terms) -> str:
+    """Return what came in between, right before a single deletion; "" if nothing did."""
+    if withdrawn.has(item.clip.number):
+        return "it was set aside, or a copy was lost, meanwhile"
+    # A slot that is to be cut waits for this; what is left goes when it has power again.
+    if stay.must_stop():
+        return "the docking ended or had to pause meanwhile"
+    # A person who switches wiping off sees to it that nothing more is deleted.
+    if not terms.still_stand():
+        return "the configuration changed meanwhile"
+    # Each deletion writes to the medium. What may be written to one that fails is another decision.
+    return _NEW_TROUBLE if stay.camera.is_troubled() and not terms.troubled else ""
+
+
 def _ended(
-    stay: Stay, item: Cleared, left: set[bytes], refused: Mapping[bytes, str]
+    stay: Stay, item: Cleared, kept: Collection[bytes], reasons: Mapping[bytes, str]
 ) -> facts.ClipFact:
-    if item.file.path not in left:
+    path = item.file.path
+    if path not in kept:
         return facts.ClipWiped(clip=item.clip.number, docking=stay.docking)
-    return facts.WipeFailed(
-        clip=item.clip.number,
-        docking=stay.docking,
-        reason=refused.get(item.file.path, _STILL_LISTED),
-    )
+    return facts.WipeFailed(clip=item.clip.number, docking=stay.docking, reason=reasons[path])

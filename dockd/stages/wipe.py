@@ -13,7 +13,7 @@ from dockd.ports.ledger import Ledger
 from dockd.ports.spool import Spool
 from dockd.stages.accepting import another_clip
 from dockd.stages.confirming import Confirmed, Confirming
-from dockd.stages.erase import Cleared, Erase, spool_copies_bytes, spool_is_ours
+from dockd.stages.erase import Cleared, Erase, Terms, spool_copies_bytes, spool_is_ours
 from dockd.stages.patience import Patience
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.rehash import hash_file
@@ -193,6 +193,7 @@ class Wipe:
 
         Returns whether any went, so that there is a reason to look again.
         """
+        policy = self.policy
         here = await self._footage(stay, listing)
         scene = await self._scene(stay, listing, here)
         candidates = [
@@ -205,14 +206,14 @@ class Wipe:
             )
         ][: _batch(len(here))]
         confirmed = await self._confirming.confirm(candidates, epoch=scene.epoch)
-        decided = await self._decide(scene, candidates, confirmed)
-        left = (
-            await self._erase.run(
-                stay, decided, stores=self.policy.stores, required=self.policy.required
-            )
-            if decided
-            else set()
+        terms = Terms(
+            stores=policy.stores,
+            required=policy.required,
+            troubled=scene.media.troubled,
+            still_stand=lambda: self.policy == policy,
         )
+        decided = await self._decide(scene, candidates, confirmed)
+        left = await self._erase.run(stay, decided, terms=terms) if decided else set()
         gone = {item.clip.number for item in decided if item.file.path not in left}
         patience.in_vain([clip for clip in candidates if clip.number not in gone])
         return bool(gone)

@@ -90,6 +90,19 @@ def test_one_changed_byte_never_hides_another_interface() -> None:
     assert hidden == []
 
 
+def test_a_device_of_thousands_of_interfaces_is_refused_in_few_words() -> None:
+    """What one device says of itself leaves room for what is said of all other slots."""
+    many = [(0, 1 + kind // 256, kind % 256, 0) for kind in range(4000)]
+    identity = Identity("46f4", "0001", "BWC-1", descriptors(many))
+    refused = judge(identity, slot="A1", rules=[RULE])
+    assert refused is not None
+    assert refused.slug == "camera-not-storage"
+    assert "01:00:00, 01:01:00" in refused.reason
+    assert "and 3992 more" in refused.reason
+    # 64 of these go into the 64 KiB that dockd reads at once.
+    assert len(refused.reason) < 256
+
+
 @pytest.mark.parametrize(
     ("serial", "vendor_id", "rule", "slug"),
     [

@@ -1,6 +1,7 @@
 """Clearing a camera, when something comes in between, and when it does not work for days."""
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import CameraCopy
-from dockd.errors import ClipUnreadable, StoreUnreachable
+from dockd.errors import ClipUnreadable, StoreConflict, StoreUnreachable
 from dockd.ports.camera import Eraser, FoundFile, Listing
 from dockd.ports.store import Outgoing, Proven
 from dockd.stages.docking import end_open_dockings
@@ -88,6 +89,69 @@ async def test_a_hold_or_doubt_in_the_middle_of_a_wipe_keeps_what_is_left(
 
 
 @pytest.mark.asyncio
+async def test_wiping_that_is_switched_off_ends_with_the_file_under_way(tmp_path: Path) -> None:
+    """Once a reload has taken it over, no further file is deleted, be the batch decided or not."""
+    async with rig_at(tmp_path) as rig, running(rig):
+
+        class Reloading(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                with super().writable() as eraser:
+                    yield _Between(eraser)
+
+        class _Between:
+            def __init__(self, eraser: Eraser) -> None:
+                self._eraser = eraser
+
+            def erase(self, file: FoundFile) -> None:
+                self._eraser.erase(file)
+                rig.wipe.policy = replace(rig.wipe.policy, after="never")
+
+        rig.rack.camera_class = Reloading
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipWiped) > 0, what="one is wiped")
+        assert [path.name for path in folder.iterdir()] == ["b"]
+        assert rig.count(facts.WipeFailed) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_was_spared_and_is_gone_all_the_same_is_not_called_wiped(tmp_path: Path) -> None:
+    """A clip that was held right before its deletion, and then is not there, is gone."""
+    store = Silenced(name="central")
+    async with rig_at(tmp_path, stores=(store,)) as rig, running(rig):
+        loop = asyncio.get_running_loop()
+        folder = rig.rack.folder("A1", "BWC-1")
+        hold = facts.ClipHeld(clip=2, hold="legal", why="a court", actor="bob")
+
+        class Vanishing(DirectoryCamera):
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                asyncio.run_coroutine_threadsafe(rig.ledger.record(hold), loop).result()
+                with super().writable() as eraser:
+                    yield eraser
+                (folder / "b").unlink()
+
+        rig.rack.camera_class = Vanishing
+        for name in "ab":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 2, what="both are stored")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipGone) == 1, what="one is said to be gone")
+        assert [clip.camera_copy for clip in await rig.clips()] == [
+            CameraCopy.WIPED,
+            CameraCopy.GONE,
+        ]
+
+
+@pytest.mark.asyncio
 async def test_a_wipe_gives_way_between_two_files(tmp_path: Path) -> None:
     """Asked to end, for its slot is to be cut, a wipe deletes no further file; later it does."""
     async with rig_at(tmp_path) as rig, running(rig):
@@ -125,6 +189,63 @@ async def test_a_wipe_gives_way_between_two_files(tmp_path: Path) -> None:
         rig.slot_power.go_on("A1")
         rig.clock.advance(61.0)
         await until(lambda: rig.count(facts.ClipWiped) == 2, what="the other is wiped then")
+
+
+class Refusing(MemoryStore):
+    """A store that never takes the clip whose file is called d."""
+
+    async def put_whole(self, outgoing: Outgoing) -> str:
+        if outgoing.expected.key.endswith("/d"):
+            raise StoreConflict("something else is there")
+        return await super().put_whole(outgoing)
+
+
+@pytest.mark.asyncio
+async def test_a_medium_that_fails_amid_its_deletions_is_decided_about_anew(tmp_path: Path) -> None:
+    """Nothing more is written to it while not all that it holds is stored."""
+    async with rig_at(tmp_path, stores=(Refusing(name="central"),)) as rig, running(rig):
+        looks = [0]
+
+        class Failing(DirectoryCamera):
+            fails = False
+
+            def is_present(self) -> bool:
+                if self.fails:
+                    self.fails = False
+                    raise OSError(errno.EIO, "a bad sector")
+                return super().is_present()
+
+            def listing(self) -> Listing:
+                looks[0] += 1
+                rig.clock.advance(60.0)
+                return super().listing()
+
+            @contextmanager
+            def writable(self) -> Iterator[Eraser]:
+                with super().writable() as eraser:
+                    yield _OnBad(self, eraser)
+
+        class _OnBad:
+            def __init__(self, camera: Failing, eraser: Eraser) -> None:
+                self._camera, self._eraser = camera, eraser
+
+            def erase(self, file: FoundFile) -> None:
+                self._camera.fails = file.path == b"b"
+                self._eraser.erase(file)
+
+        rig.rack.camera_class = Failing
+        folder = rig.rack.folder("A1", "BWC-1")
+        for name in "abcd":
+            (folder / name).write_bytes(b"footage " + name.encode())
+        rig.wipe.policy = replace(rig.wipe.policy, after="never")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 3, what="three are stored")
+        await until(lambda: rig.count(facts.ClipHeld) == 1, what="one is held")
+        rig.wipe.policy = replace(rig.wipe.policy, after="receipt")
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="one is wiped")
+        seen = looks[0]
+        await until(lambda: looks[0] > seen + 5, what="it was looked at again")
+        assert sorted(path.name for path in folder.iterdir()) == ["b", "c", "d"]
 
 
 async def many_looks(rig: Rig, camera_class: type[DirectoryCamera]) -> None:

@@ -75,6 +75,17 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     assert len(dockings(path)) == 1
 
 
+def test_what_a_migration_failed_at_is_what_is_said(path: Path) -> None:
+    """Where SQLite takes a transaction back by itself, as on a full disk, its own word stands."""
+    twice = "INSERT OR ROLLBACK INTO meta SELECT key, value FROM meta"
+    failing = (*MIGRATIONS, Migration(len(MIGRATIONS) + 1, ("DELETE FROM dockings", twice)))
+    connection = open_for_writing(path)
+    with pytest.raises(sqlite3.IntegrityError):
+        migrate(connection, path=path, ledger_id="", migrations=failing)
+    connection.close()
+    assert len(dockings(path)) == 1
+
+
 def test_a_ledger_that_is_up_to_date_is_left_alone(path: Path) -> None:
     """Opening a ledger of the present schema changes nothing, and backs nothing up."""
     before = path.read_bytes()

@@ -162,6 +162,25 @@ def test_a_damaged_ledger_is_rebuilt_and_kept_aside(spool: Path) -> None:
     assert report.moved_aside.read_bytes() == b"nonsense" * 1000
 
 
+def test_a_log_without_its_ledger_is_not_taken_for_the_new_ones(tmp_path: Path) -> None:
+    """Somebody took the ledger away after a crash, and its log alone is left: it is kept aside."""
+    path, log = tmp_path / "ledger.sqlite3", tmp_path / "ledger.sqlite3-wal"
+    with parts.ledger_at(path) as ledger:
+        ledger.record_from_thread(parts.docked(), *parts.proven(1)).result()
+        left = log.read_bytes()
+    path.unlink()
+    log.write_bytes(left)
+    keep(tmp_path, kept(7))
+    report = rebuilt(tmp_path)
+    assert report.clips == 1
+    with parts.writable(path) as connection:
+        numbers = [row["number"] for row in connection.execute("SELECT number FROM clips")]
+        (named,) = connection.execute("SELECT value FROM meta WHERE key = 'ledger_id'").fetchall()
+    assert (numbers, named["value"]) == ([7], report.ledger_id)
+    (kept_aside,) = tmp_path.glob("ledger.sqlite3.*.aside-wal")
+    assert kept_aside.read_bytes() == left
+
+
 def test_a_ledger_whose_record_is_broken_is_rebuilt(spool: Path) -> None:
     """A record that was tampered with is no reason to keep a ledger."""
     path = spool / "ledger.sqlite3"

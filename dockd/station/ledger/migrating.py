@@ -78,7 +78,9 @@ def _carry_out(connection: sqlite3.Connection, migration: Migration, *, ledger_i
         # A pragma takes no parameters; the version is ours, an integer.
         connection.execute(f"PRAGMA user_version = {migration.version:d}")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite takes some back by itself, on a full disk for one, and would complain of that here.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

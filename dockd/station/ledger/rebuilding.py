@@ -230,21 +230,22 @@ def _exchange(path: Path, *, fresh: Path, stamp: str) -> Path | None:
     """Put ``fresh`` in the place of the ledger at ``path``; return where the old one is now.
 
     The old ledger gets its second name before its first one goes to the new: at no moment is
-    there none. Its write-ahead log leaves first, for it would be taken for the new ledger's.
+    there none. Its write-ahead log leaves first, for it would be taken for the new ledger's; so it
+    would where the ledger itself is not there any more.
     """
-    aside: Path | None = None
-    if path.exists():
-        aside = _free_name(path.with_name(f"{path.name}.{stamp}.aside"))
+    aside = _free_name(path.with_name(f"{path.name}.{stamp}.aside"))
+    there = path.exists()
+    if there:
         aside.hardlink_to(path)
-        for suffix in _SIDE_FILES:
-            side_file = path.with_name(f"{path.name}{suffix}")
-            if side_file.exists():
-                side_file.rename(aside.with_name(f"{aside.name}{suffix}"))
-        fsync_folder(path.parent)
+    for suffix in _SIDE_FILES:
+        side_file = path.with_name(f"{path.name}{suffix}")
+        if side_file.exists():
+            side_file.rename(aside.with_name(f"{aside.name}{suffix}"))
+    fsync_folder(path.parent)
     fresh.rename(path)
     fsync_folder(path.parent)
     _remove(fresh)
-    return aside
+    return aside if there else None
 
 
 def _free_name(wanted: Path) -> Path:
