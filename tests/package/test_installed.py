@@ -23,6 +23,13 @@ pytestmark = [
 SERVICES = ("dockd.service", "dockd-helper.service")
 UNITS = (*SERVICES, "dockd-helper.socket")
 PATIENCE_S = 60.0
+NOT_COMPILED = re.compile(r"/(pygments/(lexers/[a-z]|styles)|pydantic/v1|pycparser)")
+FILES_OF_ALL = """
+import sys
+import dockd.cli, dockd.cli.courier, dockd.cli.doctor, dockd.daemon, dockd.helper.__main__
+import dockd.station.central.holds, dockd.station.http, dockd.station.mqtt, dockd.stores.tus
+print(*(getattr(module, "__file__", None) for module in sys.modules.values()), sep="\\n")
+"""
 WANTED_BY = {
     "dockd.service": "multi-user.target",
     "dockd-helper.service": "multi-user.target",
@@ -190,13 +197,18 @@ def test_the_catalogue_is_in_the_journal(installed: Debian) -> None:
 
 
 def test_everything_is_compiled(installed: Debian) -> None:
-    """Every module is compiled for the interpreter that runs it, so that a start is quick."""
-    modules = [
-        path
-        for path in installed.path("/usr/lib/dockd/lib").rglob("*.py")
+    """Every module is compiled for the interpreter that runs it, but those that nothing imports."""
+    library = installed.path("/usr/lib/dockd/lib")
+    as_they_are = {
+        path.relative_to(library).as_posix()
+        for path in library.rglob("*.py")
         if not (path.parent / "__pycache__" / f"{path.stem}.cpython-311.pyc").exists()
-    ]
-    assert modules == []
+    }
+    assert all(NOT_COMPILED.search(path) for path in as_they_are)
+    told = installed.run("/usr/lib/dockd/bin/python", "-I", "-c", FILES_OF_ALL).stdout
+    loaded = {path.removeprefix("/usr/lib/dockd/lib/") for path in told.splitlines()}
+    assert "python3.11/site-packages/dockd/daemon/station.py" in loaded
+    assert not as_they_are & loaded
 
 
 def test_the_launcher_listens_to_nobody(installed: Debian) -> None:
