@@ -27,7 +27,7 @@ from dockd.station.spool.directory import DirectorySpool
 from dockd.station.spool.witness import Witness
 
 LEDGER_NAME = "ledger.sqlite3"
-_BEHIND = frozenset({"behind", "forked"})
+_RESTORED: Mapping[str, str] = {"behind": "is behind", "forked": "has forked from"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +94,16 @@ async def note_spool(
 
 
 async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) -> None:
-    """Begin a new epoch when the ledger was rebuilt, or is behind the spool's checkpoint."""
+    """Begin a new epoch when the ledger was rebuilt, or is behind the spool's checkpoint.
+
+    Or is another one: of before a rebuild, say. A store's may be that of the box before this.
+    """
     if opened.rebuilt:
         await _begin_epoch(opened.ledger, "the ledger was rebuilt from the sidecars", problems)
         return
-    await _settle_with(opened.ledger, await in_thread(read_checkpoint, folder), problems)
+    words = {**_RESTORED, "other-ledger": "is not that of"}
+    checkpoint = await in_thread(read_checkpoint, folder)
+    await _settle_with(opened.ledger, checkpoint, problems, words=words)
 
 
 async def settle_epoch_with_store(
@@ -109,18 +114,23 @@ async def settle_epoch_with_store(
     A store that cannot be asked now is not asked again before the next start: the checkpoint in
     the spool's folder is the first witness, and this is the second.
     """
-    await _settle_with(opened.ledger, await _checkpoint_at(store, station), problems)
+    checkpoint = await _checkpoint_at(store, station)
+    await _settle_with(opened.ledger, checkpoint, problems, words=_RESTORED)
 
 
 async def _settle_with(
-    ledger: SqliteLedger, checkpoint: Checkpoint | None, problems: ProblemBoard
+    ledger: SqliteLedger,
+    checkpoint: Checkpoint | None,
+    problems: ProblemBoard,
+    *,
+    words: Mapping[str, str],
 ) -> None:
     if checkpoint is None or checkpoint.epoch < (await ledger.head()).epoch:
         # What an older epoch's checkpoint could tell led to the epoch that has begun already.
         return
     standing = await ledger.compare_with(checkpoint)
-    if standing in _BEHIND:
-        reason = f"the ledger is {standing} the checkpoint of {checkpoint.time_utc}"
+    if standing in words:
+        reason = f"the ledger {words[standing]} the checkpoint of {checkpoint.time_utc}"
         await _begin_epoch(ledger, reason, problems)
 
 
