@@ -41,7 +41,7 @@ def _short() -> Iterator[str]:
         yield f"{codes.decode('cp437')}.{start:X}"
 
 
-EXFAT = (*_SPEAKING, *_together([*_ALLOWED, *_FORBIDDEN, *range(0xA0, 0x180)]), *_long())
+EXFAT = (*_SPEAKING, *_together([*_ALLOWED, *_FORBIDDEN, *range(0x80, 0x180)]), *_long())
 VFAT = (*EXFAT, *_short())
 
 # Names that lead nowhere, or to the file of another. To both a small letter is a capital one; FAT
