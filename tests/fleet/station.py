@@ -149,7 +149,10 @@ class Station:
         policy = UploadPolicy(parallel_clips=PARALLEL_CLIPS)
         self._waits = _Waits(self, clock=clock, policy=policy.retry)
         self._ranks = ranks(built.clips)
-        self._line: list[tuple[int, Transfer]] = []
+        self._line: list[tuple[int, int]] = []
+        # Those of one part once more; who waits no longer is passed over.
+        self._short: list[tuple[int, int]] = []
+        self._waiting: set[int] = set()
         self._under_way: dict[int, int] = {}
         for transfer in self.transfers:
             kernel.at(transfer.clip.ready_s, self.due, transfer)
@@ -157,7 +160,11 @@ class Station:
     def due(self, transfer: object) -> None:
         """Put a clip into the line: it is proven, or it has waited long enough."""
         assert isinstance(transfer, Transfer)
-        heapq.heappush(self._line, (self._ranks[transfer.clip.key], transfer))
+        waits = (self._ranks[transfer.clip.key], transfer.number)
+        heapq.heappush(self._line, waits)
+        if transfer.clip.parts == 1:
+            heapq.heappush(self._short, waits)
+        self._waiting.add(transfer.number)
         self._look()
 
     def at(self, when_s: float, call: Callable[[object], None], argument: object) -> None:
@@ -171,17 +178,16 @@ class Station:
 
     def _next(self) -> Transfer | None:
         """Take out of the line who is first of those for whom there is a lane."""
-        if not self._line or not self._has_lane(0):
+        if not self._has_lane(0):
             return None
-        if self._has_lane(self._line[0][1].clip.size_bytes):
-            return heapq.heappop(self._line)[1]
-        fitting = [one for one in self._line if self._has_lane(one[1].clip.size_bytes)]
-        if not fitting:
-            return None
-        first = min(fitting)
-        self._line.remove(first)
-        heapq.heapify(self._line)
-        return first[1]
+        for line in (self._line, self._short):
+            while line and line[0][1] not in self._waiting:
+                heapq.heappop(line)
+            first = self.transfers[line[0][1]] if line else None
+            if first is not None and self._has_lane(first.clip.size_bytes):
+                self._waiting.remove(first.number)
+                return first
+        return None
 
     def _has_lane(self, size_bytes: int) -> bool:
         under_way_bytes = self._under_way.values()
