@@ -94,7 +94,8 @@ def test_looking_into_empty_slots_takes_little_of_what_few_ports_have(
 def test_looks_are_rarer_an_hour_after_the_last_camera_came() -> None:
     """Where power is short, the third hour has less than half of the first one's looks."""
     made = filled(5, 5, 5, 5, empty=4)
-    ours, looks = Planned(policy(2), out_h=12.0, cameras=4), []
+    ours = Planned(policy(2), out_h=12.0, cameras=4)
+    looks: list[float] = []
 
     def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
         modes = ours(seen, at_s)
