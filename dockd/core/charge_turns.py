@@ -18,8 +18,10 @@ FOLLOWS_WITHIN_S: Final = 60.0
 _LOCKED: Final = 10_000.0
 _READ: Final = 1_000.0
 _LOOK: Final = 500.0
+# With `_IN_TIME`, above all that a camera of a later shift can lack.
 _SHIFT: Final = 200.0
-_LATER_SHIFT: Final = 10.0
+_LATER_SHIFT: Final = 90.0
+_EACH_SHIFT: Final = 10.0
 # Above all that a camera can lack: where not all can be ready, no power goes to halves of it.
 _IN_TIME: Final = 100.0
 _UNWIPED: Final = 100.0
@@ -157,7 +159,8 @@ def _need(
     said = f"{about}, at {percent:.0f} %"
     if wanted is None:
         return lacks, policy.least_on_s, said
-    score = max(0.0, _SHIFT - _LATER_SHIFT * wanted.place) + lacks
+    later = max(0.0, _LATER_SHIFT - _EACH_SHIFT * wanted.place)
+    score = lacks + (later if wanted.place else _SHIFT)
     said = f"{said} for the shift at {wanted.at:%Y-%m-%d %H:%M} UTC"
     if not wanted.is_in_time:
         return score, policy.least_on_s, f"{said}, too late to be ready then"

@@ -1,15 +1,18 @@
 """What the charge plan makes of a night that is long enough, and of one that is not."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from random import Random
 
 import pytest
 
 from dockd.core.charge_curve import ChargeCurve
-from dockd.core.charge_words import PlanPolicy
+from dockd.core.charge_plan import plan
+from dockd.core.charge_words import Moment, PlanMemory, PlanPolicy
 from dockd.core.port_power import PortMode
+from dockd.core.shifts import Due
 from dockd.simulator.batteries import Battery, SimulatedRack, rack
-from dockd.simulator.nights import Planned, first_come, play
+from dockd.simulator.nights import MONDAY, Planned, first_come, play
 
 CAMERA_W = 7.5
 # Twenty per cent take half an hour, and the last are slow.
@@ -41,16 +44,16 @@ def policy(at_once: int) -> PlanPolicy:
 def test_a_night_too_short_for_all_makes_ready_as_many_as_can_be() -> None:
     """Of four half full cameras at one port, two are ready after four hours, not four at 70 %."""
     made = filled(55, 50, 45, 40)
-    plan = Planned(policy(1), out_h=4.0, cameras=4)
-    play(made, arriving=[], decide=plan, from_s=0.0, until_s=4 * 3600.0, tick_s=10.0)
+    ours = Planned(policy(1), out_h=4.0, cameras=4)
+    play(made, arriving=[], decide=ours, from_s=0.0, until_s=4 * 3600.0, tick_s=10.0)
     assert sum(percent >= 95 for percent in percents(made)) == 2
 
 
 def test_a_camera_that_comes_too_late_for_its_shift_is_charged_when_the_others_are() -> None:
     """Nobody is given up: with power to spare the one that cannot be ready is charged as well."""
     made = filled(90, 5)
-    plan = Planned(policy(1), out_h=2.0, cameras=2)
-    play(made, arriving=[], decide=plan, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
+    ours = Planned(policy(1), out_h=2.0, cameras=2)
+    play(made, arriving=[], decide=ours, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
     full, late = percents(made)
     assert full >= 95
     assert late >= 20
@@ -59,10 +62,10 @@ def test_a_camera_that_comes_too_late_for_its_shift_is_charged_when_the_others_a
 def test_looking_into_a_held_slot_carries_no_camera_over_its_hold() -> None:
     """Eleven hours of looks, fifteen seconds in each, and it still rests at 80 % or below."""
     made = filled(50)
-    plan = Planned(policy(1), out_h=14.0, cameras=1)
-    play(made, arriving=[], decide=plan, from_s=0.0, until_s=12 * 3600.0, tick_s=5.0)
+    ours = Planned(policy(1), out_h=14.0, cameras=1)
+    play(made, arriving=[], decide=ours, from_s=0.0, until_s=12 * 3600.0, tick_s=5.0)
     assert 70 <= percents(made)[0] <= 80.5
-    play(made, arriving=[], decide=plan, from_s=12 * 3600.0, until_s=14 * 3600.0, tick_s=5.0)
+    play(made, arriving=[], decide=ours, from_s=12 * 3600.0, until_s=14 * 3600.0, tick_s=5.0)
     assert percents(made)[0] >= 95
 
 
@@ -71,8 +74,8 @@ def test_a_gauge_that_never_says_full_keeps_no_port_from_another() -> None:
     made = filled(92, 55)
     for number, bias_percent in enumerate((-3.0, 3.0)):
         made.misread(f"BWC-A{number}", percent=bias_percent)
-    plan = Planned(policy(1), out_h=2.0, cameras=2)
-    play(made, arriving=[], decide=plan, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
+    ours = Planned(policy(1), out_h=2.0, cameras=2)
+    play(made, arriving=[], decide=ours, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
     assert percents(made)[1] >= 85
 
 
@@ -83,18 +86,19 @@ def test_looking_into_empty_slots_takes_little_of_what_few_ports_have(
     """However many slots are empty, cameras get nine tenths of what they would get alone."""
     made, alone = filled(20, 20, 20, empty=empty), filled(20, 20, 20)
     for each in (made, alone):
-        plan = Planned(policy(at_once), out_h=4.0, cameras=3)
-        play(each, arriving=[], decide=plan, from_s=0.0, until_s=1.5 * 3600.0, tick_s=6.0)
+        ours = Planned(policy(at_once), out_h=4.0, cameras=3)
+        play(each, arriving=[], decide=ours, from_s=0.0, until_s=1.5 * 3600.0, tick_s=6.0)
     assert sum(percents(made)) - 60 >= 0.88 * (sum(percents(alone)) - 60)
 
 
 def test_looks_are_rarer_an_hour_after_the_last_camera_came() -> None:
     """Where power is short, the third hour has less than half of the first one's looks."""
     made = filled(5, 5, 5, 5, empty=4)
-    plan, looks = Planned(policy(2), out_h=12.0, cameras=4), []
+    ours = Planned(policy(2), out_h=12.0, cameras=4)
+    looks: list[float] = []
 
     def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
-        modes = plan(seen, at_s)
+        modes = ours(seen, at_s)
         begins = [slot for slot, mode in modes.items() if mode is not PortMode.OFF]
         looks.extend(
             at_s // 3600
@@ -110,8 +114,8 @@ def test_looks_are_rarer_an_hour_after_the_last_camera_came() -> None:
 def test_an_empty_slot_gives_its_port_back_when_held_cameras_are_wanted() -> None:
     """An empty slot has the only port while both cameras are held, and not when the shift nears."""
     made = filled(40, 30, empty=1)
-    plan = Planned(policy(1), out_h=14.0, cameras=2)
-    play(made, arriving=[], decide=plan, from_s=0.0, until_s=14 * 3600.0, tick_s=30.0)
+    ours = Planned(policy(1), out_h=14.0, cameras=2)
+    play(made, arriving=[], decide=ours, from_s=0.0, until_s=14 * 3600.0, tick_s=30.0)
     assert min(percents(made)) >= 95
 
 
@@ -124,3 +128,27 @@ def test_the_peer_charges_in_the_order_of_docking() -> None:
     play(made, arriving=[], decide=peer, from_s=600.0, until_s=4 * 3600.0, tick_s=10.0)
     assert percents(made)[0] >= 99.5
     assert percents(made)[1] > 60
+
+
+def test_the_camera_of_the_next_shift_is_charged_before_an_emptier_one_of_a_later() -> None:
+    """At one port, the shift in two hours has its camera, and the one of tomorrow theirs."""
+    made = filled(60, 20)
+    memory = PlanMemory()
+    dues = (
+        Due(at=MONDAY + timedelta(hours=2), cameras=1),
+        Due(at=MONDAY + timedelta(hours=12), cameras=1),
+    )
+
+    def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
+        nonlocal memory
+        now = MONDAY + timedelta(seconds=at_s)
+        moment = Moment(monotonic_s=at_s, wall=now, due=tuple(due for due in dues if due.at > now))
+        ordered = plan(seen.views(), policy=policy(1), now=moment, memory=memory)
+        memory = ordered.memory
+        return {order.slot: order.mode for order in ordered.orders}
+
+    play(made, arriving=[], decide=decide, from_s=0.0, until_s=2 * 3600.0, tick_s=10.0)
+    assert percents(made)[0] >= 95
+    made.undock("A0")
+    play(made, arriving=[], decide=decide, from_s=2 * 3600.0, until_s=12 * 3600.0, tick_s=30.0)
+    assert percents(made)[0] >= 95

@@ -423,3 +423,15 @@ def test_an_over_current_that_lasts_is_cut_and_one_that_passes_is_not() -> None:
     lasting = plan([view(port=strong)], policy=policy(), now=moment(13), memory=again.memory)
     assert (order_of(lasting).mode, order_of(lasting).kind) == (PortMode.OFF, CutKind.SAFETY)
     assert [(each.slug, each.slot) for each in lasting.problems] == [("charge-over-current", "A1")]
+
+
+def test_a_frozen_camera_has_no_power_until_it_is_warm_enough() -> None:
+    """At -0.5 C a port is cut, at 2 it stays so, at 3.5 it comes back."""
+    memory, modes = PlanMemory(), []
+    port = PortReading(slot="A1", mode=PortMode.SYNC)
+    for at, temperature_c in enumerate([5.0, -0.5, 2.0, 3.5]):
+        slot = view(temperature_c=temperature_c, port=port)
+        made = plan([slot], policy=policy(), now=moment(at * 60.0), memory=memory)
+        memory, port = made.memory, replace(port, mode=order_of(made).mode)
+        modes.append(order_of(made).mode is PortMode.SYNC)
+    assert modes == [True, False, False, True]

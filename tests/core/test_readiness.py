@@ -92,3 +92,39 @@ def test_a_slot_to_report_says_so_instead_of_what_is_left() -> None:
     )
     assert found.advice is Advice.REPORT
     assert found.words == "Report this slot: something is wrong with it."
+
+
+def test_a_charge_that_suffices_is_charged_now_and_its_camera_to_be_taken() -> None:
+    """Nothing is waited for, and the officer is told how far it is charged and who says so."""
+    found = of(charge(97))
+    assert (found.advice, found.charged_in_s, found.ready_in_s) == (Advice.TAKE, 0.0, 0.0)
+    assert found.words == "Take it: its footage is safe, and it is charged to 97 % (+-3, camera)."
+
+
+def test_a_charge_that_may_suffice_is_unknown_and_one_that_waits_has_no_time() -> None:
+    """An error bar keeps no officer, and how long a held camera waits nobody can say."""
+    assert of(charge(88)).advice is Advice.TAKE
+    held = Charging(charge=charge(80), curve=ChargeCurve(), enough_percent=90.0, waits_s=None)
+    found = readiness(
+        SlotState.READY,
+        footage=SlotFootage(clips=3, verified=3),
+        left_bytes=0,
+        rate_bytes_s=0.0,
+        charging=held,
+    )
+    assert (found.advice, found.charged_in_s, found.ready_in_s) == (Advice.LEAVE, None, None)
+
+
+def test_a_camera_that_has_just_come_is_left_where_it_is() -> None:
+    """Before its first listing nothing is known of it, and that is what is said."""
+    found = readiness(
+        SlotState.SETTLING,
+        footage=SlotFootage(clips=0, verified=0),
+        left_bytes=0,
+        rate_bytes_s=0.0,
+        charging=Charging(charge=None, curve=ChargeCurve(), enough_percent=90.0),
+    )
+    assert (found.advice, found.words) == (
+        Advice.LEAVE,
+        "Leave it: nothing is known of it yet.",
+    )
