@@ -94,7 +94,7 @@ def check_config(config: ConfigPath = None, as_json: AsJson = False) -> None:
     problems: Sequence[ConfigProblem] = ()
     warnings: Sequence[ConfigProblem] = ()
     try:
-        warnings = tuple(configs.doubts(options.load(config)))
+        warnings = tuple(configs.doubts(configs.load_to_run(config or options.Chosen.config)))
     except ConfigInvalid as error:
         problems = error.problems
     if as_json:

@@ -614,6 +614,15 @@ _STATION: Final = (
         next_step="Check the rack's folder or hub, then `dockd doctor`.",
     ),
     _found(
+        "token-guessed",
+        "warn",
+        "network",
+        sentence="Somebody shows the station wrong tokens, again and again.",
+        reason="{count} wrong tokens so far, the last from {peer}.",
+        next_step="Find out who asks from there: a reader with an old token, or somebody who "
+        "guesses.",
+    ),
+    _found(
         "clock-unsynchronised",
         "warn",
         "network",

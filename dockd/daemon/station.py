@@ -340,6 +340,7 @@ class Station:
             "rate windows": self.throttle.run,
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
+            "problems": self.problems.summarise,
             "house": self._keep_house,
             **({} if self.charge is None else {"charging": self.charge.run, "wear": self.wear.run}),
         }

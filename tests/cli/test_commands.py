@@ -287,6 +287,21 @@ async def test_a_wrong_configuration_is_reported_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("command", ["check-config", "run"])
+async def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path, command: str) -> None:
+    """Neither does the daemon start with one, nor is its configuration said to be right."""
+    token = tmp_path / "token"
+    token.write_text("hunter2\n")
+    config = configured(tmp_path)
+    text = Path(config).read_text()
+    Path(config).write_text(text.replace("[http]\n", f'[http]\ntoken_file = "{token}"\n'))
+    status, out, err = await dockd(command, "--config", config)
+    assert status == 2
+    assert "http.token_file: holds a token of 7 characters" in out + err
+    assert "`openssl rand -hex 32`" in out + err
+
+
+@pytest.mark.asyncio
 async def test_a_doubtful_configuration_is_valid_and_said_to_be_doubtful(tmp_path: Path) -> None:
     """check-config warns of what may stand there and should not; its answer is still yes."""
     rule = '[[cameras.accept]]\nfamily = "mass-storage"\nserial = "BWC-*"\n'

@@ -252,13 +252,13 @@ async def test_what_cannot_be_answered_says_why_and_what_to_do(
 async def test_readers_show_their_token_where_one_is_configured(tmp_path: Path) -> None:
     """With a token file TCP asks for the bearer token, and follows the file when it changes."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token) as station:
         refused = await station.by_tcp.get("/v1/status")
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        shown = {"authorization": "Bearer first"}
+        shown = {"authorization": "Bearer first of all tokens"}
         assert (await station.by_tcp.get("/v1/status", headers=shown)).status_code == 200
-        wrong = {"authorization": "Bearer frist"}
+        wrong = {"authorization": "Bearer frist of all tokens"}
         assert (await station.by_tcp.get("/v1/status", headers=wrong)).status_code == 401
         token.write_text("")
         os.utime(token, ns=(1, 1))
