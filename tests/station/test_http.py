@@ -219,6 +219,7 @@ async def test_orders_over_tcp_are_refused(tmp_path: Path, body: str) -> None:
         ("GET", "/v1/clips?limit=1001", None, 400, "request-invalid"),
         ("GET", "/v1/clips?place=moon", None, 400, "request-invalid"),
         ("GET", "/v1/clips?after=x", None, 400, "request-invalid"),
+        ("GET", f"/v1/clips?after={'9' * 19}", None, 400, "request-invalid"),
         ("DELETE", "/v1/clips", None, 405, "not-allowed-here"),
         ("POST", "/v1/cameras/nobody/hold", {"why": "x"}, 404, "not-found"),
         ("POST", "/v1/dockings/never/hold", {"why": "x"}, 404, "not-found"),
