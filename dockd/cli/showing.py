@@ -176,8 +176,13 @@ def completeness(answer: Answer) -> RenderableType:
         *(str(value) for name, value in answer.items() if name not in {"gaps", "scope", "closes"})
     )
     closes = Text("the books close", "green") if answer["closes"] else Text("they do NOT", "red")
-    gaps = Text(f"without any known copy: {', '.join(answer['gaps'])}" if answer["gaps"] else "")
-    return Group(Text(answer["scope"], "bold"), table, closes, gaps)
+    lines = [Text(answer["scope"], "bold"), table, closes]
+    if answer["gone"]:
+        lines.append(Text("without any known copy: see no-known-copy in `dockd status`", "red"))
+    if answer["gaps"]:
+        lines.append(Text("numbers that no file seen here has:"))
+        lines += [Text(f"  {gap}") for gap in answer["gaps"]]
+    return Group(*lines)
 
 
 def verification(answer: Answer) -> RenderableType:

@@ -2,6 +2,7 @@
 
 import http
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -151,10 +152,15 @@ def _add_reading(app: FastAPI, view: StationView) -> None:
     @app.get(
         "/v1/completeness",
         summary="How many originals, and where each is",
-        responses=description.refusals(),
+        responses=description.refusals(400),
     )
-    async def completeness(camera: str | None = None) -> answers.CompletenessReport:
-        return await view.completeness(camera=camera)
+    async def completeness(
+        camera: str | None = None,
+        day: Annotated[
+            date | None, Query(description="UTC: of what was last seen in its dockings")
+        ] = None,
+    ) -> answers.CompletenessReport:
+        return await view.completeness(camera=camera, day=day)
 
     @app.get("/v1/cameras/{serial:path}", summary="One camera", responses=description.refusals(404))
     async def camera(serial: str) -> answers.CameraReport:
