@@ -172,6 +172,8 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"uplink": {"parallel_clips": 17}}, "uplink.parallel_clips", "too large"),
         ({"wipe": {"after": "always"}}, "wipe.after", '"receipt" or "never"'),
         ({"power": {"driver": "cambrionix"}}, "power.device", "/dev/ttyUSB0"),
+        ({"power": {"driver": "cambrionics"}}, "power.driver", "cambrionix, none, usb-port"),
+        ({"power": {"driver": 7}}, "power.driver", '"usb-port"'),
         ({"http": {"listen": "8470"}}, "http.listen", "127.0.0.1:8470"),
         ({"http": {"listen": "127.0.0.1:99999"}}, "http.listen", "beyond 65535"),
         ({"http": {"socket": "/" + "s" * 108}}, "http.socket", "too long"),
