@@ -172,6 +172,8 @@ def test_nothing_in_it_can_be_changed_afterwards() -> None:
         ({"uplink": {"parallel_clips": 17}}, "uplink.parallel_clips", "too large"),
         ({"wipe": {"after": "always"}}, "wipe.after", '"receipt" or "never"'),
         ({"power": {"driver": "cambrionix"}}, "power.device", "/dev/ttyUSB0"),
+        ({"power": {"driver": "cambrionics"}}, "power.driver", "cambrionix, none, usb-port"),
+        ({"power": {"driver": 7}}, "power.driver", '"usb-port"'),
         ({"http": {"listen": "8470"}}, "http.listen", "127.0.0.1:8470"),
         ({"http": {"listen": "127.0.0.1:99999"}}, "http.listen", "beyond 65535"),
         ({"http": {"socket": "/" + "s" * 108}}, "http.socket", "too long"),
@@ -259,6 +261,26 @@ def test_beyond_loopback_tls_and_one_guard_are_enough(guard: str) -> None:
     """Beyond loopback a certificate, its key and one way of knowing readers are required."""
     http = {"listen": "10.0.0.1:443", "tls_cert": "/c", "tls_key": "/k", guard: "/g"}
     assert not config.parse({"http": http}).http.listen.is_loopback
+
+
+@pytest.mark.parametrize("token", ["", "\n", "hunter2", "fifteen letters\n"])
+def test_a_token_that_can_be_guessed_is_refused_with_what_to_do(tmp_path: Path, token: str) -> None:
+    """What runs by the configuration does not begin with one, nor with an empty file."""
+    file = write(tmp_path / "token", token)
+    main = write(tmp_path / "dockd.toml", f'[http]\ntoken_file = "{file}"\n')
+    with pytest.raises(ConfigInvalid) as caught:
+        config.load_to_run(main)
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        f"http.token_file: holds a token of {len(token.strip())} characters, which can be guessed; "
+        f"write one of at least 16 into {file}, as `openssl rand -hex 32` makes"
+    )
+    # The other commands have nothing to do with readers beyond the station.
+    assert config.load(main).http.token_file == file
+    write(file, "sixteen letters!\n")
+    assert config.load_to_run(main).http.token_file == file
+    file.unlink()
+    assert config.load_to_run(main).http.token_file == file
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def check_config(config: ConfigPath = None, as_json: AsJson = False) -> None:
     problems: Sequence[ConfigProblem] = ()
     warnings: Sequence[ConfigProblem] = ()
     try:
-        warnings = tuple(configs.doubts(options.load(config)))
+        warnings = tuple(configs.doubts(configs.load_to_run(config or options.Chosen.config)))
     except ConfigInvalid as error:
         problems = error.problems
     if as_json:
@@ -198,16 +198,21 @@ def explain(
 def completeness(
     config: ConfigPath = None,
     camera: Annotated[str | None, typer.Option(help="Only of this camera.")] = None,
+    day: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="Only what was last seen in this day's dockings."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count every original ever seen, each at its furthest place; status 1 if books are open."""
+    """Count every original ever seen, each at its furthest place; status 1 if one is missing."""
     with errors_shown(as_json=as_json):
-        answer = options.daemon(config).get("/v1/completeness", camera=camera)
+        answer = options.daemon(config).get("/v1/completeness", camera=camera, day=day)
     if as_json:
         showing.as_json(answer)
     else:
         showing.console.print(showing.completeness(answer))
-    if not answer["closes"] or answer["gaps"]:
+    # A number that no file has may be one that the camera never gave.
+    if not answer["closes"] or answer["gone"]:
         raise typer.Exit(Exit.NO)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -17,19 +18,25 @@ _ADVICE_COLOURS: Final = {"take": "green", "report": "red", "leave": "yellow"}
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _STEP: Final = 1000
 _WIDE: Final = 240
+_BAR_WIDTH: Final = 12
 # A pipe has no width: long lines are for whoever reads them there to cut.
 console: Final = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def as_json(answer: object) -> None:
-    """Print an answer as JSON, one document, for programs."""
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+    """Print an answer as JSON, one document, for programs; in ASCII, for terminals obey more."""
+    sys.stdout.write(json.dumps(answer, indent=2) + "\n")
 
 
 def lines(texts: Iterable[str]) -> None:
     """Print plain lines, each made printable."""
     for text in texts:
         sys.stdout.write(printable(text) + "\n")
+
+
+def foreign(text: str | None, *, style: str = "") -> Text:
+    """Return somebody else's text, never markup, with whatever has no picture spelt out."""
+    return Text("".join(c if c.isprintable() else printable(c) for c in text or ""), style)
 
 
 def size(size_bytes: float) -> str:
@@ -79,22 +86,33 @@ def _slots(slots: Sequence[Answer]) -> RenderableType:
         "verified",
         "stored",
         "of",
+        "",
     )
     for slot in slots:
         table.add_row(
-            slot["slot"],
+            foreign(slot["slot"]),
             slot["state"],
             Text(slot["advice"], _ADVICE_COLOURS.get(slot["advice"], "")),
             "" if slot["issue"] is None else f"{slot['issue']}.",
             _charge(slot),
             slot["ready_at"] or "",
-            Text(slot["camera"] or ""),
+            foreign(slot["camera"]),
             " ".join(f"{name} {count}" for name, count in slot["clips"].items() if count),
             size(slot["bytes_verified"]),
             size(slot["bytes_stored"]),
             size(slot["bytes_total"]),
+            _progress(slot),
         )
     return table
+
+
+def _progress(slot: Answer) -> RenderableType:
+    """Return how much of what is on a camera is proven here, as a bar; nothing for no camera."""
+    if not slot["bytes_total"]:
+        return ""
+    return ProgressBar(
+        total=slot["bytes_total"], completed=slot["bytes_verified"], width=_BAR_WIDTH
+    )
 
 
 def _charge(slot: Answer) -> str:
@@ -119,10 +137,10 @@ def problems(found: Sequence[Answer]) -> RenderableType:
         table.add_row(
             Text(problem["slug"], _COLOURS.get(problem["severity"], "")),
             problem["since"],
-            Text(problem["subject"]),
-            Text(problem["reason"]),
+            foreign(problem["subject"]),
+            foreign(problem["reason"]),
             problem["owner"],
-            Text(problem["next"]),
+            foreign(problem["next"]),
         )
     return table
 
@@ -134,11 +152,11 @@ def clips(found: Sequence[Answer]) -> RenderableType:
         table.add_row(
             clip["id"],
             clip["place"],
-            Text(clip["camera"]),
-            Text(clip["path"]),
+            foreign(clip["camera"]),
+            foreign(clip["path"]),
             size(clip["size_bytes"]),
             clip["held"] or "",
-            Text(clip["reason"] or ""),
+            foreign(clip["reason"]),
         )
     return table
 
@@ -162,7 +180,7 @@ def clip(answer: Answer) -> RenderableType:
         ("next", answer["next"] or ""),
         ("stored by", answer["eta"] or "not known"),
     ):
-        facts.add_row(Text(name, "bold"), Text(value))
+        facts.add_row(Text(name, "bold"), foreign(value))
     history = _table("seq", "time", "what happened")
     for event in answer["history"]:
         history.add_row(str(event["seq"]), event["time"], event["kind"])
@@ -176,8 +194,13 @@ def completeness(answer: Answer) -> RenderableType:
         *(str(value) for name, value in answer.items() if name not in {"gaps", "scope", "closes"})
     )
     closes = Text("the books close", "green") if answer["closes"] else Text("they do NOT", "red")
-    gaps = Text(f"without any known copy: {', '.join(answer['gaps'])}" if answer["gaps"] else "")
-    return Group(Text(answer["scope"], "bold"), table, closes, gaps)
+    lines: list[RenderableType] = [foreign(answer["scope"], style="bold"), table, closes]
+    if answer["gone"]:
+        lines.append(Text("without any known copy: see no-known-copy in `dockd status`", "red"))
+    if answer["gaps"]:
+        lines.append(Text("numbers that no file seen here has:"))
+        lines += [foreign(f"  {gap}") for gap in answer["gaps"]]
+    return Group(*lines)
 
 
 def verification(answer: Answer) -> RenderableType:
@@ -192,7 +215,7 @@ def verification(answer: Answer) -> RenderableType:
     if answer["bad"]:
         table = _table("clip", "key", "what is wrong")
         for bad in answer["bad"]:
-            table.add_row(bad["id"], Text(bad["key"] or ""), Text(bad["reason"]))
+            table.add_row(bad["id"], foreign(bad["key"]), foreign(bad["reason"]))
         lines.append(table)
     return Group(*lines)
 

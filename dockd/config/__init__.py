@@ -28,10 +28,12 @@ from dockd.config.stores import (
     StoresConfig,
     TusStoreConfig,
 )
+from dockd.config.tokens import LEAST_TOKEN_BYTES, load_to_run
 from dockd.config.values import ListenAddress
 
 __all__ = [
     "DEFAULT_PATH",
+    "LEAST_TOKEN_BYTES",
     "AcceptRule",
     "CamerasConfig",
     "Config",
@@ -54,6 +56,7 @@ __all__ = [
     "WipeConfig",
     "doubts",
     "load",
+    "load_to_run",
     "locate",
     "parse",
 ]

@@ -7,6 +7,7 @@ is told everything that is wrong at once.
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
+from importlib.metadata import entry_points
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -217,6 +218,18 @@ def _holds_can_be_believed(document: Document) -> Iterator[Located]:
         )
 
 
+def _driver_is_installed(document: Document) -> Iterator[Located]:
+    """Whichever package provides a charger, its name is known by its entry point."""
+    driver = _table(document, "power").get("driver", "none")
+    installed = sorted(entry.name for entry in entry_points(group="dockd.chargers"))
+    if isinstance(driver, str) and driver not in installed:
+        yield Located(
+            location=("power", "driver"),
+            reason=f"is {driver!r}, and no installed package has such a charger",
+            would_be_right=f"write one of {', '.join(installed)}",
+        )
+
+
 def _hub_has_a_device(document: Document) -> Iterator[Located]:
     power = _table(document, "power")
     if power.get("driver") == "cambrionix" and not power.get("device"):
@@ -275,5 +288,6 @@ _CHECKS: Final[tuple[Callable[[Document], Iterator[Located]], ...]] = (
     _mutual_tls_is_whole,
     _commands_can_be_believed,
     _holds_can_be_believed,
+    _driver_is_installed,
     _hub_has_a_device,
 )

@@ -179,8 +179,9 @@ class HoldsConfig(Table):
 class PowerConfig(Table):
     """What charges."""
 
-    driver: Literal["usb-port", "cambrionix", "none"] = Field(
-        default="none", description='"usb-port", "cambrionix" or "none"'
+    driver: str = Field(
+        default="none",
+        description='"usb-port", "cambrionix" or "none", or a charger of another package',
     )
     device: values.OptionalFile = Field(
         default=None, description='the hub\'s tty for cambrionix, as "/dev/ttyUSB0"'

@@ -140,7 +140,7 @@ _STORES: Final = (
         "warn",
         "network",
         sentence="An upload makes no progress although the store can be reached.",
-        reason="No byte of {key} was taken for {stalled_s} s.",
+        reason="{clips} uploads are under way, and no byte of any was taken for {minutes} min.",
         next_step="Check the link's loss and load; dockd goes on trying.",
     ),
     _found(
@@ -228,6 +228,14 @@ _CLIPS: Final = (
         sentence="No proven copy of an original is known anywhere.",
         reason="{path}: camera {camera_copy}, spool {spool_copy}, stores {store_copies}.",
         next_step="Keep the camera and the spool from use, and have both searched.",
+    ),
+    _found(
+        "books-open",
+        "fail",
+        "evidence",
+        sentence="The station cannot account for all the originals that it has ever seen.",
+        reason="{seen} originals were seen, and {accounted} are accounted for.",
+        next_step="Run `dockd verify`, and keep the ledger's file for those who look into it.",
     ),
     _found(
         "clip-partial",
@@ -350,6 +358,15 @@ _CAMERAS: Final = (
         sentence="A stored clip could not be cleared from its camera.",
         reason="Clearing {path} failed: {detail}.",
         next_step="Dock the camera again; if it repeats, have its media checked.",
+    ),
+    _found(
+        "station-silent",
+        "fail",
+        "station",
+        sentence="Cameras are docked, and nothing is copied of any.",
+        reason="Of {docked} docked cameras none is ready, and nothing was read of any for "
+        "{minutes} min.",
+        next_step="Look at what `dockd status` says of slots and spool, then `dockd doctor`.",
     ),
     _found(
         "slot-silent",
@@ -614,11 +631,20 @@ _STATION: Final = (
         next_step="Check the rack's folder or hub, then `dockd doctor`.",
     ),
     _found(
+        "token-guessed",
+        "warn",
+        "network",
+        sentence="Somebody shows the station wrong tokens, again and again.",
+        reason="{count} wrong tokens so far, the last from {peer}.",
+        next_step="Find out who asks from there: a reader with an old token, or somebody who "
+        "guesses.",
+    ),
+    _found(
         "clock-unsynchronised",
         "warn",
         "network",
         sentence="The station's clock is not synchronised; its times are marked so.",
-        reason="The clock has not been synchronised for {unsynchronised_s} s.",
+        reason="Nobody has set the clock right for {minutes} min.",
         next_step="Make a time server reachable for the station.",
     ),
     _found(

@@ -32,7 +32,7 @@ def run(path: Path | None) -> int:
     clock = SystemClock()
     journal = open_journal(clock=clock)
     try:
-        config = configs.load(path)
+        config = configs.load_to_run(path)
         faults = faults_from(os.environ)
     except ConfigInvalid as error:
         for problem in error.problems:

@@ -113,7 +113,7 @@ async def reload_on_request(
         signals.reload.clear()
         notifier.reloading()
         try:
-            change = apply(station, configs.load(path))
+            change = apply(station, configs.load_to_run(path))
             reloaded()
         except ConfigInvalid as error:
             journal.say(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
-from dockd.stages import announce, heed
+from dockd.stages import announce, heed, silence
 from dockd.stages.board import SlotBoard
 from dockd.stages.charge import Charge, forget_charging
 from dockd.stages.confirming import Confirming
@@ -35,6 +35,7 @@ from dockd.stages.proving import Prover
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
+from dockd.stages.silence import Silence
 from dockd.stages.slot_power import SlotPower
 from dockd.stages.throttle import Throttle
 from dockd.stages.timekeeping import Timekeeping
@@ -338,11 +339,27 @@ class Station:
                 for name, turns in zip(self.stores, self.turns, strict=True)
             },
             "rate windows": self.throttle.run,
+            **{f"silence of {watch.subject}": watch.run for watch in self._silences()},
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
+            "problems": self.problems.summarise,
             "house": self._keep_house,
             **({} if self.charge is None else {"charging": self.charge.run, "wear": self.wear.run}),
         }
+
+    def _silences(self) -> Iterator[Silence]:
+        """Yield a watch over each thing that must not stand still."""
+        yield silence.of_the_rack(self.board, problems=self.problems, clock=self._clock)
+        for (name, lane), upload in zip(self.lanes.items(), self.uploads, strict=True):
+            yield silence.of_an_upload(
+                name,
+                under_way=upload.under_way,
+                sent_bytes=lane.sent_bytes,
+                breaker=lane.breaker,
+                is_paused=lambda: self.pause.is_on,
+                problems=self.problems,
+                clock=self._clock,
+            )
 
     async def _enduring(
         self, name: str, work: Callable[[], Awaitable[object]], *, slug: str | None = None

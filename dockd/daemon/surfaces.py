@@ -11,6 +11,7 @@ from dockd.ports.clock import Clock
 from dockd.stages.announce import Announce
 from dockd.stages.enduring import enduring
 from dockd.stages.follow import Follow
+from dockd.stages.guesses import Guesses
 from dockd.stages.heed import Heed
 from dockd.stages.obey import Obey
 from dockd.stages.report import Report, ReportPolicy
@@ -67,6 +68,7 @@ class Surfaces:
             actions=self._actions,
             version=dockd.__version__,
         )
+        self._guesses = Guesses(problems=station.problems, clock=clock)
         self._server = HttpServer(
             app,
             clock=clock,
@@ -79,6 +81,7 @@ class Surfaces:
                 token_file=config.http.token_file,
             ),
             unix=config.http.socket,
+            guessed=self._guesses.noted,
         )
         self._heed = self._heeding()
         self._announce = self._announcing()
@@ -159,6 +162,7 @@ class Surfaces:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._server.run(), name="http listeners")
             group.create_task(self._enduring("history", self._follow.run), name="http history")
+            group.create_task(self._enduring("guesses", self._guesses.run), name="http guesses")
             if self._announce is not None:
                 group.create_task(self._enduring("mqtt", self._announce.run), name="mqtt")
             if self._heed is not None:

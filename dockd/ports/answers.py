@@ -222,9 +222,10 @@ class DockingReport:
 class CompletenessReport:
     """How many originals, and where each is: once, at its furthest place.
 
-    ``seen`` is all originals ever seen; ``gaps`` the ids of those without any known copy. Those
-    on their way to being verified are neither a gap nor unaccounted for. ``closes``: `seen` is the
-    sum of those at each place, and nothing is ``unaccounted`` for.
+    ``seen`` is all originals ever seen; ``gone`` those without any known copy, each of which is a
+    problem. Those on their way to being verified are not unaccounted for. ``gaps`` are the numbers
+    that are missing among a camera's own, of the station's those of the cameras in the rack.
+    ``closes``: `seen` is the sum of those at each place, and nothing is ``unaccounted`` for.
     """
 
     scope: str

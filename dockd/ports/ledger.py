@@ -6,6 +6,7 @@ State and its hash-chained events are one transaction. Facts of one call stand o
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from dockd.core.camera_clock import CameraClock
@@ -281,8 +282,19 @@ class Ledger(Protocol):
     async def problems(self) -> Sequence[Problem]:
         """Return the open problems of the record."""
 
-    async def completeness(self, *, camera: str | None = None) -> Completeness:
-        """Return where every original ever seen is."""
+    async def completeness(
+        self, *, camera: str | None = None, day: date | None = None
+    ) -> Completeness:
+        """Return where every original ever seen is.
+
+        Of a day (UTC) count those last seen in a docking that began on it; all days are all of it.
+        """
+
+    async def cameras_of(self, day: date) -> Sequence[str]:
+        """Return the cameras that were docked on a day (UTC)."""
+
+    async def paths_of(self, camera: str) -> Sequence[bytes]:
+        """Return every path that a camera ever showed."""
 
     async def store_memory(self, store: str) -> StoreMemory:
         """Return how well a store last proved itself, and when it last gave a receipt."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 from dockd.core.clip import Place
@@ -139,8 +140,8 @@ class StationView(Protocol):
     async def camera(self, serial: str) -> CameraReport:
         """Return one camera. Raises NotFound."""
 
-    async def completeness(self, *, camera: str | None) -> CompletenessReport:
-        """Return where every original ever seen is."""
+    async def completeness(self, *, camera: str | None, day: date | None) -> CompletenessReport:
+        """Return where every original ever seen is: of a camera, of a day (UTC), of both."""
 
     async def problems(self) -> ProblemPage:
         """Return the open problems."""

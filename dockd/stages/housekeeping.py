@@ -87,6 +87,7 @@ class Housekeeping:
             self._checkpoint_when_due,
             self._say_whether_full,
             self._remove_leftovers,
+            self._hold_the_books,
         )
 
     async def run(self) -> None:
@@ -177,6 +178,17 @@ class Housekeeping:
 
     async def _remove_leftovers(self) -> None:
         await self._evict.remove_leftovers(self._eviction)
+
+    async def _hold_the_books(self) -> None:
+        """Say whether every original ever seen is at some place, or known to be gone."""
+        books = await self._ledger.completeness()
+        accounted = sum(books.at.values()) + books.gone
+        if books.seen == accounted:
+            await self._problems.clear("books-open", subject="ledger")
+        else:
+            await self._problems.open(
+                "books-open", subject="ledger", seen=books.seen, accounted=accounted
+            )
 
     @property
     def _eviction(self) -> EvictPolicy:

@@ -1,9 +1,13 @@
-"""What is wrong now: each problem once, in the catalogue's words, until its cause is gone."""
+"""What is wrong now: each problem once, in the catalogue's words, until its cause is gone.
+
+The journal has a line when one begins and one when it ends, and a summary of all in between.
+"""
 
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from dockd.core import facts, health
 from dockd.core.health import Problem
@@ -11,6 +15,9 @@ from dockd.errors import DockdError
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal
 from dockd.ports.ledger import Ledger
+
+SUMMARY_EVERY_S: Final = 3600.0
+_NAMED_AT_MOST: Final = 20
 
 
 class ProblemBoard:
@@ -34,6 +41,26 @@ class ProblemBoard:
     def of_subject(self, subject: str) -> Sequence[Problem]:
         """Return the open problems of one subject."""
         return [problem for problem in self.current() if problem.subject == subject]
+
+    async def summarise(self) -> None:
+        """Say each hour what has been open for the whole of it, in one line, until cancelled."""
+        while True:
+            before = set(self._problems)
+            await self._clock.sleep(SUMMARY_EVERY_S)
+            lasting = [problem for problem in self.current() if problem.key in before]
+            if lasting:
+                shown = [
+                    f"{problem.slug} ({problem.subject}) since {problem.since}"
+                    for problem in lasting[:_NAMED_AT_MOST]
+                ]
+                left_out = len(lasting) - len(shown)
+                self._journal.say(
+                    "problems-last",
+                    "Problems that began long ago are open still.",
+                    level="notice",
+                    count=len(lasting),
+                    problems="; ".join([*shown, *([f"{left_out} more"] if left_out else [])]),
+                )
 
     def any_about(self, kind: str) -> bool:
         """Return whether anything is open of subjects of a kind, such as ``clip``."""

@@ -7,7 +7,7 @@ their turn on the loop.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 
 from dockd.core import facts
@@ -29,6 +29,7 @@ from dockd.ports.station import ClipQuery, HealthDocument, Measurements
 from dockd.stages import describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.charge import Charge
+from dockd.stages.gaps import Gaps
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
@@ -84,6 +85,7 @@ class Report:
         self._board = board
         self._problems = problems
         self._uplink = uplink
+        self._gaps = Gaps(ledger)
         self._clock = clock
         self.policy = policy
         self.listen = ""
@@ -298,21 +300,18 @@ class Report:
             if len(page) < _DOCKINGS_AT_ONCE:
                 return rows
 
-    async def completeness(self, *, camera: str | None) -> answers.CompletenessReport:
+    async def completeness(
+        self, *, camera: str | None, day: date | None = None
+    ) -> answers.CompletenessReport:
         """Return where every original ever seen is."""
-        found: Completeness = await self._ledger.completeness(camera=camera)
-        return describe.completeness_report(found, gaps=await self._gaps(camera))
-
-    async def _gaps(self, camera: str | None) -> Sequence[str]:
-        """Return the ids of the clips without any known copy."""
-        gaps: list[str] = []
-        for problem in self._problems.current():
-            kind, _, reference = problem.subject.partition(" ")
-            if problem.slug != "no-known-copy" or kind != "clip":
-                continue
-            if camera is None or (await self._ledger.find(reference)).camera == camera:
-                gaps.append(reference)
-        return gaps
+        found: Completeness = await self._ledger.completeness(camera=camera, day=day)
+        if camera is not None:
+            cameras: Sequence[str] = [camera]
+        elif day is not None:
+            cameras = await self._ledger.cameras_of(day)
+        else:
+            cameras = [slot.camera for slot in self._board.snapshots() if slot.camera is not None]
+        return describe.completeness_report(found, gaps=await self._gaps.of(cameras))
 
     async def problems(self) -> answers.ProblemPage:
         """Return the open problems."""

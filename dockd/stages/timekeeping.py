@@ -4,12 +4,16 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
+from dockd.core.catalogue import CATALOGUE
 from dockd.core.vouching import vouched_now
 from dockd.ports.clock import Clock
 from dockd.stages.problems import ProblemBoard
 
 _SLUG: Final = "clock-wrong"
+_UNGUARDED: Final = "clock-unsynchronised"
 _SUBJECT: Final = "clock"
+# A station that has just started has not heard its time server yet.
+_UNGUARDED_S: Final = 600.0
 _LOOK_S: Final = 15.0
 # A reply's Date counts whole seconds and is as old as its way here was long. Between the two
 # bounds nothing changes, so that a clock on the edge is not said again and again.
@@ -37,9 +41,22 @@ class Timekeeping:
         self._vouching = vouching
         self._problems = problems
         self._clock = clock
+        self._synchronised_s = clock.monotonic_s()
 
     async def look(self) -> None:
-        """Say that the clock is wrong, or that it is right again; of stores unheard say nothing."""
+        """Say that the clock is wrong or unguarded, or that it is so no longer."""
+        await self._compare()
+        now_s = self._clock.monotonic_s()
+        if self._clock.synchronisation().synchronised:
+            self._synchronised_s = now_s
+            await self._problems.clear(_UNGUARDED, subject=_SUBJECT)
+        elif now_s - self._synchronised_s >= _UNGUARDED_S:
+            minutes = int(now_s - self._synchronised_s) // 60
+            reason = CATALOGUE[_UNGUARDED].reason.format(minutes=minutes)
+            await self._problems.open_or_reword(_UNGUARDED, subject=_SUBJECT, reason=reason)
+
+    async def _compare(self) -> None:
+        """Say whether the clock is the stores'; of stores unheard say nothing."""
         offsets_s = self._known_s()
         if not offsets_s:
             return

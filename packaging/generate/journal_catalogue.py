@@ -24,6 +24,7 @@ WORDS: Final = Path(__file__).parents[2] / "systemd" / "dockd.catalog.in"
 _OWN_SENTENCES: Final = {
     "ledger-lost": "The ledger is missing beside footage; it is rebuilt from the sidecars.",
     "ledger-unwritable": "A problem could not be recorded in the ledger.",
+    "problems-last": "Problems that began long ago are open still.",
     "reloaded": "The configuration was read again.",
     "reload-refused": "The new configuration is wrong; the station goes on with the one it has.",
     "udev-events-lost": "Events of udev were lost; dockd listens anew and looks at every slot.",

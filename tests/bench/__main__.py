@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
-from tests.bench import arrival, charge, idle, journey, memory, offload, rate, resent, upload
+from tests.bench import arrival, charge, http, idle, journey, memory, offload, rate, resent, upload
 from tests.bench.bench import Bench
 from tests.bench.machine import describe
 from tests.bench.measuring import Failed
@@ -28,6 +28,7 @@ _BENCHMARKS: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "memory": memory.measure,
     "idle": idle.measure,
     "arrival": arrival.measure,
+    "http": http.measure,
     "charge": charge.measure,
     "fleet": figures.measure,
 }

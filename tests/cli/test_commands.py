@@ -240,10 +240,10 @@ async def test_open_books_are_a_no(tmp_path: Path) -> None:
     async with answering(tmp_path) as station:
         await station.ledger.record(parts.docked(), parts.seen(1))
         await station.ledger.record(facts.ClipGone(clip=1, docking=parts.DOCKING))
-        clip = await station.ledger.clip(1)
-        await station.problems.open("no-known-copy", subject=f"clip {clip.id}", reason="gone")
         status, out, _ = await dockd("completeness", "--json", "--config", config)
-        assert (status, one_json(out)["gaps"]) == (1, [clip.id])
+        assert (status, one_json(out)["gone"]) == (1, 1)
+        status, out, _ = await dockd("completeness", "--config", config)
+        assert (status, "without any known copy" in out) == (1, True)
 
 
 @pytest.mark.asyncio
@@ -284,6 +284,21 @@ async def test_a_wrong_configuration_is_reported_whole(tmp_path: Path) -> None:
     status, _, err = await dockd("run", "--config", config)
     assert status == 2
     assert "wipe.aftr" in err
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("command", ["check-config", "run"])
+async def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path, command: str) -> None:
+    """Neither does the daemon start with one, nor is its configuration said to be right."""
+    token = tmp_path / "token"
+    token.write_text("hunter2\n")
+    config = configured(tmp_path)
+    text = Path(config).read_text()
+    Path(config).write_text(text.replace("[http]\n", f'[http]\ntoken_file = "{token}"\n'))
+    status, out, err = await dockd(command, "--config", config)
+    assert status == 2
+    assert "http.token_file: holds a token of 7 characters" in out + err
+    assert "`openssl rand -hex 32`" in out + err
 
 
 @pytest.mark.asyncio

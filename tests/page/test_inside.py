@@ -145,7 +145,7 @@ async def test_a_docking_and_a_camera_say_where_every_clip_is(
 async def test_a_browser_logs_in_once_and_then_follows(chromium: str, tmp_path: Path) -> None:
     """Behind a token the page asks for it, refuses a wrong one, and is live while one is right."""
     token = tmp_path / "token"
-    token.write_text("open sesame\n")
+    token.write_text("open sesame, at once\n")
     async with answering(tmp_path, token_file=token, limits=Limits(key_again_s=0.5)) as station:
         await with_footage(station)
         url = f"http://{station.server.listen}/"
@@ -156,12 +156,12 @@ async def test_a_browser_logs_in_once_and_then_follows(chromium: str, tmp_path: 
             await page.get_by_label("token").fill("wrong")
             await page.get_by_role("button", name="Log in").click()
             await expect(page.get_by_text("not the station's token")).to_be_visible()
-            await page.get_by_label("token").fill("open sesame")
+            await page.get_by_label("token").fill("open sesame, at once")
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("link", name=parts.CAMERA)).to_be_visible()
             (cookie,) = await page.context.cookies()
             assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
             assert "sesame" not in cookie["value"]
-            token.write_text("another\n")
+            token.write_text("another one altogether\n")
             # Sooner than by the charts, which are asked for once a minute.
             await expect(page).to_have_url(url + "login", timeout=30_000)

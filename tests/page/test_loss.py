@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from dockd.station.http.stream import AT_ONCE, TooManyFollow
 from tests.page import browser
 from tests.page.rack_parts import dock, looking, with_footage
 from tests.station import ledger_parts as parts
@@ -64,6 +65,23 @@ async def test_a_station_that_falls_silent_is_missed_within_five_seconds(
         seen.station.clock.goes_on.set()
         await seen.page.clock.fast_forward(3000)
         await expect(seen.page.locator(".tile .advice").first).to_have_text("Leave")
+
+
+@pytest.mark.asyncio
+async def test_a_page_that_there_is_no_room_for_says_so(chromium: str, tmp_path: Path) -> None:
+    """Where too many follow, the page says that and what to do; it follows once there is room."""
+    async with answering(tmp_path) as station, AsyncExitStack() as others:
+        await with_footage(station)
+        for _ in range(AT_ONCE):
+            await others.enter_async_context(station.by_socket.stream("GET", "/v1/events"))
+        async with browser.looking_at(chromium, f"http://{station.server.listen}/") as page:
+            alert = page.get_by_role("alert")
+            await expect(alert).to_have_text(
+                f"{AT_ONCE} follow the station already. {TooManyFollow.next_step}"
+            )
+            await others.aclose()
+            await expect(page.locator(".tile .advice").first).to_have_text("Leave")
+            await expect(alert).to_be_empty()
 
 
 @pytest.mark.asyncio

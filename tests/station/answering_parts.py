@@ -73,6 +73,7 @@ class Answering:
     socket: Path
     by_socket: httpx2.AsyncClient
     by_tcp: httpx2.AsyncClient
+    guessed: list[str]
 
     async def ask(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Return the answer to a question over TCP, which must be well."""
@@ -127,6 +128,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
     ledger.on_commit(report.heard)
     follow = Follow(report, ledger=ledger, clock=clock)
     socket = folder / "api.sock"
+    guessed: list[str] = []
     server = HttpServer(
         build_app(
             report,
@@ -137,6 +139,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
         clock=clock,
         tcp=TcpSettings(**{"host": "127.0.0.1", "port": 0, **tcp}),
         unix=socket,
+        guessed=guessed.append,
     )
     server.bind()
     report.listen = server.listen
@@ -153,6 +156,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
                     ledger=ledger, board=board, problems=problems, report=report,
                     follow=follow, clock=clock,
                     server=server, socket=socket, by_socket=by_socket, by_tcp=by_tcp,
+                    guessed=guessed,
                 )  # fmt: skip
             running.cancel()
     finally:

@@ -128,13 +128,43 @@ async def test_the_books_close(tmp_path: Path) -> None:
         assert books.keys() == BOOKS_KEYS
         assert (books["seen"], books["verified"], books["closes"]) == (2, 1, True)
         await station.ledger.record(facts.ClipGone(clip=2, docking=parts.DOCKING))
-        clip = await station.ledger.clip(2)
-        await station.problems.open("no-known-copy", subject=f"clip {clip.id}", reason="gone")
         books = await station.ask(f"/v1/completeness?camera={parts.CAMERA}")
-        assert (books["gone"], books["gaps"], books["closes"]) == (1, [clip.id], True)
+        assert (books["gone"], books["gaps"], books["closes"]) == (1, [], True)
         assert (await station.ask("/v1/completeness?camera=other"))["gaps"] == []
         camera = await station.ask(f"/v1/cameras/{parts.CAMERA}")
         assert camera["completeness"]["seen"] == 2
+
+
+@pytest.mark.asyncio
+async def test_days_add_up_and_a_cameras_numbers_tell_what_was_never_seen(tmp_path: Path) -> None:
+    """An original counts on the day it was last seen on; a number that no file had is a gap."""
+    later = "20261124T020000Z-00000002"
+    async with answering(tmp_path) as station:
+        await station.ledger.record(
+            parts.docked(),
+            *(parts.seen(n, path=b"DCIM/VID_%04d.MP4" % n) for n in (1, 2, 5)),
+            parts.left(),
+        )
+        await station.ledger.record(
+            parts.docked(later), parts.seen(6, docking=later, path=b"DCIM/VID_0007.MP4")
+        )
+        gaps = [f"{parts.CAMERA}: DCIM/VID_0003 to 0004", f"{parts.CAMERA}: DCIM/VID_0006"]
+        books = {}
+        for asked, seen, told in (
+            ("", 4, []), ("?day=2026-11-23", 3, gaps), ("?day=2026-11-24", 1, gaps),
+            ("?day=2026-11-25", 0, []), (f"?camera={parts.CAMERA}", 4, gaps),
+            (f"?camera={parts.CAMERA}&day=2026-11-24", 1, gaps),
+            ("?camera=other&day=2026-11-24", 0, []),
+        ):  # fmt: skip
+            books = await station.ask(f"/v1/completeness{asked}")
+            assert (books["seen"], books["gaps"], books["closes"]) == (seen, told, True), asked
+        camera_in(station.board)
+        assert (await station.ask("/v1/completeness"))["gaps"] == gaps
+        # What was found is kept until the camera shows more.
+        await station.ledger.record(parts.seen(7, docking=later, path=b"DCIM/VID_0006.MP4"))
+        assert (await station.ask("/v1/completeness"))["gaps"] == gaps[:1]
+        wrong = await station.by_tcp.get("/v1/completeness?day=yesterday")
+        assert (wrong.status_code, wrong.json()["slug"]) == (400, "request-invalid")
 
 
 @pytest.mark.asyncio
@@ -219,6 +249,7 @@ async def test_orders_over_tcp_are_refused(tmp_path: Path, body: str) -> None:
         ("GET", "/v1/clips?limit=1001", None, 400, "request-invalid"),
         ("GET", "/v1/clips?place=moon", None, 400, "request-invalid"),
         ("GET", "/v1/clips?after=x", None, 400, "request-invalid"),
+        ("GET", f"/v1/clips?after={'9' * 19}", None, 400, "request-invalid"),
         ("DELETE", "/v1/clips", None, 405, "not-allowed-here"),
         ("POST", "/v1/cameras/nobody/hold", {"why": "x"}, 404, "not-found"),
         ("POST", "/v1/dockings/never/hold", {"why": "x"}, 404, "not-found"),
@@ -252,13 +283,13 @@ async def test_what_cannot_be_answered_says_why_and_what_to_do(
 async def test_readers_show_their_token_where_one_is_configured(tmp_path: Path) -> None:
     """With a token file TCP asks for the bearer token, and follows the file when it changes."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token) as station:
         refused = await station.by_tcp.get("/v1/status")
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        shown = {"authorization": "Bearer first"}
+        shown = {"authorization": "Bearer first of all tokens"}
         assert (await station.by_tcp.get("/v1/status", headers=shown)).status_code == 200
-        wrong = {"authorization": "Bearer frist"}
+        wrong = {"authorization": "Bearer frist of all tokens"}
         assert (await station.by_tcp.get("/v1/status", headers=wrong)).status_code == 401
         token.write_text("")
         os.utime(token, ns=(1, 1))

@@ -59,7 +59,7 @@ async def test_beyond_the_station_any_name_will_do_and_tls_and_token_are_asked_f
     """A listener for others is asked by the names that they have for it."""
     cert, key = certificates.self_signed(tmp_path, "station")
     token = tmp_path / "token"
-    token.write_text("first")
+    token.write_text("first of all tokens")
     settings = {"host": "0.0.0.0", "tls_cert": cert, "tls_key": key, "token_file": token}  # noqa: S104 - as others reach it
     async with answering(tmp_path, **settings) as station:
         port = station.server.listen.rpartition(":")[2]
@@ -67,7 +67,9 @@ async def test_beyond_the_station_any_name_will_do_and_tls_and_token_are_asked_f
         async with httpx2.AsyncClient(verify=trust, base_url=f"https://127.0.0.1:{port}") as client:
             headers = {"host": "station.example"}
             assert (await client.get("/v1/status", headers=headers)).status_code == 401
-            answer = await client.post("/login", data={"token": "first"}, headers=headers)
+            answer = await client.post(
+                "/login", data={"token": "first of all tokens"}, headers=headers
+            )
             assert (answer.status_code, answer.headers["location"]) == (303, "/")
             assert {"secure", "httponly", "samesite=strict"} <= {
                 part.strip().lower() for part in answer.headers["set-cookie"].split(";")
@@ -124,13 +126,13 @@ async def test_a_client_certificate_is_enough_and_none_is_not(tmp_path: Path) ->
 async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
     """A cookie lets in to read and to follow, until its time or its token is over, or changed."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token) as station:
-        assert (await station.by_tcp.post("/login", data={"token": "frist"})).headers[
+        assert (await station.by_tcp.post("/login", data={"token": "frist of all tokens"})).headers[
             "location"
         ] == "/login#refused"
         assert (await station.by_tcp.post("/login", content=b"\xff=%ff&token")).status_code == 303
-        answer = await station.by_tcp.post("/login", data={"token": "first"})
+        answer = await station.by_tcp.post("/login", data={"token": "first of all tokens"})
         cookie = answer.headers["set-cookie"].partition(";")[0]
         until, _, proof = cookie.partition("=")[2].partition(".")
         station.by_tcp.cookies.clear()
@@ -143,7 +145,8 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
         assert await status(cookie) == 200
         assert await status(f"a=b; {cookie}; c=d", "/v1/status") == 200
         for wrong in (
-            "", "dockd-session=", "dockd-session=first", f"dockd-session={until}.", cookie[:-1],
+            "", "dockd-session=", "dockd-session=first of all tokens",
+            f"dockd-session={until}.", cookie[:-1],
             f"dockd-session={int(until) + 1}.{proof}", "dockd-session=9" * 3000, "\xff", "a=;;=",
         ):  # fmt: skip
             assert await status(wrong) == 401, wrong
@@ -155,7 +158,7 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
 async def test_nobody_holds_a_connection_who_may_not_read(tmp_path: Path) -> None:
     """Whatever a stranger is answered ends the connection; a reader's and the socket's go on."""
     token = tmp_path / "token"
-    token.write_text("open sesame\n")
+    token.write_text("open sesame, at once\n")
     strangers = (
         b"GET / HTTP/1.1\r\n", b"GET /v1/status HTTP/1.1\r\nauthorization: Bearer x\r\n",
         b"GET /login HTTP/1.1\r\n", b"GET /page/page.css HTTP/1.1\r\n",
@@ -171,7 +174,7 @@ async def test_nobody_holds_a_connection_who_may_not_read(tmp_path: Path) -> Non
                 # Sooner than by the 15 s after which uvicorn ends an idle connection.
                 async with asyncio.timeout(10):
                     assert b"\r\nconnection: close\r\n" in (await ended(reader)).lower(), asked
-        known = {"authorization": "Bearer open sesame"}
+        known = {"authorization": "Bearer open sesame, at once"}
         for answer in (
             await station.by_tcp.get("/v1/status", headers=known),
             await station.by_socket.get("/v1/status"),
@@ -182,7 +185,13 @@ async def test_nobody_holds_a_connection_who_may_not_read(tmp_path: Path) -> Non
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     "form",
-    [b"a&a&a&a&a&a", b"a=1&token=open+sesame&c=3&d=4&e=5", b"\xff\xfe", b"%ff=%fe&token=%ff", b""],
+    [
+        b"a&a&a&a&a&a",
+        b"a=1&token=open+sesame,+at+once&c=3&d=4&e=5",
+        b"\xff\xfe",
+        b"%ff=%fe&token=%ff",
+        b"",
+    ],
     ids=["names-only", "too-many-fields", "no-text", "no-text-escaped", "nothing"],
 )
 async def test_what_is_no_login_form_is_a_wrong_login(
@@ -190,7 +199,7 @@ async def test_what_is_no_login_form_is_a_wrong_login(
 ) -> None:
     """Whoever sends anything at all to the login is refused, and the journal hears nothing."""
     token = tmp_path / "token"
-    token.write_text("open sesame\n")
+    token.write_text("open sesame, at once\n")
     async with answering(tmp_path, token_file=token) as station:
         refused = await station.by_tcp.post("/login", content=form)
         assert (refused.status_code, refused.headers["location"]) == (303, "/login#refused")
@@ -211,21 +220,23 @@ async def test_a_token_of_any_script_logs_in(tmp_path: Path) -> None:
 async def test_a_wrong_token_is_answered_late_and_a_right_one_at_once(tmp_path: Path) -> None:
     """A guess, by header or at the login, costs a second; readers do not wait for it."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token) as station:
         station.clock.goes_on.clear()
         guesses = (
-            station.by_tcp.get("/v1/status", headers={"authorization": "Bearer frist"}),
-            station.by_tcp.post("/login", data={"token": "frist"}),
+            station.by_tcp.get(
+                "/v1/status", headers={"authorization": "Bearer frist of all tokens"}
+            ),
+            station.by_tcp.post("/login", data={"token": "frist of all tokens"}),
         )
         for guess in guesses:
             station.clock.stands.clear()
             async with asyncio.timeout(30), asyncio.TaskGroup() as group:
                 guessing = group.create_task(guess)
                 await station.clock.stands.wait()
-                right = {"authorization": "Bearer first"}
+                right = {"authorization": "Bearer first of all tokens"}
                 assert (await station.by_tcp.get("/v1/slots", headers=right)).status_code == 200
-                login = await station.by_tcp.post("/login", data={"token": "first"})
+                login = await station.by_tcp.post("/login", data={"token": "first of all tokens"})
                 assert login.headers["location"] == "/"
                 station.by_tcp.cookies.clear()
                 station.clock.goes_on.set()
@@ -235,14 +246,46 @@ async def test_a_wrong_token_is_answered_late_and_a_right_one_at_once(tmp_path: 
 
 
 @pytest.mark.asyncio
+async def test_a_token_that_can_be_guessed_is_none(tmp_path: Path) -> None:
+    """One that gets too short while the station runs lets nobody in, by header or at the login."""
+    token = tmp_path / "token"
+    token.write_text("fifteen letters\n")
+    async with answering(tmp_path, token_file=token) as station:
+        shown = {"authorization": "Bearer fifteen letters"}
+        assert (await station.by_tcp.get("/v1/status", headers=shown)).status_code == 401
+        login = await station.by_tcp.post("/login", data={"token": "fifteen letters"})
+        assert login.headers["location"] == "/login#refused"
+        token.write_text("sixteen letters!\n")
+        shown = {"authorization": "Bearer sixteen letters!"}
+        assert (await station.by_tcp.get("/v1/status", headers=shown)).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_wrong_tokens_are_told_of_and_nothing_else_is(tmp_path: Path) -> None:
+    """Each guess is, by header or at the login, with its address; no token at all is no guess."""
+    token = tmp_path / "token"
+    token.write_text("first of all tokens\n")
+    async with answering(tmp_path, token_file=token) as station:
+        assert (await station.by_tcp.get("/v1/status")).status_code == 401
+        assert (await station.by_tcp.get("/", headers={"cookie": "dockd-session=1.2"})).is_error
+        right = {"authorization": "Bearer first of all tokens"}
+        assert (await station.by_tcp.get("/v1/status", headers=right)).status_code == 200
+        assert station.guessed == []
+        wrong = {"authorization": "Bearer frist of all tokens"}
+        assert (await station.by_tcp.get("/v1/status", headers=wrong)).status_code == 401
+        await station.by_tcp.post("/login", data={"token": "frist of all tokens"})
+        assert station.guessed == ["127.0.0.1"] * 2
+
+
+@pytest.mark.asyncio
 async def test_whoever_follows_is_asked_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A new token ends what was followed with the old one; until then it goes on."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token, limits=Limits(key_again_s=0.1)) as station:
-        headers = {"authorization": "Bearer first"}
+        headers = {"authorization": "Bearer first of all tokens"}
         async with (
             asyncio.timeout(30),
             station.by_tcp.stream("GET", "/v1/events", headers=headers) as response,
@@ -251,7 +294,7 @@ async def test_whoever_follows_is_asked_again(
             # A status every 20 ms: the key is asked for again meanwhile.
             for _ in range(100):
                 await anext(lines)
-            token.write_text("second\n")
+            token.write_text("second of all tokens\n")
             async for _ in lines:
                 pass
     assert caplog.records == []
@@ -261,7 +304,7 @@ async def test_whoever_follows_is_asked_again(
 async def test_without_a_token_there_is_no_way_in_but_to_the_login(tmp_path: Path) -> None:
     """What the login page is made of is shown to everybody, and nothing else is."""
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("first of all tokens\n")
     async with answering(tmp_path, token_file=token) as station:
         for path in ("/login", "/page/page.css", "/page/icon.svg"):
             assert (await station.by_tcp.get(path)).status_code == 200

@@ -129,6 +129,8 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
     docking = f"D{(number - 1) // CLIPS_PER_DOCKING:07d}"
     first = f"{number * 1000003:016x}"
     ones = {"number": number, "clip": number, "store": "central", "key": f"key-{number}"}
+    # One docking, in a small ledger as in a large one.
+    day: dict[str, object] = {"first": docking, "beyond": f"{docking}~"}
     every = {**ones, "camera": camera, "docking": docking, "subject": f"clip:{number}"}
     special: dict[str, dict[str, object]] = {
         "clips": page,
@@ -154,6 +156,8 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},
         "tallies": {"scope": "station"},
         "originals": {"scope": "station"},
+        "tallies of a day": {**day, "camera": None},
+        "cameras of a day": day,
         "meta": {"key": "epoch"},
         "events after": {"after": clips - 60, "limit": 50},
         "event": {"sequence": number},

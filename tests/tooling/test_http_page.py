@@ -5,6 +5,7 @@ from typing import cast
 
 from dockd.ports.station import StationActions, StationNews, StationView
 from dockd.station.http import build_app
+from dockd.station.http.description import MEANINGS
 from dockd.station.http.limits import Limits
 from dockd.station.http.stream import AT_ONCE
 from tests.fakes.servers import ROOT
@@ -29,6 +30,14 @@ def test_every_path_is_named_and_no_other() -> None:
     named = re.findall(r"^\| `(/[^`]*)` \|", PAGE, flags=re.MULTILINE)
     assert len(named) == len(set(named))
     assert set(named) == {path.replace(":path}", "}") for path in paths()}
+
+
+def test_every_status_of_a_refusal_is_explained() -> None:
+    """What the description lets a path answer with is in the page's table of refusals."""
+    _, _, table = PAGE.partition("## Refusals")
+    assert {int(status) for status in re.findall(r"^\| (\d{3}) \|", table, re.MULTILINE)} == set(
+        MEANINGS
+    )
 
 
 def test_the_limits_are_those_that_are_kept() -> None:

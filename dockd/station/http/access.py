@@ -6,7 +6,7 @@ A browser's EventSource sends no headers of the page's choosing, so that a page 
 import hashlib
 import hmac
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,12 @@ from urllib.parse import parse_qs
 
 from fastapi import Response
 
+from dockd.config import LEAST_TOKEN_BYTES
 from dockd.ports.clock import Clock
 from dockd.station.http import page
 
 # Whoever guesses has to wait for each answer, with one of few connections.
-WRONG_TOKEN_S: Final = 1.0
+_WRONG_TOKEN_S: Final = 1.0
 _COOKIE: Final = "dockd-session"
 # A rack's own screen is logged in once and then left alone; a new token ends every session.
 _SESSION_S: Final = 90 * 86_400
@@ -26,7 +27,10 @@ _TIME: Final = re.compile(r"[0-9]{1,12}")
 
 
 class BearerToken:
-    """The token that readers beyond the station show; its file is read again when it changes."""
+    """The token that readers beyond the station show; its file is read again when it changes.
+
+    One that is too short is none.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -60,7 +64,8 @@ class BearerToken:
         try:
             mtime_ns = self._file.stat().st_mtime_ns
             if mtime_ns != self._seen_mtime_ns:
-                self._token = self._file.read_bytes().strip()
+                token = self._file.read_bytes().strip()
+                self._token = token if len(token) >= LEAST_TOKEN_BYTES else b""
                 self._seen_mtime_ns = mtime_ns
         except OSError:
             return b""
@@ -70,10 +75,11 @@ class BearerToken:
 class Access:
     """Lets readers in by header or by cookie, and gives the cookie to whoever shows the token."""
 
-    def __init__(self, token: BearerToken, *, clock: Clock) -> None:
-        """Sessions end by ``clock``."""
+    def __init__(self, token: BearerToken, *, clock: Clock, guessed: Callable[[str], None]) -> None:
+        """Sessions end by ``clock``; ``guessed`` is told who showed a wrong token."""
         self._token = token
         self._clock = clock
+        self._guessed = guessed
 
     def admits(self, scope: MutableMapping[str, Any]) -> bool:
         """Return whether who sent this request may read."""
@@ -86,10 +92,15 @@ class Access:
         now_s = self._clock.now().timestamp()
         return shown is not None and self._token.is_session(shown.value, now_s=now_s)
 
+    async def begrudge(self, scope: MutableMapping[str, Any]) -> None:
+        """Have whoever showed a wrong token wait for the answer, and tell of it."""
+        self._guessed((scope.get("client") or ("",))[0])
+        await self._clock.sleep(_WRONG_TOKEN_S)
+
     async def log_in(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's
         """Answer the login page's form: to the station's page with a cookie, or back."""
         if not self._token.is_it(_shown_in((await receive()).get("body", b""))):
-            await self._clock.sleep(WRONG_TOKEN_S)
+            await self.begrudge(scope)
             await page.redirect(f"{page.LOGIN_PATH}#refused")(scope, receive, send)
             return
         answer: Response = page.redirect("/")

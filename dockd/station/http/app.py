@@ -2,6 +2,7 @@
 
 import http
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -9,7 +10,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from dockd.core import health
-from dockd.core.catalogue import CATALOGUE
 from dockd.core.clip import Place
 from dockd.core.facts import JsonValue
 from dockd.ports import answers
@@ -25,12 +25,16 @@ from dockd.ports.station import (
     Verb,
 )
 from dockd.station import metrics
-from dockd.station.http import page, refusals
+from dockd.station.http import description, page, refusals
 from dockd.station.http.connection import EVENTS_PATH
 from dockd.station.http.peers import Peer
 from dockd.station.http.stream import EventStream, Followers
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
+# More digits than these no ledger has, and SQLite bears.
+Cursor = Annotated[
+    str | None, Query(pattern="^[0-9]{0,18}$", description="the `next` of the page before")
+]
 _SEQUENCE_DIGITS = 18
 _ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
 _UPLINK_PATH = "/v1/uploads/{verb}"
@@ -53,19 +57,24 @@ class UplinkOrderBody(BaseModel):
     why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
 
 
+class HealthAnswer(JSONResponse):
+    """A health document (draft-inadarei-api-health-check-06)."""
+
+    media_type = health.MEDIA_TYPE
+
+
+class MetricsAnswer(Response):
+    """What Prometheus reads."""
+
+    media_type: str | None = metrics.CONTENT_TYPE
+
+
 class _StationApp(FastAPI):
-    """Names in its description the slugs that a problem can have, from the one table of them."""
+    """Says in its description what FastAPI cannot know."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the description; its enumeration is open, for no error is lost by being new."""
-        described = super().openapi()
-        of_problem = described["components"]["schemas"]["ProblemReport"]["properties"]
-        of_problem["slug"] = {
-            "title": "Slug",
-            "description": "as docs/problems.md has them; any other is an error of no known kind",
-            "anyOf": [{"enum": sorted(CATALOGUE)}, {"type": "string"}],
-        }
-        return described
+        """Return the description."""
+        return description.completed(super().openapi())
 
 
 def build_app(
@@ -90,62 +99,83 @@ def build_app(
 
 
 def _add_health(app: FastAPI, view: StationView) -> None:
-    @app.get("/healthz", summary="Alive: the loop turns and the watchdog is fed")
+    @app.get(
+        "/healthz",
+        summary="Alive: the loop turns and the watchdog is fed",
+        response_class=HealthAnswer,
+        responses=description.HEALTH,
+    )
     async def healthz() -> Response:
         return _health(await view.healthz())
 
-    @app.get("/readyz", summary="Able: ledger, spool and detection work")
+    @app.get(
+        "/readyz",
+        summary="Able: ledger, spool and detection work",
+        response_class=HealthAnswer,
+        responses=description.HEALTH,
+    )
     async def readyz() -> Response:
         return _health(await view.readyz())
 
-    @app.get("/metrics", summary="For Prometheus")
+    @app.get(
+        "/metrics",
+        summary="For Prometheus",
+        response_class=MetricsAnswer,
+        responses=description.refusals(),
+    )
     async def metrics_() -> Response:
         measured = await view.measurements()
-        return Response(metrics.exposition(measured), media_type=metrics.CONTENT_TYPE)
+        return MetricsAnswer(metrics.exposition(measured))
 
 
 def _health(document: Mapping[str, JsonValue]) -> Response:
     status = document["status"]
     failing = health.http_status("fail") if status == "fail" else http.HTTPStatus.OK
-    return JSONResponse(
-        dict(document),
-        status_code=failing,
-        media_type=health.MEDIA_TYPE,
-        headers={"cache-control": "no-store"},
-    )
+    return HealthAnswer(dict(document), status_code=failing, headers={"cache-control": "no-store"})
 
 
 def _add_reading(app: FastAPI, view: StationView) -> None:
-    @app.get("/v1/status", summary="The whole station at a glance")
+    @app.get(
+        "/v1/status", summary="The whole station at a glance", responses=description.refusals()
+    )
     async def status() -> answers.StatusReport:
         return await view.status()
 
-    @app.get("/v1/slots", summary="All slots")
+    @app.get("/v1/slots", summary="All slots", responses=description.refusals())
     async def slots() -> answers.SlotPage:
         return await view.slots()
 
-    @app.get("/v1/problems", summary="All open problems")
+    @app.get("/v1/problems", summary="All open problems", responses=description.refusals())
     async def problems() -> answers.ProblemPage:
         return await view.problems()
 
-    @app.get("/v1/completeness", summary="How many originals, and where each is")
-    async def completeness(camera: str | None = None) -> answers.CompletenessReport:
-        return await view.completeness(camera=camera)
+    @app.get(
+        "/v1/completeness",
+        summary="How many originals, and where each is",
+        responses=description.refusals(400),
+    )
+    async def completeness(
+        camera: str | None = None,
+        day: Annotated[
+            date | None, Query(description="UTC: of what was last seen in its dockings")
+        ] = None,
+    ) -> answers.CompletenessReport:
+        return await view.completeness(camera=camera, day=day)
 
-    @app.get("/v1/cameras/{serial:path}", summary="One camera")
+    @app.get("/v1/cameras/{serial:path}", summary="One camera", responses=description.refusals(404))
     async def camera(serial: str) -> answers.CameraReport:
         return await view.camera(serial)
 
 
 def _add_lists(app: FastAPI, view: StationView) -> None:
-    @app.get("/v1/clips", summary="Clips, a page at a time")
+    @app.get("/v1/clips", summary="Clips, a page at a time", responses=description.refusals(400))
     async def clips(
         camera: str | None = None,
         docking: str | None = None,
         place: Place | None = None,
         *,
         held: bool | None = None,
-        after: str | None = None,
+        after: Cursor = None,
         limit: Limit = 100,
     ) -> answers.ClipPage:
         query = ClipQuery(
@@ -153,13 +183,19 @@ def _add_lists(app: FastAPI, view: StationView) -> None:
         )
         return await view.clips(query)
 
-    @app.get("/v1/clips/{reference:path}", summary="One clip and everything that happened to it")
+    @app.get(
+        "/v1/clips/{reference:path}",
+        summary="One clip and everything that happened to it",
+        responses=description.refusals(404),
+    )
     async def clip(
         reference: Annotated[str, Path(description="its id, a prefix of 6 or more, or its key")],
     ) -> answers.ClipDetail:
         return await view.clip(reference)
 
-    @app.get("/v1/dockings", summary="Dockings, a page at a time")
+    @app.get(
+        "/v1/dockings", summary="Dockings, a page at a time", responses=description.refusals(400)
+    )
     async def dockings(
         camera: str | None = None, after: str = "", limit: Limit = 100
     ) -> answers.DockingPage:
@@ -167,7 +203,11 @@ def _add_lists(app: FastAPI, view: StationView) -> None:
 
 
 def _add_news(app: FastAPI, news: StationNews) -> None:
-    @app.get("/v1/history", summary="The uplink and the spool over the last day")
+    @app.get(
+        "/v1/history",
+        summary="The uplink and the spool over the last day",
+        responses=description.refusals(),
+    )
     async def history() -> answers.HistoryReport:
         return news.history()
 
@@ -178,6 +218,7 @@ def _add_news(app: FastAPI, news: StationNews) -> None:
         summary="What changes, as it does: slot, clip, problem and status events",
         response_class=EventStream,
         status_code=http.HTTPStatus.OK,
+        responses=description.EVENTS,
     )
     async def events(
         last_event_id: Annotated[
@@ -199,6 +240,7 @@ def _add_orders(app: FastAPI, actions: StationActions) -> None:
         _ORDER_PATH,
         status_code=http.HTTPStatus.ACCEPTED,
         summary="Try again, set aside, let go, or send first (Unix socket only; 405 elsewhere)",
+        responses=description.refusals(400, 404, 405, 409, 413),
     )
     async def order(
         request: Request, kind: SubjectKind, reference: str, verb: Verb, body: OrderBody
@@ -220,6 +262,7 @@ def _add_orders(app: FastAPI, actions: StationActions) -> None:
         _UPLINK_PATH,
         status_code=http.HTTPStatus.ACCEPTED,
         summary="Pause all uploads, or have them go on (Unix socket only; 405 elsewhere)",
+        responses=description.refusals(400, 404, 405, 409, 413),
     )
     async def uplink_order(
         request: Request, verb: UplinkVerb, body: UplinkOrderBody

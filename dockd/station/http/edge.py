@@ -12,7 +12,7 @@ from dockd.config.values import ListenAddress
 from dockd.errors import Refused, RequestInvalid
 from dockd.ports.clock import Clock
 from dockd.station.http import page
-from dockd.station.http.access import WRONG_TOKEN_S, Access, header
+from dockd.station.http.access import Access, header
 from dockd.station.http.limits import Limits
 from dockd.station.http.refusals import refusal
 
@@ -101,8 +101,8 @@ class Edge:
                 answer = refusal(error, status=status, headers={"connection": "close"})
                 await answer(scope, receive, send_dated)
                 return
-        if not is_known and header(scope, b"authorization"):
-            await self._clock.sleep(WRONG_TOKEN_S)
+        if self._access is not None and not is_known and header(scope, b"authorization"):
+            await self._access.begrudge(scope)
         answers = self._admitted(scope, is_known=is_known)
         await answers(scope, self._while_known(scope, receive), send_dated)
 

@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), with slug, reason, owner and next."""
 
 import http
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -12,6 +13,20 @@ from starlette.exceptions import HTTPException
 from dockd.errors import DockdError, IllegalFact, NotFound, Refused, RequestInvalid, TransientError
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why something was not answered, who can do something about it, and what."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    slug: str
+    reason: str
+    owner: str
+    next: str
 
 
 def status_of(error: DockdError) -> int:
@@ -31,13 +46,13 @@ def status_of(error: DockdError) -> int:
 
 def refusal(error: DockdError, *, status: int, headers: dict[str, str] | None = None) -> Response:
     """Return `error` as an answer."""
-    body = {
-        "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": error.reason,
+    body = Refusal(
+        type="about:blank",
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=error.reason,
         **error.as_problem_details(),
-    }
+    )
     return JSONResponse(
         jsonable_encoder(body), status_code=status, media_type=MEDIA_TYPE, headers=headers
     )

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +45,16 @@ class TcpSettings:
 class HttpServer:
     """The station's two listeners; `bind` first, then `run` in a TaskGroup."""
 
-    def __init__(self, app: Application, *, clock: Clock, tcp: TcpSettings, unix: Path) -> None:
+    def __init__(
+        self,
+        app: Application,
+        *,
+        clock: Clock,
+        tcp: TcpSettings,
+        unix: Path,
+        guessed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``guessed`` is told the address of whoever shows a wrong token."""
         self._tcp = tcp
         self._unix = unix
         self._clock = clock
@@ -53,7 +63,7 @@ class HttpServer:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         access = None
         if tcp.token_file is not None:
-            access = Access(BearerToken(tcp.token_file), clock=clock)
+            access = Access(BearerToken(tcp.token_file), clock=clock, guessed=guessed)
         self._is_loopback = ListenAddress(tcp.host, tcp.port).is_loopback
         self._app = Edge(
             app, clock=clock, access=access, is_loopback=self._is_loopback, limits=tcp.limits

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -312,9 +313,19 @@ class SqliteLedger:
         """Return the open problems of the record."""
         return await self._read(reading.problems)
 
-    async def completeness(self, *, camera: str | None = None) -> Completeness:
+    async def completeness(
+        self, *, camera: str | None = None, day: date | None = None
+    ) -> Completeness:
         """Return where every original ever seen is."""
-        return await self._read(reading.completeness, camera)
+        return await self._read(reading.completeness, camera, day)
+
+    async def cameras_of(self, day: date) -> Sequence[str]:
+        """Return the cameras that were docked on a day."""
+        return await self._read(reading.cameras_of, day)
+
+    async def paths_of(self, camera: str) -> Sequence[bytes]:
+        """Return every path that a camera ever showed."""
+        return await self._read(reading.paths_of, camera)
 
     async def store_memory(self, store: str) -> StoreMemory:
         """Return how well a store last proved itself, and when it last gave a receipt."""

@@ -130,6 +130,16 @@ HOT_QUERIES: Final[dict[str, str]] = {
     "problems": "SELECT * FROM problems WHERE opened_sequence > 0 ORDER BY opened_sequence",
     "tallies": "SELECT place, known, clips, size_bytes FROM tallies WHERE scope = :scope",
     "originals": "SELECT clips FROM originals WHERE scope = :scope",
+    "tallies of a day": """
+        SELECT place, known, sum(clips) AS clips FROM dockings
+        JOIN tallies ON tallies.scope = 'docking:' || dockings.docking
+        WHERE docking >= :first AND docking < :beyond AND (:camera IS NULL OR +camera = :camera)
+        GROUP BY place, known
+        """,
+    "cameras of a day": """
+        SELECT DISTINCT camera FROM dockings WHERE docking >= :first AND docking < :beyond
+        """,
+    "paths of a camera": "SELECT path FROM camera_paths WHERE camera = :camera",
     "probe": "SELECT strength, detail, probed_at FROM probes WHERE store = :store",
     "meta": "SELECT value FROM meta WHERE key = :key",
     # --- the record ---

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final
 
 from dockd.core.clip import Clip, Place
@@ -178,18 +179,46 @@ def tally(connection: sqlite3.Connection, docking: str | None) -> Tally:
     return Tally(clips=clips_at, size_bytes=bytes_at)
 
 
-def completeness(connection: sqlite3.Connection, camera: str | None) -> Completeness:
+def completeness(
+    connection: sqlite3.Connection, camera: str | None, day: date | None
+) -> Completeness:
     """Return where every original is; one without any known copy is ``gone`` and nowhere else."""
     scope = STATION if camera is None else camera_scope(camera)
+    if day is not None:
+        found = _all(connection, "tallies of a day", camera=camera, **_of_day(day))
+        return _books(f"day:{day}" if camera is None else f"{scope} day:{day}", found, seen=None)
+    originals = _one(connection, "originals", scope=scope)
+    found = _all(connection, "tallies", scope=scope)
+    return _books(scope, found, seen=originals["clips"] if originals else 0)
+
+
+def _books(scope: str, tallies: list[sqlite3.Row], *, seen: int | None) -> Completeness:
+    """Return the books of some tallies; ``seen`` None: nobody counted but they."""
     at = dict.fromkeys(Place, 0)
     gone = 0
-    for row in _all(connection, "tallies", scope=scope):
+    for row in tallies:
         if row["known"]:
             at[Place(row["place"])] += row["clips"]
         else:
             gone += row["clips"]
-    originals = _one(connection, "originals", scope=scope)
-    return Completeness(scope=scope, seen=originals["clips"] if originals else 0, at=at, gone=gone)
+    counted = sum(at.values()) + gone
+    return Completeness(scope=scope, seen=counted if seen is None else seen, at=at, gone=gone)
+
+
+def cameras_of(connection: sqlite3.Connection, day: date) -> list[str]:
+    """Return the cameras that were docked on a day."""
+    return [row["camera"] for row in _all(connection, "cameras of a day", **_of_day(day))]
+
+
+def paths_of(connection: sqlite3.Connection, camera: str) -> list[bytes]:
+    """Return every path that a camera ever showed."""
+    return [row["path"] for row in _all(connection, "paths of a camera", camera=camera)]
+
+
+def _of_day(day: date) -> dict[str, str]:
+    """Return between which ids the dockings of a day are: they begin with it."""
+    digits = day.isoformat().replace("-", "")
+    return {"first": digits, "beyond": f"{digits}~"}
 
 
 # --- transfers -------------------------------------------------------------------------------

@@ -52,6 +52,11 @@ function books(found) {
   return element("dl", { class: "books" }, ...names.map((name) => term(name, String(found[name]))));
 }
 
+function missing(gaps) {
+  return gaps.length ? [element("p", {}, "Numbers that no file seen here has: ",
+    foreign(gaps.map((gap) => gap.slice(gap.lastIndexOf(": ") + 2)).join(", ")))] : [];
+}
+
 function problems(found) {
   return found.length ? [element("ul", { class: "problems" }, ...problemItems(found))] : [];
 }
@@ -70,7 +75,7 @@ async function camera(serial) {
     title("Camera", serial),
     element("p", {}, found.slot ? "In slot " : "Not docked now.", found.slot ? foreign(found.slot) : "",
       found.held ? " It is set aside, and is not cleared." : ""),
-    books(found.completeness), ...problems(found.problems), ...wear,
+    books(found.completeness), ...missing(found.completeness.gaps), ...problems(found.problems), ...wear,
     table("Dockings, the newest first", ["Docking", "Slot", "From", "To", "Footage"], rows), clipTable(clips)];
 }
 

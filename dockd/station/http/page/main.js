@@ -42,7 +42,8 @@ function found() {
   redraw();
 }
 
-function lost() {
+function lost(why) {
+  if (why) say(at("link"), visible(why));
   if (isThere === false) return;
   isThere = false;
   document.body.dataset.link = "lost";

@@ -4,7 +4,22 @@ const SILENCE_MS = 4000;
 const AGAIN_MS = 2000;
 const NAMES = ["slot", "status", "clip", "problem"];
 
-/** Hand each event to `heard`, and tell `lost` when none come any more; then begin anew. */
+/** Why the station does not let this page follow it, in its words; null where it is away. */
+async function refused() {
+  const asking = new AbortController();
+  try {
+    const answer = await fetch("/v1/events", { signal: asking.signal });
+    if (answer.ok) return null;
+    const said = await answer.json();
+    return `${said.reason}. ${said.next}`;
+  } catch {
+    return null;
+  } finally {
+    asking.abort();
+  }
+}
+
+/** Hand each event to `heard`; tell `lost` when none come any more, and why; then begin anew. */
 export function follow({ heard, lost }) {
   let source = null;
   let silence = 0;
@@ -31,6 +46,8 @@ export function follow({ heard, lost }) {
     clearTimeout(silence);
     source.close();
     lost();
+    // An EventSource does not say why it ended; meanwhile there may be a new one.
+    refused().then((why) => why && source.readyState !== EventSource.OPEN && lost(why));
     setTimeout(open, AGAIN_MS);
   }
 

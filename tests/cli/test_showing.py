@@ -1,0 +1,72 @@
+"""What people read on a terminal: the rack as it goes on, and names that do nothing there."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from dockd.cli import showing
+from dockd.core.slot import SlotEvent
+from dockd.ports.camera import Sighting
+from tests.cli.test_commands import configured
+from tests.station.answering_parts import answering
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("BWC-1", "BWC-1"),
+        ("[bold]x[/bold]", "[bold]x[/bold]"),
+        ("\x1b[2J\x07\x9b31m\u202e", "\\x1b[2J\\x07\\u009b31m\\u202e"),
+        # What the station spelt out already is not spelt out twice.
+        ("a\\x1b b", "a\\x1b b"),
+        (None, ""),
+    ],
+)
+def test_a_foreign_name_is_only_text(text: str | None, shown: str) -> None:
+    """No name is markup, and none has anything in it that a terminal obeys."""
+    assert showing.foreign(text).plain == shown
+
+
+@pytest.mark.asyncio
+@pytest.mark.real
+async def test_the_rack_is_watched_as_it_goes_on(tmp_path: Path) -> None:
+    """`dockd status --watch` shows a camera that comes while one looks, until Ctrl-C."""
+    config = configured(tmp_path)
+    async with answering(tmp_path) as station:
+        ours, theirs = pty.openpty()
+        watching = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dockd", "status", "--watch", "--config", config,
+            stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={**os.environ, "COLUMNS": "240", "TERM": "xterm"},
+        )  # fmt: skip
+        os.close(theirs)
+        said = b""
+
+        async def until(words: bytes) -> None:
+            nonlocal said
+            async with asyncio.timeout(60):
+                while words not in said:
+                    said += await asyncio.to_thread(os.read, ours, 65536)
+
+        try:
+            await until(b"lambeth-03")
+            station.board.saw(
+                Sighting(slot="A2", port=None, family="directory", serial="B-\x1b[7mX", token="")
+            )
+            station.board.event("A2", SlotEvent.IDENTIFIED)
+            await until(rb"B-\x1b[7mX")
+            watching.send_signal(signal.SIGINT)
+            await watching.wait()
+        finally:
+            if watching.returncode is None:
+                watching.kill()
+            await watching.wait()
+        os.close(ours)
+    assert b"Traceback" not in said
+    assert not re.search(rb"\x1b\[7m", said)
