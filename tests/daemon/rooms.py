@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from dockd.stores.directory import MARKER
 from tests.conformance.far_sides import judge_of
@@ -53,7 +54,7 @@ class Share:
 
     def contents(self, camera: str) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
-        for path in sorted((self.root / camera).rglob("*")):
+        for path in sorted((self.root / quote(camera, safe="")).rglob("*")):
             if path.is_file() and path.parent.name != _MANIFESTS:
                 digest = sha256_of(path)
                 found[path.relative_to(self.root).as_posix(), digest] += 1
