@@ -115,5 +115,4 @@ async def test_a_hostile_camera_is_only_ever_text(chromium: str, tmp_path: Path)
     for surface in said.keys() - {"/metrics", "dockd completeness"}:
         assert "BWC" in said[surface], surface
     assert "BWC" not in said["/metrics"]
-    for surface in ("journal", "dockd explain"):
-        assert "u202egpj" in said[surface], surface
+    assert "u202egpj" in said["dockd explain"]
