@@ -70,6 +70,10 @@ class Outbox:
         """Return what to tell next, states first; None when everything was told."""
         states = [new for topic, new in self._states.items() if self._known.get(topic) != new]
         messages = states[:at_most]
+        for message in messages:
+            # It may arrive and nobody here learn of it: what the other side has is not known again
+            # before `delivered` says so, not even when the state goes back to what it was.
+            self._known.pop(message.topic, None)
         last = 0
         for number, message in self._news:
             if len(messages) >= at_most:

@@ -92,6 +92,7 @@ def test_no_limit_means_no_wait(rate_bytes_s: float | None) -> None:
     limited, first_wait_s = reserve(limited, amount_bytes=10, now_s=1.0)
     limited, second_wait_s = reserve(limited, amount_bytes=10, now_s=1.0)
     assert (first_wait_s, second_wait_s) == (0, 10)
+    assert portion_bytes(rate_bytes_s) == portion_bytes(math.inf)
 
 
 def test_a_clock_that_steps_back_grants_nothing_twice() -> None:

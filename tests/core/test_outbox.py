@@ -87,6 +87,21 @@ class AnyOutage(RuleBasedStateMachine):
 TestAnyOutage = AnyOutage.TestCase
 
 
+def test_a_state_that_goes_back_is_told_where_the_one_between_may_have_arrived() -> None:
+    """1 is known; 2 was sent, and nobody said that it came; 1 again is told again."""
+    outbox = Outbox(news_bytes=ROOM)
+    outbox.show("state", b"1")
+    first = outbox.batch(at_most=1)
+    assert first is not None
+    outbox.delivered(first)
+    outbox.show("state", b"2")
+    assert outbox.batch(at_most=1) is not None
+    outbox.show("state", b"1")
+    again = outbox.batch(at_most=1)
+    assert again is not None
+    assert [message.payload for message in again.messages] == [b"1"]
+
+
 @given(some.lists(some.binary(max_size=200), max_size=200))
 def test_of_news_that_nobody_takes_the_newest_stay(payloads: list[bytes]) -> None:
     """What is left of any flood is its end, whole, and as much of it as there is room for."""
