@@ -293,6 +293,9 @@ class Ledger(Protocol):
     async def cameras_of(self, day: date) -> Sequence[str]:
         """Return the cameras that were docked on a day (UTC)."""
 
+    async def seen_of(self, cameras: Sequence[str]) -> Mapping[str, int]:
+        """Return how many originals each of these cameras ever showed."""
+
     async def paths_of(self, camera: str) -> Sequence[bytes]:
         """Return every path that a camera ever showed."""
 

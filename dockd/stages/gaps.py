@@ -1,6 +1,6 @@
 """The numbers that are missing among a camera's files, kept until the camera has shown more."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from dockd.core.numbering import gaps
@@ -19,15 +19,14 @@ class Gaps:
         self._ledger = ledger
         self._found: dict[str, tuple[int, tuple[str, ...]]] = {}
 
-    async def of(self, cameras: Iterable[str]) -> Sequence[str]:
+    async def of(self, cameras: Sequence[str]) -> Sequence[str]:
         """Return the gaps of some cameras, each with its camera; the first thousand of them."""
         told: list[str] = []
-        for camera in cameras:
-            told += [f"{printable(camera)}: {gap}" for gap in await self._of(camera)]
+        for camera, seen in (await self._ledger.seen_of(cameras)).items():
+            told += [f"{printable(camera)}: {gap}" for gap in await self._of(camera, seen)]
         return told[:_TOLD_AT_MOST]
 
-    async def _of(self, camera: str) -> Sequence[str]:
-        seen = (await self._ledger.completeness(camera=camera)).seen
+    async def _of(self, camera: str, seen: int) -> Sequence[str]:
         known = self._found.get(camera)
         if known is None or known[0] != seen:
             paths = await self._ledger.paths_of(camera)

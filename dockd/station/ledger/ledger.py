@@ -323,6 +323,10 @@ class SqliteLedger:
         """Return the cameras that were docked on a day."""
         return await self._read(reading.cameras_of, day)
 
+    async def seen_of(self, cameras: Sequence[str]) -> Mapping[str, int]:
+        """Return how many originals each of these cameras ever showed."""
+        return await self._read(reading.seen_of, cameras)
+
     async def paths_of(self, camera: str) -> Sequence[bytes]:
         """Return every path that a camera ever showed."""
         return await self._read(reading.paths_of, camera)

@@ -187,9 +187,7 @@ def completeness(
     if day is not None:
         found = _all(connection, "tallies of a day", camera=camera, **_of_day(day))
         return _books(f"day:{day}" if camera is None else f"{scope} day:{day}", found, seen=None)
-    originals = _one(connection, "originals", scope=scope)
-    found = _all(connection, "tallies", scope=scope)
-    return _books(scope, found, seen=originals["clips"] if originals else 0)
+    return _books(scope, _all(connection, "tallies", scope=scope), seen=_seen(connection, scope))
 
 
 def _books(scope: str, tallies: list[sqlite3.Row], *, seen: int | None) -> Completeness:
@@ -203,6 +201,16 @@ def _books(scope: str, tallies: list[sqlite3.Row], *, seen: int | None) -> Compl
             gone += row["clips"]
     counted = sum(at.values()) + gone
     return Completeness(scope=scope, seen=counted if seen is None else seen, at=at, gone=gone)
+
+
+def _seen(connection: sqlite3.Connection, scope: str) -> int:
+    originals = _one(connection, "originals", scope=scope)
+    return originals["clips"] if originals else 0
+
+
+def seen_of(connection: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, int]:
+    """Return how many originals each of these cameras ever showed."""
+    return {camera: _seen(connection, camera_scope(camera)) for camera in cameras}
 
 
 def cameras_of(connection: sqlite3.Connection, day: date) -> list[str]:
