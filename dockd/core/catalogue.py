@@ -427,7 +427,10 @@ _CAMERAS: Final = (
         "station",
         sentence="A slot draws more than a camera may: its port is cut.",
         reason="Slot {slot}: {detail}.",
-        next_step="Take the camera out, look at it and at the contacts, and have both checked.",
+        next_step=(
+            "Take the camera out, have it and the contacts checked, then restart dockd: an hour "
+            "later the slot has power again."
+        ),
     ),
     _found(
         "charge-no-progress",
@@ -435,7 +438,10 @@ _CAMERAS: Final = (
         "station",
         sentence="A camera takes power and does not get fuller: its port is cut.",
         reason="Slot {slot}: {detail}.",
-        next_step="Take the camera out of service: where the power goes is heat.",
+        next_step=(
+            "Take the camera out of service: where the power goes is heat. Then restart dockd: an "
+            "hour later the slot has power again."
+        ),
     ),
     _found(
         "camera-worn",

@@ -93,15 +93,6 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
     )
 
 
-def lifted(memory: PlanMemory, slot: str) -> PlanMemory:
-    """Return the memory after a person has found a slot safe again."""
-    if slot not in memory.slots:
-        return memory
-    known = memory.slots[slot]
-    safe = replace(known, danger=None, danger_since_s=None, progress_s=known.powered_s)
-    return replace(memory, slots={**memory.slots, slot: safe})
-
-
 def _orders(
     turns: Sequence[Turn],
     *,

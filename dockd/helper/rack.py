@@ -132,8 +132,8 @@ class Rack:
         slots = [self.slots[name] for name in self._now.slots]
         hubs = {hub for slot in slots for hub in self._usb.hubs_towards(slot.port)}
         within = {name for slot in slots for name in slot.ports} - hubs
-        # The station's keyboard must go on working after it was plugged out and in; what is in a
-        # slot, or behind what is, is not that.
+        # The station's keyboard must go on working: a bus stays open while one is on it. What is in
+        # a slot, or behind what is, is not that.
         places = tuple(f"{name}." for name in within)
         keyboards = {name for name in self._usb.inputs() if not f"{name}.".startswith(places)}
         consoles = {f"usb{name.partition('-')[0]}" for name in keyboards}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dockd.core.battery import BatteryReading, ChargeSource
 from dockd.core.charge_curve import ChargeCurve
-from dockd.core.charge_plan import lifted, plan
+from dockd.core.charge_plan import plan
 from dockd.core.charge_words import (
     Moment,
     Plan,
@@ -233,15 +233,15 @@ def test_a_thermal_cut_ends_past_its_hysteresis_and_as_a_safety_cut() -> None:
 
 
 def test_a_camera_that_takes_power_and_gains_nothing_is_cut_and_stays_cut() -> None:
-    """After an hour and a half without a per cent the slot is named; a person lifts it."""
+    """After an hour and a half without a per cent the slot is named, and no time forgets that."""
     made = plan([view()], policy=policy(), now=moment(0), memory=PlanMemory())
     for tick in range(1, 1090):
         made = plan([view()], policy=policy(), now=moment(tick * TICK_S), memory=made.memory)
     assert order_of(made).kind is CutKind.SAFETY
     assert [(each.slug, each.slot) for each in made.problems] == [("charge-no-progress", "A1")]
-    cut = made.memory
-    again = plan([view()], policy=policy(), now=moment(6000), memory=lifted(cut, "A1"))
-    assert order_of(again).mode is PortMode.SYNC
+    dark = view(port=off(), presence=Presence.UNKNOWN, camera=None, charge=None)
+    later = plan([dark], policy=policy(), now=moment(90_000), memory=made.memory)
+    assert (order_of(later).mode, order_of(later).kind) == (PortMode.OFF, CutKind.SAFETY)
 
 
 @settings(max_examples=4)
@@ -382,12 +382,6 @@ def test_dark_slots_do_not_keep_cameras_from_charging() -> None:
     percents = [bay.battery.percent for bay in made.bays.values() if bay.battery]
     assert len(percents) == 8
     assert min(percents) >= 95
-
-
-def test_what_nobody_latched_cannot_be_lifted() -> None:
-    """A slot that the planner never saw leaves the memory as it was."""
-    memory = PlanMemory()
-    assert lifted(memory, "A9") is memory
 
 
 def test_without_a_wall_clock_no_shift_chooses_its_cameras() -> None:
