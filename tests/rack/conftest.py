@@ -17,7 +17,8 @@ POWER_CUT = "dockd-power-cut"
 _LONGEST = ("test_power_replayed", "test_power_in_flight", "test_journal", "test_service")
 _MEANWHILE = ("badinput", "conformance")
 _TURNS = {name: turn for turn, name in enumerate(_LONGEST)}
-_TIMEOUT_S = 600
+# One of them makes the image and boots it first, on a machine that runs other tests meanwhile.
+_TIMEOUT_S = 1200
 _CONSOLE_LINES = 80
 _JOURNAL_LINES = "200"
 
