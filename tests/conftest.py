@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -26,6 +27,18 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
+
+
+# Whose tests reach every branch of the core. Under the others the tracer would only slow down.
+_COVERING = ("core", "station")
+_TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage where it is meant to come from: the tests of the core, and of its ledger."""
+    for item in items:
+        if item.path.relative_to(_TESTS).parts[0] not in _COVERING:
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_configure() -> None:

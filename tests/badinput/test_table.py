@@ -42,4 +42,10 @@ def test_every_test_here_shows_a_noun() -> None:
             assert any(is_one_of(test, node) for node in named) or test in _BEYOND, test
 
 
-_BEYOND = {"tests/badinput/test_names.py::test_what_was_named_is_forgotten_once_it_is_gone"}
+_LYING = "tests/badinput/test_stores.py::test_a_store_that_gives_other_content_than_it_says"
+_BEYOND = {
+    "tests/badinput/test_names.py::test_what_was_named_is_forgotten_once_it_is_gone",
+    # Of a later list: the same key with other content, and an object that vanished.
+    f"{_LYING}_clears_no_camera[other]",
+    f"{_LYING}_clears_no_camera[nothing]",
+}

@@ -139,8 +139,8 @@ async def test_what_a_store_lost_meanwhile_is_found_by_a_restore(tmp_path: Path)
         await stored(rig, clips=2)
         store.bucket.objects.clear()
         await restored(rig)
+        await until(lambda: rig.count(facts.ReceiptLost) == 2, what="both losses are found")
         await until(lambda: is_over(rig), what="the restore is over")
-        assert rig.count(facts.ReceiptLost) == 2
         await until(lambda: len(store.bucket.objects) == 2, what="both are sent again")
 
 
