@@ -17,6 +17,7 @@ from tests.stages.charging import (
     CAMERA_W,
     FOR_BOTH,
     FOR_ONE,
+    Station,
     one_cut,
     station,
 )
@@ -170,6 +171,23 @@ async def test_a_rack_that_has_cooled_has_power_in_every_slot_again(tmp_path: Pa
         assert it.charger.most_on == 2
 
 
+async def burns_while_read(it: Station, reading: threading.Event, go_on: threading.Event) -> None:
+    """Have a camera draw too much while it is listed, for as long as the test wants it to be."""
+    camera = it.rig.rack.camera_class
+
+    class Slow(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
+        def listing(self) -> object:
+            reading.set()
+            assert go_on.wait(20)
+            return super().listing()
+
+    it.rig.rack.camera_class = Slow
+    it.film("A1", "CAM-A1")
+    it.charger.put_in("A1", "CAM-A1")
+    await until(reading.is_set, what="it is read")
+    it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+
+
 @pytest.mark.asyncio
 async def test_a_read_that_hangs_keeps_no_burning_camera_on_its_power(tmp_path: Path) -> None:
     """A danger asks the read to end; one that does not is cut off after a minute, and proves none.
@@ -179,19 +197,7 @@ async def test_a_read_that_hangs_keeps_no_burning_camera_on_its_power(tmp_path: 
     reading, go_on = threading.Event(), threading.Event()
 
     async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
-        camera = it.rig.rack.camera_class
-
-        class Hanging(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
-            def listing(self) -> object:
-                reading.set()
-                assert go_on.wait(20)
-                return super().listing()
-
-        it.rig.rack.camera_class = Hanging
-        it.film("A1", "CAM-A1")
-        it.charger.put_in("A1", "CAM-A1")
-        await until(reading.is_set, what="it is read")
-        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        await burns_while_read(it, reading, go_on)
         began_s = it.rig.clock.monotonic_s()
         await it.charge.turn()
         assert it.rig.slot_power.must_yield("A1")
@@ -212,19 +218,7 @@ async def test_a_read_that_gives_way_is_not_interrupted_even_for_safety(tmp_path
     reading, go_on = threading.Event(), threading.Event()
 
     async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
-        camera = it.rig.rack.camera_class
-
-        class Slow(camera):  # type: ignore[misc, valid-type]  # the rig's own, with a hook
-            def listing(self) -> object:
-                reading.set()
-                assert go_on.wait(20)
-                return super().listing()
-
-        it.rig.rack.camera_class = Slow
-        it.film("A1", "CAM-A1")
-        it.charger.put_in("A1", "CAM-A1")
-        await until(reading.is_set, what="it is read")
-        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        await burns_while_read(it, reading, go_on)
         await it.charge.turn()
         assert not it.charger.switched
         go_on.set()
