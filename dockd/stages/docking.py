@@ -84,9 +84,10 @@ class Docking:
         )
         reason = "dockd stopped"
         try:
-            await self._begin(stay, family=sighting.family)
-            self._show(stay)
-            await self._say_whether_dirty(camera)
+            with self._power.engaged(camera.slot):
+                await self._begin(stay, family=sighting.family)
+                self._show(stay)
+                await self._say_whether_dirty(camera)
             await self._live(stay)
         except CameraGone:
             reason = "the camera left"
@@ -95,7 +96,7 @@ class Docking:
             # without its end.
             if not camera.is_present():
                 reason = "the camera left"
-            with self._power.letting_go(camera.slot):
+            with self._power.engaged(camera.slot):
                 await self._end(stay, reason=reason)
 
     async def _opened(self, sighting: Sighting) -> Camera | None:

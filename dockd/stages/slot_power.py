@@ -46,7 +46,7 @@ class SlotPower:
         """Begin with power everywhere."""
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._free: defaultdict[str, asyncio.Event] = defaultdict(_set)
-        self._letting_go: set[str] = set()
+        self._engaged: set[str] = set()
         self._asked_s: dict[str, float] = {}
         self._cuts: dict[str, CutKind] = {}
         self._paused: dict[str, Paused] = {}
@@ -65,20 +65,20 @@ class SlotPower:
 
     def is_at_work(self, slot: str) -> bool:
         """Return whether somebody works with the slot's camera now."""
-        return self._turns[slot].locked() or slot in self._letting_go
+        return self._turns[slot].locked() or slot in self._engaged
 
     @contextmanager
-    def letting_go(self, slot: str) -> Iterator[None]:
-        """Count as at work while a stay ends.
+    def engaged(self, slot: str) -> Iterator[None]:
+        """Count as at work without a turn: between a stay's first two, and while it ends.
 
-        One that was cancelled gave up its turn at once, and its thread may still be writing. No
-        coroutine: nothing may come in between.
+        A camera that was opened is about to be read. One whose stay was cancelled gave up its turn
+        at once, and its thread may still be writing. No coroutine: nothing may come in between.
         """
-        self._letting_go.add(slot)
+        self._engaged.add(slot)
         try:
             yield
         finally:
-            self._letting_go.discard(slot)
+            self._engaged.discard(slot)
 
     def ask_to_yield(self, slot: str, *, now_s: float) -> None:
         """Ask whoever works in a slot to stop at the next read, and let nobody begin."""

@@ -27,6 +27,25 @@ async def test_a_camera_is_cleared_when_its_store_has_proven_it(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
+async def test_a_camera_that_was_opened_counts_as_being_read(tmp_path: Path) -> None:
+    """Between its opening and its first read nothing makes its slot look free for a cut."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        record, counted = rig.ledger.record, []
+
+        async def watched(*recorded: facts.Fact) -> None:
+            if any(isinstance(fact, facts.Docked) for fact in recorded):
+                counted.append(rig.slot_power.is_at_work("A1"))
+            await record(*recorded)
+
+        rig.ledger.record = watched  # type: ignore[method-assign]  # as it is, and looked at
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(b"footage")
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipVerified) == 1, what="the clip is verified")
+        await until(lambda: not rig.slot_power.is_at_work("A1"), what="its turn is over")
+        assert counted == [True]
+
+
+@pytest.mark.asyncio
 async def test_a_camera_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:
     """A camera that is in its slot is offloaded, though opening it failed at first."""
     refusals = [CameraGone("its folder cannot be read"), RuntimeError("a mistake of dockd's own")]
