@@ -19,7 +19,7 @@ from typing import Any
 from tests.daemon.world import World
 
 PATIENCE_S = 90.0
-POLL_S = 0.01
+POLL_S = 0.02
 
 
 @dataclass(frozen=True)

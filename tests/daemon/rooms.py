@@ -144,6 +144,8 @@ class Bucket:
         self._bucket = bucket
         self._credentials = credentials
         self._judge: Any = judge_of(server)
+        # By key and version: what a version holds never changes, and is read once.
+        self._read: dict[tuple[str, str], str] = {}
 
     def toml(self) -> str:
         return (
@@ -157,8 +159,11 @@ class Bucket:
         for held in listed.get("Versions", []):
             if held["Key"].startswith(f"{camera}/{_MANIFESTS}/"):
                 continue
-            body = self._judge.get_object(
-                Bucket=self._bucket, Key=held["Key"], VersionId=held["VersionId"]
-            )["Body"]
-            found[held["Key"], hashlib.sha256(body.read()).hexdigest()] += 1
+            found[held["Key"], self._sha256_of(held["Key"], held["VersionId"])] += 1
         return found
+
+    def _sha256_of(self, key: str, version: str) -> str:
+        if (key, version) not in self._read:
+            body = self._judge.get_object(Bucket=self._bucket, Key=key, VersionId=version)["Body"]
+            self._read[key, version] = hashlib.sha256(body.read()).hexdigest()
+        return self._read[key, version]

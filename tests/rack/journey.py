@@ -107,6 +107,7 @@ def in_mid_copy(station: Rack, camera: Camera, number: int) -> None:
     station.until(
         lambda: station.slot(number)["bytes_total"] > 0 and read_of(station, number) > 3 * MIB,
         "a copy to be under way",
+        closely=True,
     )
     assert verified(station, number) < len(camera.items)
     assert read_of(station, number) < 8 * MIB

@@ -68,8 +68,18 @@ class Rack:
         found = self.get("/v1/problems")["problems"]
         return [problem for problem in found if problem["slug"] == slug]
 
-    def until(self, holds: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
-        """Wait until something holds; a station that does not answer yet does not hold it."""
+    def until(
+        self,
+        holds: Callable[[], bool],
+        what: str,
+        *,
+        timeout_s: float = 60.0,
+        closely: bool = False,
+    ) -> None:
+        """Wait until something holds; a station that does not answer yet does not hold it.
+
+        `closely` is for what soon would hold no more.
+        """
 
         def looked() -> bool:
             try:
@@ -77,7 +87,7 @@ class Rack:
             except (OSError, ValueError):
                 return False
 
-        wait_until(looked, what=what, timeout_s=timeout_s)
+        wait_until(looked, what=what, timeout_s=timeout_s, closely=closely)
 
     def until_ready(self) -> None:
         """Wait until dockd is alive and able."""

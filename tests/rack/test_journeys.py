@@ -104,9 +104,13 @@ def test_a_camera_is_yanked_while_its_copy_is_read_back(station: Rack, tmp_path:
     """A copy that is whole and unproven when its camera leaves is never taken for proven."""
     camera = make_camera(tmp_path, serial=SERIAL)
     station.dock.dock(1, camera, limit_bytes_s=SLOW_BYTES_S)
-    station.until(lambda: station.slot(1)["bytes_total"] > 0, "a copy to be under way")
+    station.until(
+        lambda: station.slot(1)["bytes_total"] > 0, "a copy to be under way", closely=True
+    )
     pace_spool(station, limit_bytes_s=256 << 10)
-    station.until(lambda: station.slot(1)["clips"]["spooled"] > 0, "a copy to be read back")
+    station.until(
+        lambda: station.slot(1)["clips"]["spooled"] > 0, "a copy to be read back", closely=True
+    )
     assert verified(station, 1) < len(camera.items)
     station.dock.yank(1)
     pace_spool(station, limit_bytes_s=0)

@@ -55,14 +55,16 @@ class Stage:
 
 def _copy(station: Rack, camera: Camera, _: int) -> None:
     station.dock.dock(_SLOT, camera, limit_bytes_s=STEADY_BYTES_S)
-    station.until(lambda: station.slot(_SLOT)["bytes_total"] > 0, "a copy to begin")
+    station.until(lambda: station.slot(_SLOT)["bytes_total"] > 0, "a copy to begin", closely=True)
 
 
 def _read_back(station: Rack, camera: Camera, at_bytes: int) -> None:
     # Slower than the copies are made: there is always one that waits to be read back.
     pace_spool(station, limit_bytes_s=max(MIB // 2, at_bytes // 4), disk="spool")
     station.dock.dock(_SLOT, camera)
-    station.until(lambda: station.slot(_SLOT)["clips"]["spooled"] > 0, "a read-back to begin")
+    station.until(
+        lambda: station.slot(_SLOT)["clips"]["spooled"] > 0, "a read-back to begin", closely=True
+    )
 
 
 def _upload(station: Rack, camera: Camera, _: int) -> None:
@@ -72,6 +74,7 @@ def _upload(station: Rack, camera: Camera, _: int) -> None:
             "sending" in copies["stores"].values() for copies in station.copies(camera.serial)
         ),
         "an upload to begin",
+        closely=True,
     )
 
 
@@ -186,6 +189,7 @@ def _cut(station: Rack, camera: Camera, stage: Stage, at_bytes: int) -> int:
         lambda: stage.moved(station) - before >= at_bytes,
         f"{at_bytes} bytes to go",
         timeout_s=_GOES_S,
+        closely=True,
     )
     moved = stage.moved(station) - before
     station.machine.cut()

@@ -107,9 +107,13 @@ def test_the_network_is_cut_in_mid_part(station: Rack, tmp_path: Path) -> None:
     station.agent.run("sysctl", "--write", "net.ipv4.tcp_retries2=4")
     station.agent.shell("tc qdisc add dev eth0 root tbf rate 16mbit burst 32kb latency 1s")
     station.dock.dock(1, camera)
-    station.until(lambda: count(station, "part-sending") > 0, "a part to be on its way")
+    station.until(
+        lambda: count(station, "part-sending") > 0, "a part to be on its way", closely=True
+    )
     before = _sent_bytes(station)
-    station.until(lambda: _sent_bytes(station) > before + MIB, "some of it to be sent")
+    station.until(
+        lambda: _sent_bytes(station) > before + MIB, "some of it to be sent", closely=True
+    )
     station.cut_network()
     in_flight = count(station, "part-sending") - count(station, "part-stored")
     assert in_flight > 0
