@@ -22,7 +22,7 @@ from tests.rack.store import running_store
 from tests.rack.waiting import wait_until
 
 FAMILIES: tuple[Family, ...] = ("vfat", "exfat")
-_END_S = 60.0
+_END_S = 120.0
 
 
 def _sums(rack: Rack, disk: str, family: str) -> dict[str, str]:
