@@ -56,6 +56,18 @@ def test_the_example_is_a_configuration() -> None:
     assert loaded.http.listen == ListenAddress("127.0.0.1", 8470)
 
 
+@pytest.mark.parametrize(
+    ("document", "disk_gib", "reserve_gib"),
+    [({}, 1000, 20), ({}, 200, 20), ({}, 50, 5), ({"reserve": "20 GiB"}, 50, 20)],
+)
+def test_a_small_disk_has_a_smaller_reserve(
+    document: dict[str, str], disk_gib: int, reserve_gib: int
+) -> None:
+    """A trial on a small disk takes footage at once, unless its admin wants more kept free."""
+    spool = config.parse({"spool": document}).spool
+    assert spool.reserve_bytes(disk_gib * 1024**3) == reserve_gib * 1024**3
+
+
 def test_the_example_shows_every_key() -> None:
     """Every key of the models stands in the example, so that none is undocumented."""
     shown = EXAMPLE.read_text()

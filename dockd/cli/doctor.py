@@ -173,10 +173,11 @@ def _spool(config: Config) -> Iterator[Finding]:
         return
     space = os.statvfs(path)
     free = space.f_bavail * space.f_frsize
+    reserve = config.spool.reserve_bytes(space.f_blocks * space.f_frsize)
     yield _finding(
         "spool",
-        free > config.spool.reserve,
-        f"{free} bytes are free, {config.spool.reserve} are kept in reserve",
+        free > reserve,
+        f"{free} bytes are free, {reserve} are kept in reserve",
         "Free some space, use a larger disk, or lower spool.reserve.",
     )
     try:

@@ -7,7 +7,7 @@ choices. Rules that span several keys are in ``checks``.
 import platform
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -18,6 +18,8 @@ from dockd.config.table import Table
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ALL_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_RESERVE_BYTES: Final = 20 * 1024**3
+_LEAST_SHARE: Final = 10
 
 
 class StationConfig(Table):
@@ -51,8 +53,8 @@ class SpoolConfig(Table):
         default=Path("/var/lib/dockd"),
         description="the absolute path of the folder for footage and ledger",
     )
-    reserve: values.Size = Field(
-        default=20 * 1024**3,
+    reserve: values.Size | None = Field(
+        default=None,
         description='the free space below which no new clip is accepted, as "20 GiB" or in bytes',
     )
     keep_stored_h: values.Quantity = Field(
@@ -63,6 +65,13 @@ class SpoolConfig(Table):
         default=24,
         description="when a partial copy is uploaded without its camera, in hours, 0 or more",
     )
+
+    def reserve_bytes(self, disk_bytes: int) -> int:
+        """Return how much of a disk of this size stays free."""
+        if self.reserve is not None:
+            return self.reserve
+        # More than that would leave a small disk, as in a trial, no room from the beginning.
+        return min(_RESERVE_BYTES, disk_bytes // _LEAST_SHARE)
 
 
 class AcceptRule(Table):

@@ -5,6 +5,7 @@ lost, or restored from an earlier day; the spool's disk swapped, or not mounted.
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -64,8 +65,11 @@ async def open_station(
         await in_thread(rebuild, folder, clock=clock)
     ledger = await in_thread(open_ledger, folder / LEDGER_NAME, clock=clock, faults=faults)
     head = await ledger.head()
+    disk = os.statvfs(folder)
     spool = DirectorySpool(
-        folder, reserve_bytes=config.spool.reserve, expected_spool_id=head.spool_id or None
+        folder,
+        reserve_bytes=config.spool.reserve_bytes(disk.f_blocks * disk.f_frsize),
+        expected_spool_id=head.spool_id or None,
     )
     return Opened(ledger=ledger, spool=spool, rebuilt=lost)
 

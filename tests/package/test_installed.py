@@ -73,7 +73,7 @@ def test_a_new_station_runs_and_says_what_it_lacks(debian: Debian) -> None:
     with running(debian):
         status = json.loads(debian.run("dockd", "status", "--json").stdout)
         api = debian.run("stat", "--format=%U %G %a", "/run/dockd/api.sock").stdout.split()
-    # A small disk has a second one: spool-full.
+    # A disk that is nearly full has a second one: spool-full.
     assert "store-not-configured" in {problem["slug"] for problem in status["problems"]}
     assert api == ["dockd", "dockd-admin", "660"]
     assert debian.path("/var/lib/dockd/ledger.sqlite3").stat().st_size > 0
