@@ -48,7 +48,7 @@ DEEPEST: Final = 256
 _FURTHEST_NS: Final = 2**63 - 1
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a fifo put in the file's place must not hold the thread up.
-_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _KINDS: Final = {
     stat.S_IFLNK: "a symbolic link",
@@ -221,7 +221,7 @@ def open_file(root: int, file: FoundFile) -> int:
     try:
         with folder(root, parent) as descriptor:
             refuse_to_walk(name)
-            opened = os.open(name, _FILE_FLAGS, dir_fd=descriptor)
+            opened = os.open(name, FILE_FLAGS, dir_fd=descriptor)
     except OSError as error:
         raise meaning_of(error, file=file) from error
     try:

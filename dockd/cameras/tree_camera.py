@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from dockd.cameras import tree
+from dockd.cameras import battery_file, tree
 from dockd.cameras.tree import Flagging
+from dockd.core.battery_word import BatteryWord
 from dockd.errors import CameraGone, ClipUnreadable, DockdError
 from dockd.ports.camera import Eraser, FoundFile, Listing, ReadPacer, RefusedName
 
@@ -86,6 +87,25 @@ class TreeCamera(ABC):
         except DockdError as error:
             self.failed(error.fields.get("errno"))
             raise
+
+    def battery(self) -> BatteryWord | None:
+        """Return None: a family whose cameras speak of their batteries knows where."""
+        return None
+
+    def battery_in(self, root: int, path: bytes, *, error_percent: float) -> BatteryWord | None:
+        """Return what a file below the folder ``root`` says, the camera being there all the time.
+
+        Raises:
+            CameraGone: it left.
+        """
+        self.refuse_absent()
+        try:
+            word = battery_file.word_in(root, path, slot=self._slot, error_percent=error_percent)
+        except OSError as error:
+            self.failed(error.errno)
+            return None
+        self.refuse_absent()
+        return word
 
     def is_troubled(self) -> bool:
         """Return whether its file system gave an error in this docking."""

@@ -11,6 +11,8 @@ from dockd.config.problems import Located
 from dockd.config.table import Table
 from dockd.errors import ConfigInvalid
 
+# Neither absolute nor leading upwards; it names one file.
+MediumFile = Annotated[str, Field(pattern=r"^([^/.*?][^/*?]*(/[^/.*?][^/*?]*)*)?$")]
 UsbModel = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:([0-9a-f]{4}|\*)$")]
 
 
@@ -40,6 +42,14 @@ class QuirkConfig(Table):
     clock: Literal["mtime-utc", "mtime-local", "none"] = Field(
         default="none",
         description='what tells the camera\'s clock: "mtime-utc", "mtime-local" or "none"',
+    )
+    battery_file: MediumFile = Field(
+        default="",
+        description="the file in which it writes its charge when it is plugged in, as"
+        ' "MISC/BATTERY.TXT"; "": none',
+    )
+    battery_error_percent: float = Field(
+        default=3.0, ge=1, le=50, description="how far that may be off, in per cent"
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockd.core import naming
+from dockd.core.battery_word import BatteryWord
 from dockd.core.camera_clock import ClockSource
 from dockd.errors import ClipUnreadable, DockdError, ListingDamaged
 
@@ -190,6 +191,9 @@ class Camera(Protocol):
 
     def is_present(self) -> bool:
         """Return whether this very camera is still in its slot."""
+
+    def battery(self) -> BatteryWord | None:
+        """Return what it says of its battery; None: nothing. Asked again with every listing."""
 
     def listing(self) -> Listing:
         """Return all its files; a folder that cannot be read is among the refused.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dockd.core import slot as slots
+from dockd.core.battery_word import BatteryWord
 from dockd.core.slot import SlotEvent, SlotState
 from dockd.ports.camera import Sighting
 
@@ -13,7 +14,8 @@ from dockd.ports.camera import Sighting
 class SlotSnapshot:
     """One slot; ``bytes_read`` are those read from its camera so far in this docking.
 
-    ``fill_fraction`` is how full its camera came, 0 to 1, None where nobody knows.
+    ``fill_fraction`` is how full its camera came, 0 to 1, None where nobody knows; ``battery`` what
+    it said last of its battery.
     """
 
     slot: str
@@ -23,6 +25,7 @@ class SlotSnapshot:
     docking: str | None = None
     bytes_read: int = 0
     fill_fraction: float | None = None
+    battery: BatteryWord | None = None
 
 
 class SlotBoard:
@@ -79,6 +82,12 @@ class SlotBoard:
             known = self._slots.get(slot)
             if known is not None:
                 self._slots[slot] = replace(known, bytes_read=known.bytes_read + size_bytes)
+
+    def heard(self, slot: str, battery: BatteryWord | None) -> None:
+        """A camera said something of its battery, or nothing."""
+        with self._lock:
+            known = self._slots.get(slot, SlotSnapshot(slot=slot))
+            self._slots[slot] = replace(known, battery=battery)
 
     def left(self, slot: str) -> None:
         """The camera left its slot."""

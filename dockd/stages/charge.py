@@ -120,7 +120,9 @@ class Charge:
     async def _decided(self, reading: ChargerReading) -> Plan:
         """Return the plan for those ports that follow; the others are on, and so is their share."""
         stuck = self._ports.stuck()
-        views = await self._view.slots(reading, given_up=self._ports.given_up())
+        views = await self._view.slots(
+            reading, given_up=self._ports.given_up(), now_s=self._clock.monotonic_s()
+        )
         moment = self._moment()
         self.slots = self._forecast(views, has_shifts=bool(moment.due))
         drawn = [port.power_w for port in reading.ports.values() if port.power_w is not None]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dockd.core import battery
-from dockd.core.battery import BatteryReading
+from dockd.core.battery import BatteryReading, Nonsense
+from dockd.core.battery_word import BatteryWord, Heard, charge_of, heard
 from dockd.core.charge_words import Presence, SlotView
 from dockd.core.clip import Place
 from dockd.core.port_power import Light, PortMode, PortReading
@@ -54,10 +55,11 @@ class RackView:
         self._power = power
         self.footage: dict[str, Footage] = {}
         self.nonsense: dict[str, str] = {}
+        self._heard: dict[str, Heard] = {}
         self._charges: dict[str, BatteryReading] = {}
 
     async def slots(
-        self, reading: ChargerReading, *, given_up: frozenset[str]
+        self, reading: ChargerReading, *, given_up: frozenset[str], now_s: float
     ) -> Sequence[SlotView]:
         """Return the slots that the charger has ports for; who is in ``given_up`` is not busy."""
         away = {one.slot: one.camera for one in self._power.away()}
@@ -72,15 +74,14 @@ class RackView:
             port, bad = battery.believed(port)
             if bad:
                 self.nonsense[snapshot.slot] = "; ".join(one.reason for one in bad)
-            views.append(
-                await self._slot(
-                    snapshot,
-                    port,
-                    camera=away.get(snapshot.slot, snapshot.camera),
-                    is_busy=self._power.is_at_work(snapshot.slot) and snapshot.slot not in given_up,
-                    temperature_c=temperature_c,
-                )
+            view = await self._slot(
+                snapshot,
+                port,
+                camera=away.get(snapshot.slot, snapshot.camera),
+                is_busy=self._power.is_at_work(snapshot.slot) and snapshot.slot not in given_up,
+                temperature_c=temperature_c,
             )
+            views.append(self._with_charge(view, snapshot.battery, now_s=now_s))
         return views
 
     async def _slot(
@@ -104,7 +105,7 @@ class RackView:
             left_bytes = sum(tally.size_bytes.get(place, 0) for place in _UNPROVEN)
             self.footage[slot] = Footage(counted=counted, left_bytes=left_bytes)
         hidden = self._power.is_cut(slot) or self._power.is_awaited(slot)
-        view = SlotView(
+        return SlotView(
             slot=slot,
             presence=Presence.UNKNOWN if hidden else _presence(camera),
             camera=camera,
@@ -114,17 +115,25 @@ class RackView:
             port=port,
             temperature_c=temperature_c,
         )
-        return self._with_charge(view)
 
-    def _with_charge(self, view: SlotView) -> SlotView:
+    def _with_charge(self, view: SlotView, word: BatteryWord | None, *, now_s: float) -> SlotView:
         """Return the view with its camera's charge; behind a cut port, with the last one known."""
         if view.camera is None or view.port is None:
             return view
+        known = heard(self._heard.get(view.camera), word, port=view.port, now_s=now_s)
+        if known is not None:
+            self._heard[view.camera] = known
+            self._complain(view.slot, known.word)
         if view.presence is Presence.CAMERA:
-            now = battery.from_hub(view.port, curve=view.curve, before=None)
+            now = charge_of(known, port=view.port, curve=view.curve)
             if now is not None:
                 self._charges[view.camera] = now
         return replace(view, charge=self._charges.get(view.camera))
+
+    def _complain(self, slot: str, word: BatteryWord) -> None:
+        if isinstance(word.reading, Nonsense):
+            said = [self.nonsense[slot]] if slot in self.nonsense else []
+            self.nonsense[slot] = "; ".join([*said, word.reading.reason])
 
     def charges(
         self,
@@ -136,8 +145,9 @@ class RackView:
     ) -> Mapping[str, SlotCharge]:
         """Return the same for people; cameras that are nowhere any more are forgotten."""
         there = {view.camera for view in views}
-        for camera in self._charges.keys() - there:
-            del self._charges[camera]
+        for of_cameras in (self._charges, self._heard):
+            for camera in of_cameras.keys() - there:
+                del of_cameras[camera]
         states = {snapshot.slot: snapshot.state for snapshot in self._board.snapshots()}
         found = {}
         for view in views:

@@ -21,6 +21,7 @@ from dockd.config import CamerasConfig, Config, DirectoryCamerasConfig
 from dockd.core import naming
 from dockd.errors import CameraGone
 from dockd.ports.camera import Camera, CameraSource, News, Outlook, Refusal, Sighting
+from tests.conformance.batteries import BatteryConformance
 from tests.conformance.cameras import CameraConformance, seen_by_nobody
 
 LOOK_S: Final = 0.02
@@ -49,6 +50,7 @@ class DirectoryBay:
     def __init__(self, path: Path) -> None:
         self._rack = Rack(path)
         self.medium = self._rack.dock("A1", "BWC-1")
+        self.battery_file = path / "A1" / ".BWC-1.battery"
         self._cameras: list[Camera] = []
         self._runner = asyncio.Runner()
         self._source = DirectoryRack(path, poll_s=LOOK_S)
@@ -114,7 +116,7 @@ def rack(tmp_path: Path) -> Rack:
     return Rack(tmp_path / "rack")
 
 
-class TestDirectoryCamera(CameraConformance):
+class TestDirectoryCamera(CameraConformance, BatteryConformance):
     """A directory is a camera like any other."""
 
 

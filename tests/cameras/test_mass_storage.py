@@ -12,6 +12,7 @@ from dockd.config import parse
 from dockd.errors import CameraGone, DockdError, HelperRefused, HelperUnreachable
 from dockd.ports.camera import Camera, News, Refusal, Sighting
 from tests.cameras.usb_parts import CONFIG, Rack, closed, next_camera, rack_at, told
+from tests.conformance.batteries import BatteryConformance
 from tests.conformance.cameras import CameraConformance, content_of, only_file, put
 from tests.fakes.helper import No
 from tests.fakes.usb_bus import CONTROLLER
@@ -25,6 +26,8 @@ class UsbBay:
     def __init__(self, rack: Rack) -> None:
         self.rack = rack
         self.medium = rack.medium("BWC-1")
+        # As the quirks of the model with these ids say.
+        self.battery_file = self.medium / "MISC/BATTERY.TXT"
         rack.dock("A1", "BWC-1")
         self._cameras: list[Camera] = []
         self._runner = asyncio.Runner()
@@ -90,7 +93,7 @@ async def heard(sightings: AsyncIterator[News], count: int = 1) -> list[tuple[st
         return [told(await anext(sightings)) for _ in range(count)]
 
 
-class TestMassStorageCamera(CameraConformance):
+class TestMassStorageCamera(CameraConformance, BatteryConformance):
     """A disk behind the helper is a camera like any other."""
 
 

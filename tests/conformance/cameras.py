@@ -173,6 +173,10 @@ class CameraConformance:
         bay.put_back()
         assert content_of(bay.docked(), file) == b"footage"
 
+    def test_a_camera_that_says_nothing_of_its_battery_has_no_charge(self, bay: Bay) -> None:
+        """Nobody makes a number up; whose cameras do speak is in `batteries.BatteryConformance`."""
+        assert bay.docked().battery() is None
+
     def test_a_redocked_camera_is_a_new_stay(self, bay: Bay) -> None:
         """A camera that was away, however shortly, is a new docking; the old one stays ended."""
         put(bay, b"clip")

@@ -80,6 +80,7 @@ def test_the_guide_names_what_there_is() -> None:
     for name in (
         "tests/examples/card_reader.py",
         "tests/examples/test_card_reader.py",
+        "tests/conformance/batteries.py",
         "tests/conformance/cameras.py",
         "tests/conformance/chargers.py",
         "tests/conformance/far_sides.py",

@@ -4,7 +4,6 @@ import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -16,18 +15,15 @@ from dockd.core.slot import SlotState
 from dockd.errors import SpoolFull
 from dockd.stages.charge import ChargePolicy
 from dockd.stages.docking import end_open_dockings
-from dockd.stages.report import Report, ReportPolicy
-from dockd.stages.uplink import UplinkBoard
-from dockd.stages.wellness import Wellness
 from tests.stages.charging import (
     CAMERA_W,
     FOR_BOTH,
     FOR_ONE,
-    Station,
     one_cut,
     station,
     unrecordable,
 )
+from tests.stages.report_parts import report_of
 from tests.stages.rig import running, until
 
 
@@ -201,32 +197,6 @@ async def test_the_least_used_camera_is_to_be_taken_first(tmp_path: Path) -> Non
         await it.offloaded(1)
         orders = {one.slot: one.issue for one in (await report.slots()).slots}
         assert orders == {"A1": 2, "A2": 1}
-
-
-def report_of(it: Station) -> Report:
-    """Make the report of a station's slots; what it says beyond them is not asked for."""
-    report = Report(
-        ledger=it.rig.ledger,
-        spool=it.rig.spool,
-        board=it.rig.board,
-        problems=it.rig.problems,
-        uplink=cast("UplinkBoard", None),
-        clock=it.rig.clock,
-        policy=ReportPolicy(
-            station="rig",
-            site="",
-            version="",
-            required=1,
-            stores=frozenset(it.rig.stores),
-            wiping=True,
-            power_driver="usb-port",
-            budget_w=FOR_BOTH,
-        ),
-        wellness=cast("Wellness", None),
-        shared_holds=it.rig.shared_holds,
-    )
-    report.charge = it.charge
-    return report
 
 
 @pytest.mark.asyncio

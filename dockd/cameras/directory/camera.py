@@ -7,10 +7,14 @@ from typing import Final
 
 from dockd.cameras import tree
 from dockd.cameras.tree_camera import TreeCamera
+from dockd.core.battery_word import BatteryWord
 from dockd.core.camera_clock import ClockSource
 from dockd.errors import CameraGone
 from dockd.ports.camera import Medium, ReadPacer
 
+BATTERY: Final = ".{serial}.battery"
+"""Where a camera's charge stands, beside its folder: all that is in there is footage."""
+_ERROR_PERCENT: Final = 3.0
 _ROOT_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -68,6 +72,20 @@ class DirectoryCamera(TreeCamera):
         except OSError:
             return False
         return (status.st_dev, status.st_ino) == self._identity
+
+    def battery(self) -> BatteryWord | None:
+        """Return what stands beside its folder, if whoever docks it keeps a gauge there."""
+        try:
+            slot = os.open(self._path.parent, _ROOT_FLAGS)
+        except OSError:
+            # A slot that is gone, its camera with it, or one that lets nobody look in.
+            self.refuse_absent()
+            return None
+        try:
+            name = os.fsencode(BATTERY.format(serial=self.serial))
+            return self.battery_in(slot, name, error_percent=_ERROR_PERCENT)
+        finally:
+            os.close(slot)
 
     def is_clearable(self, path: bytes) -> bool:
         """Return true: all of a directory camera is footage (DESIGN.md section 5)."""

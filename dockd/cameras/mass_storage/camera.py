@@ -13,6 +13,7 @@ from dockd.cameras import quirks
 from dockd.cameras.tree_camera import TreeCamera
 from dockd.config.quirks import QuirkConfig
 from dockd.core import patterns
+from dockd.core.battery_word import BatteryWord
 from dockd.core.camera_clock import ClockSource
 from dockd.errors import CameraGone, ClipUnreadable, DockdError, HelperRefused
 from dockd.ports.camera import Eraser, Listing, Medium, ReadPacer, RefusedName
@@ -146,6 +147,17 @@ class MassStorageCamera(TreeCamera):
             reason="the medium gave errors while it was listed; there may be more on it",
         )
         return Listing(files=found.files, refused=(hidden, *found.refused))
+
+    def battery(self) -> BatteryWord | None:
+        """Return what its model writes on its medium, as it was when it was plugged in."""
+        quirk = self._bay.quirk
+        if not quirk.battery_file:
+            return None
+        return self.battery_in(
+            self._root,
+            os.fsencode(quirk.battery_file),
+            error_percent=quirk.battery_error_percent,
+        )
 
     def is_clearable(self, path: bytes) -> bool:
         """Return whether a file at ``path`` is footage, by its rule or its model's quirks."""

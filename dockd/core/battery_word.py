@@ -1,0 +1,119 @@
+"""A camera's own word on its battery, and what is known of it when the word is no longer fresh.
+
+A live gauge is read again and again. What a camera wrote to its medium before it was docked stays
+as it is while its port goes on charging it: from then on the charge is inferred, by the energy that
+the hub counts or by the time that the port had power, and its uncertainty grows with it.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dockd.core.battery import (
+    LEAST_ERROR_PERCENT,
+    BatteryReading,
+    ChargeSource,
+    Nonsense,
+    combined,
+    from_camera,
+    from_hub,
+)
+from dockd.core.charge_curve import ChargeCurve, percent_after
+from dockd.core.port_power import PortMode, PortReading
+
+MOST_BYTES: Final = 32
+"""What a number takes, with room to spare; a camera is hostile input, and no more of it is read."""
+_NUMBER: Final = re.compile(rb"\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*%?\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryWord:
+    """What a camera says of its battery, or why it is not believed.
+
+    ``said`` tells one saying from the next. The same one again is old news, and a gauge that is
+    alive has a new one every time, its number being the same or not.
+    """
+
+    reading: BatteryReading | Nonsense
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A camera's last word, and what its port has given it since; times are monotonic seconds.
+
+    ``counted_wh`` is what the hub's counter stood at, None where none does.
+    """
+
+    word: BatteryWord
+    at_s: float
+    powered_s: float = 0.0
+    counted_wh: float | None = None
+    since_wh: float = 0.0
+
+
+def from_text(
+    content: bytes, *, slot: str, error_percent: float = 3.0
+) -> BatteryReading | Nonsense:
+    """Return the charge that a camera wrote down: a number, with or without a per cent sign."""
+    found = _NUMBER.fullmatch(content) if len(content) <= MOST_BYTES else None
+    if found is None:
+        reason = f"what the camera says of its battery is no number: {content[:MOST_BYTES]!a}"
+        return Nonsense(slot=slot, what="percent", reason=reason)
+    return from_camera(float(found[1]), slot=slot, error_percent=error_percent)
+
+
+def heard(
+    before: Heard | None, word: BatteryWord | None, *, port: PortReading, now_s: float
+) -> Heard | None:
+    """Return what was heard, by one more look at a camera's port; ``word``: what it says now."""
+    if before is None and word is None:
+        return None
+    if before is None or (word is not None and word != before.word):
+        return None if word is None else Heard(word=word, at_s=now_s, counted_wh=port.energy_wh)
+    passed_s = 0.0 if port.mode is PortMode.OFF else max(0.0, now_s - before.at_s)
+    return replace(
+        before,
+        at_s=now_s,
+        powered_s=before.powered_s + passed_s,
+        counted_wh=before.counted_wh if port.energy_wh is None else port.energy_wh,
+        since_wh=before.since_wh + _more_wh(before.counted_wh, port.energy_wh),
+    )
+
+
+def charge_of(
+    known: Heard | None, *, port: PortReading, curve: ChargeCurve
+) -> BatteryReading | None:
+    """Return the charge by everything that is known: the camera's word, and the port's numbers."""
+    word = known.word.reading if known is not None else None
+    if known is None or not isinstance(word, BatteryReading):
+        return from_hub(port, curve=curve, before=None)
+    # The counter began with the docking; what counts is what came after the camera had spoken.
+    counted = port if port.energy_wh is None else replace(port, energy_wh=known.since_wh)
+    of_port = from_hub(counted, curve=curve, before=word)
+    own = _aged(word, powered_s=known.powered_s, curve=curve)
+    if of_port is None:
+        return own
+    # What was measured is better than what a port should have given by the clock.
+    return of_port if own.source is ChargeSource.INFERRED else combined((own, of_port))
+
+
+def _more_wh(before_wh: float | None, now_wh: float | None) -> float:
+    if before_wh is None or now_wh is None:
+        return 0.0
+    # A counter that is lower began anew, with the port's power.
+    return now_wh - before_wh if now_wh >= before_wh else now_wh
+
+
+def _aged(word: BatteryReading, *, powered_s: float, curve: ChargeCurve) -> BatteryReading:
+    def after(percent: float, *, seconds: float) -> float:
+        return percent_after(curve, from_percent=percent, seconds=seconds)
+
+    gained = after(word.percent, seconds=powered_s) - word.percent
+    if gained < LEAST_ERROR_PERCENT:
+        return replace(word, error_percent=word.error_percent + gained)
+    low = after(word.low_percent, seconds=powered_s * (1 - curve.full_error))
+    high = after(word.high_percent, seconds=powered_s * (1 + curve.full_error))
+    return BatteryReading(
+        percent=(low + high) / 2, error_percent=(high - low) / 2, source=ChargeSource.INFERRED
+    )

@@ -1,0 +1,89 @@
+"""What cameras say of their batteries, carried from the camera to the plan and to people."""
+
+from pathlib import Path
+
+import pytest
+
+from dockd.core.battery import BatteryReading, ChargeSource
+from tests.stages.charging import FOR_BOTH, FOR_ONE, Station, one_cut, station
+from tests.stages.report_parts import report_of
+from tests.stages.rig import running, until
+
+
+def gauge(it: Station, slot: str, content: str) -> None:
+    """Have the camera of a slot say how full it is."""
+    folder = it.rig.rack.folder(slot, f"CAM-{slot}")
+    (folder.parent / f".{folder.name}.battery").write_text(content)
+
+
+async def docked(it: Station, slot: str, content: str) -> None:
+    """Dock a camera that says how full it is, and offload it."""
+    it.film(slot, f"CAM-{slot}")
+    gauge(it, slot, content)
+    it.charger.put_in(slot, f"CAM-{slot}")
+    await it.offloaded(1)
+
+
+@pytest.mark.asyncio
+async def test_a_cameras_own_charge_is_shown_with_its_source_and_error(tmp_path: Path) -> None:
+    """It reaches the plan and /v1/slots as the camera's, and so does what it says later."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        report = report_of(it)
+        await docked(it, "A1", "41")
+        await it.charge.turn()
+        found = {one.slot: one for one in (await report.slots()).slots}["A1"]
+        shown = (found.battery_percent, found.battery_error_percent, found.battery_source)
+        assert shown == (41, 3, ChargeSource.CAMERA)
+        assert found.advice == "leave"
+        gauge(it, "A1", "97")
+        await until(lambda: _says(it, "A1", 97), what="it is asked again")
+        await it.charge.turn()
+        charge = it.charge.slots["A1"].charge
+        assert charge == BatteryReading(percent=97, error_percent=3, source=ChargeSource.CAMERA)
+
+
+def _says(it: Station, slot: str, percent: float) -> bool:
+    words = {one.slot: one.battery for one in it.rig.board.snapshots()}
+    word = words[slot]
+    return (
+        word is not None
+        and isinstance(word.reading, BatteryReading)
+        and word.reading.percent == percent
+    )
+
+
+@pytest.mark.asyncio
+async def test_a_charge_that_cannot_be_is_said_once_until_it_can(tmp_path: Path) -> None:
+    """A camera that says 400 % is one problem of its slot; its charge is unknown, nothing cut."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        await docked(it, "A1", "400")
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        said = [fields for event, fields in it.rig.journal.said if event == "problem-opened"]
+        assert [(one["slug"], one["subject"]) for one in said] == [
+            ("charge-reading-refused", "port A1")
+        ]
+        assert it.charge.slots["A1"].charge is None
+        assert not it.charger.switched
+        gauge(it, "A1", "40")
+        await until(lambda: _says(it, "A1", 40), what="it is asked again")
+        await it.charge.turn()
+        assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_the_emptier_by_their_own_word_gets_the_power(tmp_path: Path) -> None:
+    """With power for one, it goes to the camera that says that it has less; the other is known."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it, running(it.rig, uploads=False):
+        gauge(it, "A1", "70")
+        gauge(it, "A2", "20")
+        await one_cut(it)
+        for _ in range(300):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert set(it.charger.off) == {"A1"}
+        known = it.charge.slots["A1"].charge
+        assert known is not None
+        # Its port had power for a while before.
+        assert known.percent == pytest.approx(70, abs=5)
