@@ -449,7 +449,7 @@ _CAMERAS: Final = (
         "station",
         sentence="A camera wears: over its last dockings it stands out from the others.",
         reason="{detail}.",
-        next_step="Have the camera's battery and contacts checked, or replace it.",
+        next_step="Have the camera's battery, card and contacts checked, or replace it.",
     ),
     _found(
         "slot-worn",

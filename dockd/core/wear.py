@@ -21,6 +21,8 @@ _NEWEST: Final = 200
 _CAPACITY_LEFT: Final = 0.8
 _RESETS_PER_DOCKING: Final = 0.5
 _ERRORS_PER_GB: Final = 1.0
+# One bad card on one day condemns neither its camera nor the slot that it was in.
+_ERRORS_IN_DOCKINGS: Final = 0.25
 _CONTACTS_PER_DOCKING: Final = 0.5
 _SLOWER_THAN: Final = 0.6
 
@@ -43,7 +45,7 @@ class DockingWear:
         percent_per_h: How fast it charged in the first phase.
         wh_per_percent: What a per cent took: it falls as a battery loses its capacity.
         resets: How often the port or the camera reset itself.
-        read_errors: Reads that had to be made again.
+        read_errors: Files that could not be read, the listing among them.
         read_gb: How much was read.
         contact_breaks: How often it vanished and came back without being taken out.
     """
@@ -170,8 +172,12 @@ def _breaks(dockings: Sequence[DockingWear]) -> list[str]:
         found.append(f"{resets} resets in {count} dockings")
     if contacts >= count * _CONTACTS_PER_DOCKING:
         found.append(f"contact was lost {contacts} times in {count} dockings")
-    if read_gb > 0 and errors >= read_gb * _ERRORS_PER_GB:
-        found.append(f"{errors} reads had to be made again in {read_gb:.1f} GB")
+    erring = sum(each.read_errors > 0 for each in dockings)
+    if erring > count * _ERRORS_IN_DOCKINGS and errors >= read_gb * _ERRORS_PER_GB:
+        found.append(
+            f"{errors} files could not be read beside {read_gb:.1f} GB that could,"
+            f" in {erring} of {count} dockings"
+        )
     return found
 
 

@@ -290,7 +290,7 @@ class Station:
             await self.problems.clear_all(heed.TROUBLES, subject=heed.SUBJECT)
 
     async def _forget_charger(self) -> None:
-        """Let go of the trouble with what charges, and of what wears, where nothing is charged."""
+        """Let go of the trouble with what charges, where nothing does any more."""
         if self.charge is None:
             await forget_charging(self.problems)
 
@@ -344,7 +344,8 @@ class Station:
             "status line": self._tell_status,
             "problems": self.problems.summarise,
             "house": self._keep_house,
-            **({} if self.charge is None else {"charging": self.charge.run, "wear": self.wear.run}),
+            "wear": self.wear.run,
+            **({} if self.charge is None else {"charging": self.charge.run}),
         }
 
     def _silences(self) -> Iterator[Silence]:

@@ -49,7 +49,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockingRow:
-    """One stay of a camera; times are RFC 3339 UTC, ``ended_at`` None while it lasts."""
+    """One stay of a camera; times are RFC 3339 UTC, ``ended_at`` None while it lasts.
+
+    ``read_errors`` are the files that could not be read; both counts are known when it has ended.
+    """
 
     docking: str
     camera: str
@@ -64,6 +67,8 @@ class DockingRow:
     clock: CameraClock
     continues: str | None = None
     charge: ChargeMeasured | None = None
+    read_bytes: int = 0
+    read_errors: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,12 +216,9 @@ def said_of_ports(problems: ProblemBoard) -> set[tuple[str, str]]:
 
 
 async def forget_charging(problems: ProblemBoard) -> None:
-    """Let go of what was said of ports, charger and wear, where nothing is charged any more."""
+    """Let go of what was said of ports and their charger, where nothing is charged any more."""
     for slug, slot in said_of_ports(problems):
         await problems.clear(slug, subject=_subject(slot))
-    for problem in problems.current():
-        if problem.slug in WORN_SLUGS:
-            await problems.clear(problem.slug, subject=problem.subject)
 
 
 def _subject(slot: str) -> str:

@@ -264,6 +264,7 @@ class _Counting:
         """Pass the read on to the pacer and count it. Called from the copying thread."""
         self.count += 1
         self._stay.camera.pacer.before_read(size_bytes)
+        self._stay.count(size_bytes)
         self._board.read(self._stay.camera.slot, size_bytes=size_bytes)
 
 

@@ -249,11 +249,12 @@ class Docking:
     async def _end(self, stay: Stay, *, reason: str) -> None:
         stay.stop()
         self._wipe.forget(stay.docking)
-        ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason)
+        counted = {"read_bytes": stay.read_bytes, "read_errors": len(stay.unreadable)}
+        ended: facts.Undocked = facts.Undocked(docking=stay.docking, reason=reason, **counted)
         slot, serial = stay.camera.slot, stay.camera.serial
         # What was never recorded to have begun is nobody's to continue.
         if stay.begun and self._power.is_cut(slot) and reason == "the camera left":
-            ended = facts.DockingPaused(docking=stay.docking, reason=facts.SWITCHED_OFF)
+            ended = facts.DockingPaused(docking=stay.docking, reason=facts.SWITCHED_OFF, **counted)
             self._power.pause(Paused(slot=slot, camera=serial, docking=stay.docking))
         self._show_left(slot)
         # A ledger that cannot take this now finds the docking open at the next start, and ends it;

@@ -81,6 +81,7 @@ class Offload:
             ClipUnreadable, ClipChangedWhileRead: all clips were tried, and some are not proven.
         """
         listing = await in_thread(stay.camera.listing)
+        stay.unreadable.update(name.path for name in listing.unreadable)
         tasks = await self._planner.plan(stay, listing)
         trouble = await self._bring_over(stay, tasks)
         if trouble is not None:
@@ -142,7 +143,7 @@ class Offload:
             async with task_group() as copying:
                 for number in range(min(_PIECES, len(to_copy))):
                     copying.start(self._copy(stay, to_copy[number::_PIECES], pieces))
-            without_room = await self._settle(pieces, troubles=ahead.troubles)
+            without_room = await self._settle(stay, pieces, troubles=ahead.troubles)
         except BaseException:
             for piece in pieces:
                 piece.close()
@@ -171,7 +172,7 @@ class Offload:
         pieces.append(await self._copier.copy(stay, tasks))
 
     async def _settle(
-        self, pieces: Sequence[Piece], *, troubles: list[DockdError]
+        self, stay: Stay, pieces: Sequence[Piece], *, troubles: list[DockdError]
     ) -> Sequence[tuple[Task, SpoolFull]]:
         """Note what is wrong with single clips; return those that the spool has no room for."""
         without_room: list[tuple[Task, SpoolFull]] = []
@@ -181,6 +182,8 @@ class Offload:
             elif isinstance(error, ClipUnreadable | ClipChangedWhileRead):
                 await self._note(task.clip, error)
                 troubles.append(error)
+                if isinstance(error, ClipUnreadable):
+                    stay.unreadable.add(task.file.path)
             else:
                 raise error
         return without_room

@@ -13,7 +13,8 @@ class Stay:
 
     ``begun`` is true once its beginning was recorded, ``listed`` once a listing was; ``news`` until
     what the last one brought was recorded as offloaded. ``must_yield`` says that the work has to
-    pause, for the slot is cut.
+    pause, for the slot is cut. ``unreadable`` are the paths that could not be read, "" among them
+    where a listing may lack some.
     """
 
     docking: str
@@ -22,11 +23,24 @@ class Stay:
     listed: bool = False
     news: bool = True
     must_yield: Callable[[], bool] = lambda: False
+    unreadable: set[bytes] = field(default_factory=set)
+    _read_bytes: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
         """End the work of every thread at its next read."""
         self._stopped.set()
+
+    def count(self, size_bytes: int) -> None:
+        """Count what is read; called from the copying threads."""
+        with self._counting:
+            self._read_bytes += size_bytes
+
+    @property
+    def read_bytes(self) -> int:
+        """How much was read from the camera to be copied."""
+        return self._read_bytes
 
     def must_stop(self) -> bool:
         """Return whether it ended, has to pause, or its camera left; asked between two reads."""

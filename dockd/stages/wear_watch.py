@@ -16,6 +16,7 @@ _PAGE: Final = 1000
 _DAY_S: Final = 86_400.0
 _HOUR_S: Final = 3600.0
 _LEAST_PERCENT: Final = 5
+_BYTES_OF_GB: Final = 1_000_000_000
 # Nobody takes a camera and puts it back into the same slot so soon; half of the time, at least.
 _BACK_WITHIN: Final = timedelta(seconds=60)
 _LEFT: Final = "the camera left"
@@ -97,6 +98,8 @@ def _of(row: DockingRow, *, before: DockingRow | None) -> DockingWear:
         percent_per_h=percent_per_h,
         wh_per_percent=wh_per_percent,
         resets=measured.resets if measured else 0,
+        read_errors=row.read_errors,
+        read_gb=row.read_bytes / _BYTES_OF_GB,
         contact_breaks=int(before is not None and _came_back(before, row, began=began)),
     )
 

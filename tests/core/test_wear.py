@@ -81,4 +81,24 @@ def test_a_camera_whose_reads_fail_is_named_by_its_errors_and_gigabytes() -> Non
     found = verdicts(dockings("torn", read_errors=8, read_gb=4.0, contact_breaks=2))
     broken, said = next(each.evidence for each in found if each.replace)
     assert broken == "contact was lost 24 times in 12 dockings"
-    assert said == "96 reads had to be made again in 48.0 GB"
+    assert said == "96 files could not be read beside 48.0 GB that could, in 12 of 12 dockings"
+
+
+def test_a_camera_of_which_nothing_can_be_read_is_named() -> None:
+    """No gigabyte was read, and that is no reason to think well of it."""
+    assert [each.name for each in verdicts(dockings("dead", read_errors=1)) if each.replace] == [
+        "dead"
+    ]
+
+
+def test_a_bad_card_on_one_day_condemns_neither_its_camera_nor_the_slot() -> None:
+    """Fifty files of one docking of twelve could not be read: it is said of their clips, not here.
+
+    The same fifty in four of the dockings are wear.
+    """
+    good = dockings("torn", read_gb=2.0)
+    bad = [replace(each, slot="A1") for each in good]
+    once = [replace(bad[0], read_errors=50), *bad[1:]]
+    assert not any(each.replace for each in verdicts(once))
+    often = [replace(each, read_errors=50 if n < 4 else 0) for n, each in enumerate(bad)]
+    assert [each.name for each in verdicts(often) if each.replace] == ["torn", "A1"]

@@ -104,3 +104,8 @@ async def test_what_is_listed_is_known_however_much_is_hidden(tmp_path: Path) ->
         assert rig.count(facts.Listed) == 1
         assert [clip.spool_copy for clip in await rig.clips()] == [SpoolCopy.PROVEN]
         assert rig.count(facts.WipeIntended) == 0
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="it has left")
+        (row,) = await rig.ledger.dockings(after="", limit=2)
+        # However often it was looked at: what wears is judged by the files, not by the looks.
+        assert (row.read_bytes, row.read_errors) == (len(b"footage"), 1)

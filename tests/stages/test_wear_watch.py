@@ -13,7 +13,13 @@ DAY_S = 86_400.0
 
 
 async def dock(
-    rig: Rig, camera: str, slot: str, *, energy_mwh: int = 3000, after_s: float = DAY_S
+    rig: Rig,
+    camera: str,
+    slot: str,
+    *,
+    energy_mwh: int = 3000,
+    after_s: float = DAY_S,
+    read_errors: int = 0,
 ) -> None:
     """Have a camera docked for an hour, in which it gained 20 %."""
     rig.clock.advance(after_s)
@@ -23,7 +29,12 @@ async def dock(
     )
     rig.clock.advance(3600)
     await rig.ledger.record(
-        facts.Undocked(docking=docking, reason="the camera left"),
+        facts.Undocked(
+            docking=docking,
+            reason="the camera left",
+            read_bytes=2_000_000_000,
+            read_errors=read_errors,
+        ),
         facts.ChargeMeasured(
             docking=docking,
             seconds=3600,
@@ -70,3 +81,23 @@ async def test_a_slot_that_loses_contact_is_told_from_its_cameras(tmp_path: Path
         (problem,) = rig.problems.current()
         assert (problem.slug, problem.subject) == ("slot-worn", "port A1")
         assert "contact was lost 8 times in 16 dockings" in problem.reason
+
+
+@pytest.mark.asyncio
+async def test_files_that_cannot_be_read_are_counted_against_their_camera(tmp_path: Path) -> None:
+    """A camera with bad sectors is named wherever it was docked; the slots and the others are not.
+
+    What was read in between, and in how many dockings it went wrong, is the evidence.
+    """
+    async with rig_at(tmp_path) as rig:
+        watch = WearWatch(ledger=rig.ledger, problems=rig.problems, clock=rig.clock)
+        for number in range(8):
+            await dock(rig, "BAD", f"A{number % 4}", read_errors=3)
+            for other in range(4):
+                await dock(rig, f"GOOD-{other}", f"A{number % 4}")
+        await watch.look()
+        (problem,) = rig.problems.current()
+        assert (problem.slug, problem.subject) == ("camera-worn", "camera BAD")
+        said = "24 files could not be read beside 16.0 GB that could, in 8 of 8 dockings"
+        assert problem.reason == said
+        assert watch.verdicts[Part.CAMERA, "BAD"].evidence == (said,)

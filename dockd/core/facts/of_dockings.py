@@ -82,7 +82,11 @@ class ChargeMeasured(
 
 @dataclass(frozen=True, kw_only=True)
 class Undocked(DockingFact, kind="undocked", sentence="The camera left its slot."):
+    """Why, how much was read from it to be copied, and how many files could not be read."""
+
     reason: str
+    read_bytes: int = 0
+    read_errors: int = 0
 
 
 # Why a docking ended that pauses; the ledger finds those that nothing followed by it.

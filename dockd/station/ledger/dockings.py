@@ -67,7 +67,8 @@ def _change_of(connection: sqlite3.Connection, fact: facts.DockingFact, *, event
             assignment = "cleared = 1"
             _settle_unsaid(connection, fact)
         case facts.Undocked():
-            assignment, values = "ended_at = ?, end_reason = ?", (event.time_utc, fact.reason)
+            assignment = "ended_at = ?, end_reason = ?, read_bytes = ?, read_errors = ?"
+            values = (event.time_utc, fact.reason, fact.read_bytes, fact.read_errors)
         case _:
             raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
     cursor = connection.execute(

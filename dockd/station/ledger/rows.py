@@ -237,6 +237,8 @@ def docking_from(row: sqlite3.Row) -> DockingRow:
         ),
         continues=row["continues"],
         charge=_charge_from(row),
+        read_bytes=row["read_bytes"],
+        read_errors=row["read_errors"],
     )
 
 

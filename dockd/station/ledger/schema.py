@@ -81,6 +81,12 @@ _PRIORITISED: Final = (
     "ALTER TABLE clips ADD COLUMN prioritised INTEGER NOT NULL DEFAULT 0",
 )
 
+_READS: Final = (
+    # How much was read from the camera to be copied, and how many files could not be read.
+    "ALTER TABLE dockings ADD COLUMN read_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE dockings ADD COLUMN read_errors INTEGER NOT NULL DEFAULT 0",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
@@ -91,4 +97,5 @@ MIGRATIONS: Final = (
     Migration(7, _CHARGES),
     Migration(8, _DOUBTS),
     Migration(9, _PRIORITISED),
+    Migration(10, _READS),
 )
