@@ -428,8 +428,8 @@ _CAMERAS: Final = (
         sentence="A slot draws more than a camera may: its port is cut.",
         reason="Slot {slot}: {detail}.",
         next_step=(
-            "Take the camera out, have it and the contacts checked, then restart dockd: an hour "
-            "later the slot has power again."
+            "Take the camera out, have it and the contacts checked. Once it is seen in another "
+            "slot this one has power again; else restart dockd: an hour later it has."
         ),
     ),
     _found(
@@ -439,8 +439,8 @@ _CAMERAS: Final = (
         sentence="A camera takes power and does not get fuller: its port is cut.",
         reason="Slot {slot}: {detail}.",
         next_step=(
-            "Take the camera out of service: where the power goes is heat. Then restart dockd: an "
-            "hour later the slot has power again."
+            "Take the camera out of service: where the power goes is heat. Once it is seen in "
+            "another slot this one has power again; else restart dockd: an hour later it has."
         ),
     ),
     _found(

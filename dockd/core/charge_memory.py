@@ -1,7 +1,8 @@
 """What the planner remembers of a slot from one tick to the next, and its safety verdicts.
 
 Every duration is the monotonic clock's. A slot that is seen empty, or with another camera, is
-forgotten, and its latched dangers with it; one behind a cut port stays what it was.
+forgotten, and its latched dangers with it; one behind a cut port stays what it was until its camera
+is seen elsewhere, for then a person took it out.
 """
 
 from dataclasses import replace
@@ -52,7 +53,7 @@ def remembered(
 
 
 def _is_another(view: SlotView, before: SlotMemory) -> bool:
-    if view.presence is Presence.EMPTY:
+    if view.presence is Presence.EMPTY or view.is_vacated:
         return True
     return bool(view.camera and before.camera and view.camera != before.camera)
 

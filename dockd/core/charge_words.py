@@ -36,6 +36,7 @@ class SlotView:
         slot: Its name.
         presence: Whether there is a camera in it.
         camera: The camera's serial number; None when none is known.
+        is_vacated: Its camera was seen elsewhere since its port was cut: a person took it out.
         is_busy: The camera is being read or wiped at this moment: its port is not cut.
         needs_reading: There is footage on it that has no verified copy.
         has_unwiped: There are clips on it that are still to be wiped: its port is cut last.
@@ -48,6 +49,7 @@ class SlotView:
     slot: str
     presence: Presence
     camera: str | None = None
+    is_vacated: bool = False
     is_busy: bool = False
     needs_reading: bool = False
     has_unwiped: bool = False

@@ -109,6 +109,7 @@ class RackView:
             slot=slot,
             presence=Presence.UNKNOWN if hidden else _presence(camera),
             camera=camera,
+            is_vacated=self._power.is_vacated(slot),
             is_busy=is_busy,
             needs_reading=snapshot.state in _TO_BE_READ,
             has_unwiped=unwiped > 0,

@@ -51,6 +51,7 @@ class SlotPower:
         self._cuts: dict[str, CutKind] = {}
         self._paused: dict[str, Paused] = {}
         self._awaited: dict[str, _Awaited] = {}
+        self._vacated: set[str] = set()
 
     @asynccontextmanager
     async def work(self, slot: str) -> AsyncIterator[None]:
@@ -153,6 +154,7 @@ class SlotPower:
     def restored(self, slot: str, *, now_s: float) -> None:
         """A slot has power again; its camera is awaited."""
         self._cuts.pop(slot, None)
+        self._vacated.discard(slot)
         if (paused := self._paused.pop(slot, None)) is not None:
             self._awaited[slot] = _Awaited(paused, until_s=now_s + BACK_WITHIN_S)
         self._let_begin(slot)
@@ -168,6 +170,10 @@ class SlotPower:
     def is_awaited(self, slot: str) -> bool:
         """Return whether a slot has power again and its camera has yet to show itself."""
         return slot in self._awaited
+
+    def is_vacated(self, slot: str) -> bool:
+        """Return whether the camera of a slot that is cut was seen elsewhere since."""
+        return slot in self._vacated
 
     def pause(self, paused: Paused) -> None:
         """A docking pauses; its slot is cut."""
@@ -195,6 +201,7 @@ class SlotPower:
             self._forget(one)
         continued = [one for one in here if (one.slot, one.camera) == (slot, camera)]
         left = [one for one in here if one not in continued]
+        self._vacated.update(one.slot for one in left if one.slot in self._cuts)
         return (continued[0] if continued else None), left
 
     def overdue(self, *, now_s: float) -> Sequence[Paused]:
@@ -207,6 +214,7 @@ class SlotPower:
     def unsaid(self, away: Iterable[Paused], *, now_s: float) -> None:
         """Take back cameras of which nobody could record that they are back, or have left."""
         for one in away:
+            self._vacated.discard(one.slot)
             if one.slot in self._cuts:
                 self._paused.setdefault(one.slot, one)
             else:
