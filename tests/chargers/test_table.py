@@ -1,4 +1,4 @@
-"""The issue's words on hubs, held against the tests that there are."""
+"""The issue's words on charging, held against the tests that there are."""
 
 import pytest
 
