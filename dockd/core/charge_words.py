@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from dockd.core.battery import BatteryReading
 from dockd.core.charge_curve import ChargeCurve
 from dockd.core.port_power import CutKind, PortMode, PortReading
 from dockd.core.shifts import Due
+
+ENOUGH_PERCENT: Final = 95.0
+"""From here on a charge suffices for a shift."""
 
 
 class Presence(StrEnum):
@@ -82,7 +86,7 @@ class PlanPolicy:
     camera_w: float
     hold_percent: float = 80.0
     can_switch: bool = True
-    enough_percent: float = 95.0
+    enough_percent: float = ENOUGH_PERCENT
     stagger_s: float = 2.0
     least_on_s: float = 600.0
     look_s: float = 15.0

@@ -15,7 +15,7 @@ class SlotSnapshot:
     """One slot; ``bytes_read`` are those read from its camera so far in this docking.
 
     ``fill_fraction`` is how full its camera came, 0 to 1, None where nobody knows; ``battery`` what
-    it said last of its battery.
+    it said last of its battery, for the first time at ``battery_s`` (monotonic seconds).
     """
 
     slot: str
@@ -26,6 +26,7 @@ class SlotSnapshot:
     bytes_read: int = 0
     fill_fraction: float | None = None
     battery: BatteryWord | None = None
+    battery_s: float = 0.0
 
 
 class SlotBoard:
@@ -83,11 +84,12 @@ class SlotBoard:
             if known is not None:
                 self._slots[slot] = replace(known, bytes_read=known.bytes_read + size_bytes)
 
-    def heard(self, slot: str, battery: BatteryWord | None) -> None:
-        """A camera said something of its battery, or nothing."""
+    def heard(self, slot: str, battery: BatteryWord | None, *, now_s: float) -> None:
+        """A camera said something of its battery, or nothing; what it said before is not new."""
         with self._lock:
             known = self._slots.get(slot, SlotSnapshot(slot=slot))
-            self._slots[slot] = replace(known, battery=battery)
+            if battery != known.battery:
+                self._slots[slot] = replace(known, battery=battery, battery_s=now_s)
 
     def left(self, slot: str) -> None:
         """The camera left its slot."""

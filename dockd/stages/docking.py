@@ -196,7 +196,8 @@ class Docking:
         # A cut that was none took it off the board, and its stay went on.
         self._show(stay)
         self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
-        self._board.heard(stay.camera.slot, await in_thread(stay.camera.battery))
+        word = await in_thread(stay.camera.battery)
+        self._board.heard(stay.camera.slot, word, now_s=self._clock.monotonic_s())
         clips = await self._offload.run(stay)
         if stay.news:
             await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))

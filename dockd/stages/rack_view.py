@@ -7,7 +7,7 @@ from typing import Final
 from dockd.core import battery
 from dockd.core.battery import BatteryReading, Nonsense
 from dockd.core.battery_word import BatteryWord, Heard, charge_of, heard
-from dockd.core.charge_words import Presence, SlotView
+from dockd.core.charge_words import ENOUGH_PERCENT, Presence, SlotView
 from dockd.core.clip import Place
 from dockd.core.port_power import Light, PortMode, PortReading
 from dockd.core.readiness import Readiness, suffices
@@ -22,6 +22,8 @@ _VERIFIED: Final = (Place.VERIFIED, Place.STORED, Place.WIPED)
 _UNWIPED: Final = (Place.VERIFIED, Place.STORED)
 _UNPROVEN: Final = (Place.SEEN, Place.SPOOLED)
 _TO_BE_READ: Final = frozenset({SlotState.SETTLING, SlotState.OFFLOADING, SlotState.FAULT})
+# A quiet camera is asked once a minute: two looks may be late.
+_FRESH_S: Final = 180.0
 _LIGHTS: Final[Mapping[Advice, Light]] = {
     Advice.LEAVE: Light.LEAVE,
     Advice.TAKE: Light.TAKE,
@@ -43,6 +45,26 @@ class SlotCharge:
     power_w: float | None
     light: Light
     ready_at_s: float | None = None
+
+
+def quoted(snapshots: Sequence[SlotSnapshot], *, now_s: float) -> Mapping[str, SlotCharge]:
+    """Return what cameras have just said of themselves, for a station that charges nothing.
+
+    What its ports give is nobody's to know there, so an older word says nothing any more.
+    """
+    words = {one.slot: one.battery for one in snapshots if now_s - one.battery_s < _FRESH_S}
+    return {
+        slot: SlotCharge(
+            slot=slot,
+            mode=None,
+            charge=word.reading,
+            is_sufficient=suffices(word.reading, enough_percent=ENOUGH_PERCENT),
+            power_w=None,
+            light=Light.EMPTY,
+        )
+        for slot, word in words.items()
+        if word is not None and isinstance(word.reading, BatteryReading)
+    }
 
 
 class RackView:

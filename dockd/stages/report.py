@@ -31,6 +31,7 @@ from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.charge import Charge
 from dockd.stages.gaps import Gaps
 from dockd.stages.problems import ProblemBoard
+from dockd.stages.rack_view import SlotCharge, quoted
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 from dockd.stages.turns import Turns
@@ -159,7 +160,7 @@ class Report:
 
     async def _issue_order(self, reports: Sequence[answers.SlotReport]) -> Mapping[str, int]:
         """Return in which order the cameras that may be taken should be, from 1, by slot."""
-        charges = self.charge.slots if self.charge else {}
+        charges = self._charges()
         candidates = [
             Candidate(
                 slot=report.slot,
@@ -174,11 +175,16 @@ class Report:
         ranked = issue_order(candidates, enough_percent=enough)
         return {one.slot: place for place, one in enumerate(ranked, start=1)}
 
+    def _charges(self) -> Mapping[str, SlotCharge]:
+        if self.charge is not None:
+            return self.charge.slots
+        return quoted(self._board.snapshots(), now_s=self._clock.monotonic_s())
+
     async def _slot(self, snapshot: SlotSnapshot) -> answers.SlotReport:
         tally = None
         if snapshot.docking is not None:
             tally = await self._ledger.tally(docking=snapshot.docking)
-        charging = self.charge.slots.get(snapshot.slot) if self.charge else None
+        charging = self._charges().get(snapshot.slot)
         return describe.slot_report(
             snapshot,
             tally=tally,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dockd.core.battery import BatteryReading, ChargeSource
+from dockd.core.battery import BatteryReading, ChargeSource, Nonsense
+from dockd.core.battery_word import BatteryWord
 from tests.stages.charging import FOR_BOTH, FOR_ONE, Station, one_cut, station
 from tests.stages.report_parts import report_of
 from tests.stages.rig import running, until
@@ -87,3 +88,31 @@ async def test_the_emptier_by_their_own_word_gets_the_power(tmp_path: Path) -> N
         assert known is not None
         # Its port had power for a while before.
         assert known.percent == pytest.approx(70, abs=5)
+
+
+@pytest.mark.asyncio
+async def test_a_station_that_charges_nothing_quotes_its_cameras_while_they_speak(
+    tmp_path: Path,
+) -> None:
+    """Without a charger a gauge is shown as it speaks; what it said long ago is unknown again."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        report = report_of(it)
+        report.charge = None
+        board, clock = it.rig.board, it.rig.clock
+        board.docked("A1", camera="CAM-A1", docking="docking")
+
+        async def shown() -> tuple[int | None, str | None]:
+            found = {one.slot: one for one in (await report.slots()).slots}["A1"]
+            return found.battery_percent, found.battery_source
+
+        said = BatteryReading(percent=41, error_percent=3, source=ChargeSource.CAMERA)
+        board.heard("A1", BatteryWord(reading=said, said="1"), now_s=clock.monotonic_s())
+        assert await shown() == (41, "camera")
+        clock.advance(600)
+        board.heard("A1", BatteryWord(reading=said, said="1"), now_s=clock.monotonic_s())
+        assert await shown() == (None, None)
+        board.heard("A1", BatteryWord(reading=said, said="2"), now_s=clock.monotonic_s())
+        assert await shown() == (41, "camera")
+        nonsense = Nonsense(slot="A1", what="percent", reason="400 %")
+        board.heard("A1", BatteryWord(reading=nonsense, said="3"), now_s=clock.monotonic_s())
+        assert await shown() == (None, None)
