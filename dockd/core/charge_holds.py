@@ -6,7 +6,8 @@ over as many ports as the budget powers at once, plus the longest single one, ti
 Once released for a shift a camera is not held again before it, whatever the forecast says then.
 
 Where not all of them can be ready, power goes to those that can: the emptiest of all first would
-leave every camera half charged. By the same forecast, at every tick anew.
+leave every camera half charged. By the same forecast, at every tick anew; and those are finished
+one after another, so that a wrong forecast costs the last of them, and not each of them a little.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from datetime import timedelta
 from typing import Final
 
 from dockd.core.charge_curve import percent_after, seconds_between
+from dockd.core.charge_memory import PROGRESS_PERCENT
 from dockd.core.charge_words import Moment, PlanPolicy, SlotMemory, SlotView, Wanted
 
 # Below the hold by this much a camera is charged again: a battery that rests seems to lose some.
@@ -25,8 +27,10 @@ _LOOKS_GAIN_AT_MOST_PERCENT: Final = 5.0
 _OVER_AT_MOST_PERCENT: Final = 5.0
 # The last per cent takes for ever, and nobody can tell it from the rest.
 _TARGET_AT_MOST_PERCENT: Final = 99.0
-# Enough by its own word, and not a per cent more in so long: as full as its gauge will ever say.
-_FULL_AFTER_S: Final = 900.0
+# A camera that needs so much of the time that is left waits for nobody.
+_URGENT_FROM: Final = 0.85
+# Whose charge suffices by its own word, and comes as slowly as it does from there on, has enough: a
+# gauge may be off, but how a battery's charging slows down is not its word.
 
 
 def chosen(
@@ -49,11 +53,21 @@ def chosen(
         here, able = able[: due.cameras], able[due.cameras :]
         left_s = (due.at - now.wall).total_seconds()
         for slot in here:
-            takes_s = _takes_s(views[slot], memories[slot], policy)
+            view, memory = views[slot], memories[slot]
+            # By the least that it can take: one too many is finished last, and takes nobody's turn.
+            least_s = _takes_s(view, memory, policy, to_percent=policy.enough_percent)
             # Those that need least come first, so that as many as can be are ready.
-            is_in_time = takes_s <= left_s and queue_s + takes_s <= left_s * _at_once(policy)
-            queue_s += takes_s if is_in_time else 0.0
-            taken[slot] = Wanted(place=place, at=due.at, takes_s=takes_s, is_in_time=is_in_time)
+            is_in_time = least_s <= left_s and queue_s + least_s <= left_s * _at_once(policy)
+            queue_s += least_s if is_in_time else 0.0
+            taken[slot] = Wanted(
+                place=place,
+                at=due.at,
+                takes_s=_certainly_takes_s(view, memory, policy),
+                is_in_time=is_in_time,
+                is_urgent=least_s > left_s * _URGENT_FROM,
+            )
+        if not all(taken[slot].is_in_time for slot in here):
+            taken |= {slot: replace(taken[slot], is_tight=True) for slot in here}
     return taken
 
 
@@ -70,7 +84,7 @@ def with_holds(
         # When cameras are needed is not known: then they are needed now.
         return {slot: replace(each, is_held=False) for slot, each in memories.items()}
     starts = {due.at for due in now.due}
-    near = _near(views, memories, policy=policy, now=now, wanted=wanted)
+    near = _near(wanted, policy=policy, now=now)
     held = {}
     for slot, each in memories.items():
         released = each.released_for if each.released_for in starts else None
@@ -98,20 +112,13 @@ def _is_charged_enough(
     return memory.percent + min(memory.over_percent, _OVER_AT_MOST_PERCENT) >= from_percent
 
 
-def _near(
-    views: Mapping[str, SlotView],
-    memories: Mapping[str, SlotMemory],
-    *,
-    policy: PlanPolicy,
-    now: Moment,
-    wanted: Mapping[str, Wanted],
-) -> set[str]:
+def _near(wanted: Mapping[str, Wanted], *, policy: PlanPolicy, now: Moment) -> set[str]:
     near: set[str] = set()
     takes_s: list[float] = []
     for due in now.due:
-        here = [slot for slot, each in wanted.items() if each.at == due.at]
+        here = {slot: each.takes_s for slot, each in wanted.items() if each.at == due.at}
         # What an earlier shift still takes keeps the ports from this one.
-        takes_s += [_takes_s(views[slot], memories[slot], policy) for slot in here]
+        takes_s += here.values()
         lead_s = _lead_s(takes_s, at_once=_at_once(policy), policy=policy)
         if now.wall is not None and due.at - now.wall <= timedelta(seconds=lead_s):
             near.update(here)
@@ -122,16 +129,19 @@ def _at_once(policy: PlanPolicy) -> int:
     return max(1, int(policy.budget_w / policy.camera_w))
 
 
-def _takes_s(view: SlotView, memory: SlotMemory, policy: PlanPolicy) -> float:
-    stalls_s = memory.powered_s - memory.progress_s
-    if (memory.percent or 0.0) >= policy.enough_percent and stalls_s > _FULL_AFTER_S:
-        return 0.0
+def _certainly_takes_s(view: SlotView, memory: SlotMemory, policy: PlanPolicy) -> float:
     error = view.charge.error_percent if view.charge else 0.0
-    return seconds_between(
-        view.curve,
-        from_percent=memory.percent or 0.0,
-        to_percent=min(_TARGET_AT_MOST_PERCENT, policy.enough_percent + error),
-    )
+    certain_percent = min(_TARGET_AT_MOST_PERCENT, policy.enough_percent + error)
+    return _takes_s(view, memory, policy, to_percent=certain_percent)
+
+
+def _takes_s(view: SlotView, memory: SlotMemory, policy: PlanPolicy, *, to_percent: float) -> float:
+    percent, enough = memory.percent or 0.0, policy.enough_percent
+    stalls_s = memory.powered_s - memory.progress_s
+    step_s = seconds_between(view.curve, from_percent=enough, to_percent=enough + PROGRESS_PERCENT)
+    if percent >= enough and stalls_s > step_s:
+        return 0.0
+    return seconds_between(view.curve, from_percent=percent, to_percent=to_percent)
 
 
 def _lead_s(takes_s: list[float], *, at_once: int, policy: PlanPolicy) -> float:

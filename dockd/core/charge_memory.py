@@ -20,7 +20,7 @@ OVER_CURRENT_FACTOR: Final = 1.25
 OVER_CURRENT_S: Final = 5.0
 # A camera that is on while it charges may gain little; one that gains nothing in this time heats.
 NO_PROGRESS_S: Final = 5400.0
-_PROGRESS_PERCENT: Final = 1.0
+PROGRESS_PERCENT: Final = 1.0
 _NEARLY_FULL_PERCENT: Final = 95.0
 _ENERGY_FACTOR: Final = 1.5
 _STILL_CHARGING: Final = 0.5
@@ -81,7 +81,7 @@ def _charged(view: SlotView, before: SlotMemory, *, powered_s: float) -> SlotMem
         # Nobody knows: it came empty, and has charged by the time that it had power.
         percent = percent_after(view.curve, from_percent=before.percent or 0.0, seconds=powered_s)
         over_percent = before.over_percent
-    rises = percent >= before.progress_percent + _PROGRESS_PERCENT
+    rises = percent >= before.progress_percent + PROGRESS_PERCENT
     # While it is read it may use all that it gets; while it is held it is to gain nothing.
     progresses = rises or view.is_busy or before.is_held
     return replace(

@@ -9,7 +9,8 @@
    frees is given away only once the port reads as off, and one port is powered on at a time.
 4. **Where the budget is short**, power goes to: cameras with footage to copy; slots that were
    long not looked into; cameras for the next shift that can be ready then, those that come too
-   late for it, cameras for later ones, then others, the emptiest first; empty slots. Waiting
+   late for it, cameras for later ones, then others, the emptiest first (where not all can be ready,
+   the fullest of those that can); empty slots. Waiting
    counts, so nobody starves; a port keeps its power for `least_on_s`, and only a camera that is
    emptier by `better_percent` takes it over. Footage that has not moved on for half an hour, its
    store or its camera being ill, is no claim any more. Slots that seem empty share the power of

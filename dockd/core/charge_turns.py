@@ -160,11 +160,25 @@ def _need(
     if wanted is None:
         return lacks, policy.least_on_s, said
     later = max(0.0, _LATER_SHIFT - _EACH_SHIFT * wanted.place)
-    score = lacks + (later if wanted.place else _SHIFT)
+    score = (later if wanted.place else _SHIFT) + _claim(wanted, lacks)
     said = f"{said} for the shift at {wanted.at:%Y-%m-%d %H:%M} UTC"
     if not wanted.is_in_time:
         return score, policy.least_on_s, f"{said}, too late to be ready then"
-    return score + (_IN_TIME if wanted.takes_s else 0.0), policy.least_on_s, said
+    if not wanted.takes_s:
+        # It has enough, and nobody else need wait for that to be over.
+        return score, policy.look_s, said
+    return score + _IN_TIME, policy.least_on_s, said
+
+
+def _claim(wanted: Wanted, lacks: float) -> float:
+    """Return what a camera's need counts for among those of its shift, in per cent.
+
+    The emptiest first; where not all can be ready, of those that can the one that needs all the
+    time that is left for itself, then the fullest (`charge_holds`).
+    """
+    if not (wanted.is_tight and wanted.is_in_time and wanted.takes_s):
+        return lacks
+    return FULL_PERCENT if wanted.is_urgent else FULL_PERCENT - lacks
 
 
 def _weight(

@@ -222,9 +222,13 @@ class Wanted:
         at: When it starts, UTC.
         takes_s: How long it takes with power until its charge suffices; 0: it does.
         is_in_time: By the forecast it can be ready then, beside those that need less than it.
+        is_tight: Not all cameras of its shift can.
+        is_urgent: It needs all the time that is left, or nearly so.
     """
 
     place: int
     at: datetime
     takes_s: float
     is_in_time: bool
+    is_tight: bool = False
+    is_urgent: bool = False

@@ -289,6 +289,19 @@ def test_where_the_budget_is_short_a_port_keeps_its_power_for_the_least_time() -
     assert loop.switched <= 2 * 2 * hours * 6 + 4 * 6
 
 
+@pytest.mark.parametrize(("percent", "keeps"), [(90.0, True), (99.0, False)])
+def test_the_least_on_time_is_for_those_who_need_it(percent: float, keeps: bool) -> None:
+    """A minute after it was powered, a camera that has enough makes way, and no other does."""
+    waiting = view("A2", port=off("A2"), charge=charge(50))
+    memory = PlanMemory()
+    for at_s, port in ((0.0, off("A1")), (600.0, None), (660.0, None)):
+        one = view("A1", charge=charge(percent)) if port is None else view("A1", port=port)
+        now = moment(at_s, due_in_h=1.0, cameras=2)
+        made = plan([one, waiting], policy=policy(CAMERA_W), now=now, memory=memory)
+        memory = made.memory
+    assert (order_of(made, "A1").mode is PortMode.SYNC) is keeps
+
+
 def test_a_held_camera_is_charged_for_its_shift_and_not_held_again() -> None:
     """It rests at 80 %, is full when the shift starts, and between the two is switched once."""
     loop = dark_loop(5, slots=1, budget_w=60.0)
