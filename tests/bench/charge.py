@@ -4,7 +4,8 @@ Both get the same cameras, the same shifts and the same worst-case budget. Two r
 night is long enough for all, where the batteries' life is at stake, and one whose night is too
 short, where it shows whether power goes to those cameras that can still be ready. How many can be
 is a bound of its own (`charge_bound`), reckoned from what the batteries really hold, which neither
-side is told: dockd sees a gauge that may be 3 % off, and charges until 95 % are certain.
+side is told: dockd sees a gauge that may be 3 % off, and charges until 95 % are certain. Footage is
+copied from every camera, ready or not.
 """
 
 from collections.abc import Callable
@@ -203,6 +204,7 @@ def _possible(coming: list[Arrival], scene: Scene, *, until_s: float) -> int:
             takes_s=seconds_between(
                 one.battery.curve, from_percent=one.battery.percent, to_percent=_ENOUGH_PERCENT
             ),
+            copies_s=one.reads_s,
         )
         for one in coming
     ]

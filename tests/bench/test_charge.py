@@ -32,6 +32,17 @@ def test_the_bound_is_what_ports_can_do_in_three_hours(
     assert most_ready(jobs, ports=ports, until_s=3 * 3600) == most
 
 
+@pytest.mark.parametrize(("copies_s", "most"), [(0.0, 2), (600.0, 1)])
+def test_the_footage_of_cameras_that_will_not_be_ready_is_copied_all_the_same(
+    copies_s: float, most: int
+) -> None:
+    """Of three at one port two could be ready, if nobody had to copy what is on the third."""
+    jobs = [Need(from_s=0, takes_s=1.5 * 3600, copies_s=copies_s) for _ in range(3)]
+    assert most_ready(jobs, ports=1, until_s=3 * 3600) == most
+    # What is charged is copied meanwhile.
+    assert most_ready(jobs[1:], ports=1, until_s=3 * 3600) == 2
+
+
 def test_more_ports_are_never_worse() -> None:
     """Every further port has at least as many cameras ready."""
     jobs = [Need(from_s=n * 600, takes_s=3600 + n * 1200) for n in range(7)]
