@@ -14,7 +14,7 @@ from dockd.station.notify import Notifier
 from dockd.station.spool.witness import Witness
 from tests.fakes.lines import Lines
 
-CHARGING = {"charging", "wear"}
+CHARGING = {"charging"}
 
 
 @asynccontextmanager
@@ -43,6 +43,8 @@ async def made(folder: Path, *, driver: str) -> AsyncIterator[Station]:
 PORT_TROUBLE = {
     ("charge-temperature", "port A1"),
     ("charger-unreachable", "charger"),
+}
+WORN = {
     ("slot-worn", "port A1"),
     ("camera-worn", "camera BWC-1"),
 }
@@ -54,11 +56,15 @@ async def test_a_station_that_charges_no_more_lets_go_of_what_was_wrong_with_it(
 ) -> None:
     """What only a charging station looks after ends with `driver = "none"`, and nothing else."""
     async with made(tmp_path, driver="none") as station:
-        for slug, subject in {*PORT_TROUBLE, ("camera-dirty", "camera BWC-1")}:
+        for slug, subject in {*PORT_TROUBLE, *WORN, ("camera-dirty", "camera BWC-1")}:
             await station.problems.open(slug, subject=subject, reason="as an earlier run found it")
         await station.prepare()
+        other = {("camera-dirty", "camera BWC-1"), ("store-not-configured", "station")}
         left = {(one.slug, one.subject) for one in station.problems.current()}
-        assert left == {("camera-dirty", "camera BWC-1"), ("store-not-configured", "station")}
+        assert left == other | WORN
+        # Cards and contacts wear there as well: what the record does not show any more has ended.
+        await station.wear.look()
+        assert {(one.slug, one.subject) for one in station.problems.current()} == other
 
 
 @pytest.mark.asyncio
@@ -66,6 +72,7 @@ async def test_a_station_that_charges_no_more_lets_go_of_what_was_wrong_with_it(
 async def test_only_a_station_that_charges_has_the_duties_of_charging(
     tmp_path: Path, driver: str, more: set[str]
 ) -> None:
-    """Where `[power]` names nothing, nothing is switched, measured or judged."""
+    """Where `[power]` names nothing, nothing is switched or measured; wear is looked for."""
     async with made(tmp_path, driver=driver) as station:
         assert station._duties().keys() & CHARGING == more
+        assert "wear" in station._duties()
