@@ -293,12 +293,12 @@ def test_where_the_budget_is_short_a_port_keeps_its_power_for_the_least_time() -
 def test_the_least_on_time_is_for_those_who_need_it(percent: float, keeps: bool) -> None:
     """A minute after it was powered, a camera that has enough makes way, and no other does."""
     waiting = view("A2", port=off("A2"), charge=charge(50))
-    memory = PlanMemory()
-    for at_s, port in ((0.0, off("A1")), (600.0, None), (660.0, None)):
-        one = view("A1", charge=charge(percent)) if port is None else view("A1", port=port)
+    one, cut = view("A1", charge=charge(percent)), view("A1", port=off("A1"))
+    now = moment(0.0, due_in_h=1.0, cameras=2)
+    made = plan([cut, waiting], policy=policy(CAMERA_W), now=now, memory=PlanMemory())
+    for at_s in (600.0, 660.0):
         now = moment(at_s, due_in_h=1.0, cameras=2)
-        made = plan([one, waiting], policy=policy(CAMERA_W), now=now, memory=memory)
-        memory = made.memory
+        made = plan([one, waiting], policy=policy(CAMERA_W), now=now, memory=made.memory)
     assert (order_of(made, "A1").mode is PortMode.SYNC) is keeps
 
 
