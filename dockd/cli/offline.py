@@ -18,7 +18,7 @@ from dockd.core.explain import Situation, explain
 from dockd.daemon import building
 from dockd.errors import DockdError, NotFound, StoreLostObject
 from dockd.ports.answers import ClipReport
-from dockd.ports.ledger import ClipFilter
+from dockd.ports.ledger import ClipFilter, Sent
 from dockd.ports.store import Store
 from dockd.stages import describe
 from dockd.station import ledger as ledgers
@@ -63,7 +63,8 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
         found = ledger.clips(wanted)
-        reports = [_report(ledger, clip, config=config) for clip in found]
+        sent = ledger.sent(found)
+        reports = [_report(ledger, clip, sent[clip.number], config=config) for clip in found]
     more = len(found) == wanted.limit and bool(found)
     return {
         "clips": [asdict(report) for report in reports],
@@ -71,7 +72,7 @@ def clips(config: Config, query: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipReport:
+def _report(ledger: snapshot.Snapshot, clip: Clip, sent: Sent, *, config: Config) -> ClipReport:
     stores = config.counting_stores
     at = place(clip, required=config.stores.required, stores=stores)
     situation = Situation(
@@ -80,15 +81,14 @@ def _report(ledger: snapshot.Snapshot, clip: Clip, *, config: Config) -> ClipRep
         docked=False,
         set_aside=not ledger.set_aside().isdisjoint({clip.camera, clip.docking}),
         stores=stores,
-        transfers=ledger.transfers(clip),
+        transfers=sent.transfers,
         problems=ledger.problems(),
         wiping=config.wipe.after == "receipt",
     )
     return describe.clip_report(
         clip,
         place=at,
-        receipts=ledger.receipts(clip),
-        receipt_times=ledger.receipt_times(clip),
+        sent=sent,
         explanation=explain(situation),
         now=SystemClock().now(),
     )

@@ -106,6 +106,15 @@ class Queue:
     oldest_verified_at: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What became of one clip at the stores; ``receipt_times`` are RFC 3339 UTC, by store."""
+
+    transfers: Mapping[str, Transfer]
+    receipts: Sequence[ReceiptAccepted]
+    receipt_times: Mapping[str, str]
+
+
 class PurgePlace(NamedTuple):
     """Where a clip stands among those whose copies may make room."""
 
@@ -208,8 +217,11 @@ class Ledger(Protocol):
         Those whose cameras are clear come first, and then the oldest.
         """
 
-    async def tally(self, *, docking: str | None = None) -> Tally:
-        """Return how many clips are where; for the station, or for one docking."""
+    async def tally(self) -> Tally:
+        """Return how many clips are where."""
+
+    async def tallies(self, dockings: Sequence[str]) -> Mapping[str, Tally]:
+        """Return the same for each of some dockings, as they were at one moment."""
 
     # --- transfers ---------------------------------------------------------------------------
 
@@ -244,8 +256,8 @@ class Ledger(Protocol):
     async def receipts(self, clip: int) -> Sequence[ReceiptAccepted]:
         """Return the receipts a clip has now, one a store."""
 
-    async def receipt_times(self, clip: int) -> Mapping[str, str]:
-        """Return when each store gave its receipt, RFC 3339 UTC."""
+    async def sent(self, clips: Sequence[Clip]) -> Mapping[int, Sent]:
+        """Return what became of each of some clips at the stores, by the clips' numbers."""
 
     async def queue(self, store: str | None = None) -> Queue:
         """Return what waits."""
@@ -260,8 +272,8 @@ class Ledger(Protocol):
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
 
-    async def stays(self, camera: str) -> int:
-        """Return how often a camera was docked; what continues after a cut is the same stay."""
+    async def stays(self, cameras: Sequence[str]) -> Mapping[str, int]:
+        """Return how often each camera was docked; what continues after a cut is the same stay."""
 
     async def last_listed_at(self, camera: str) -> str | None:
         """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
@@ -301,8 +313,8 @@ class Ledger(Protocol):
     async def seen_of(self, cameras: Sequence[str]) -> Mapping[str, int]:
         """Return how many originals each of these cameras ever showed."""
 
-    async def paths_of(self, camera: str) -> Sequence[bytes]:
-        """Return every path that a camera ever showed."""
+    async def paths_of(self, cameras: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
+        """Return every path that each of these cameras ever showed."""
 
     async def store_memory(self, store: str) -> StoreMemory:
         """Return how well a store last proved itself, and when it last gave a receipt."""

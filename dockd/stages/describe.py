@@ -1,13 +1,12 @@
 """A clip, a docking, a slot in the shapes people and other systems read (ports/answers)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 
 from dockd.core import slot as slots
 from dockd.core.clip import Clip, Place
 from dockd.core.explain import Explanation
-from dockd.core.facts import ReceiptAccepted
 from dockd.core.health import Problem
 from dockd.core.port_power import PortMode
 from dockd.core.printable import printable
@@ -25,7 +24,7 @@ from dockd.ports.answers import (
     SlotReport,
     WearReport,
 )
-from dockd.ports.ledger import Completeness, DockingRow, EventRow, Tally
+from dockd.ports.ledger import Completeness, DockingRow, EventRow, Sent, Tally
 from dockd.stages.board import SlotSnapshot
 from dockd.stages.rack_view import SlotCharge
 
@@ -37,8 +36,7 @@ def clip_report(
     clip: Clip,
     *,
     place: Place,
-    receipts: Sequence[ReceiptAccepted],
-    receipt_times: Mapping[str, str],
+    sent: Sent,
     explanation: Explanation | None,
     now: datetime,
 ) -> ClipReport:
@@ -67,10 +65,10 @@ def clip_report(
             ReceiptReport(
                 store=receipt.store,
                 strength=receipt.strength,
-                time=receipt_times.get(receipt.store),
+                time=sent.receipt_times.get(receipt.store),
                 version=receipt.version,
             )
-            for receipt in receipts
+            for receipt in sent.receipts
         ),
         reason=explanation.reason if explanation else None,
         owner=explanation.owner if explanation else None,

@@ -17,19 +17,19 @@ class Gaps:
     def __init__(self, ledger: Ledger) -> None:
         """Nothing was looked at yet."""
         self._ledger = ledger
-        self._found: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._seen: dict[str, int] = {}
+        self._found: dict[str, Sequence[str]] = {}
 
     async def of(self, cameras: Sequence[str]) -> Sequence[str]:
         """Return the gaps of some cameras, each with its camera; the first thousand of them."""
-        told: list[str] = []
-        for camera, seen in (await self._ledger.seen_of(cameras)).items():
-            told += [f"{printable(camera)}: {gap}" for gap in await self._of(camera, seen)]
+        seen = await self._ledger.seen_of(cameras)
+        # Nothing is kept of a camera that was never here: anybody may ask for any name.
+        stale = [one for one, count in seen.items() if self._seen.get(one, 0) != count]
+        if stale:
+            paths = await self._ledger.paths_of(stale)
+            self._found |= await in_thread(lambda: {one: gaps(paths[one]) for one in stale})
+            self._seen |= {camera: seen[camera] for camera in stale}
+        told = [
+            f"{printable(camera)}: {gap}" for camera in seen for gap in self._found.get(camera, ())
+        ]
         return told[:_TOLD_AT_MOST]
-
-    async def _of(self, camera: str, seen: int) -> Sequence[str]:
-        known = self._found.get(camera)
-        if known is None or known[0] != seen:
-            paths = await self._ledger.paths_of(camera)
-            known = seen, await in_thread(lambda: gaps(paths))
-            self._found[camera] = known
-        return known[1]

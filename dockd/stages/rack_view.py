@@ -13,7 +13,7 @@ from dockd.core.port_power import Light, PortMode, PortReading
 from dockd.core.readiness import Readiness, suffices
 from dockd.core.slot import Advice, SlotFootage, SlotState, advice
 from dockd.ports.charger import ChargerReading
-from dockd.ports.ledger import Ledger
+from dockd.ports.ledger import Ledger, Tally
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.forecasts import Footage
 from dockd.stages.slot_power import SlotPower
@@ -89,16 +89,20 @@ class RackView:
         self.nonsense = {one.slot: one.reason for one in bad}
         views = []
         self.footage = {}
-        for snapshot in self._board.snapshots():
+        snapshots = self._board.snapshots()
+        docked = [one.docking for one in snapshots if one.docking is not None]
+        tallies = await self._ledger.tallies(docked)
+        for snapshot in snapshots:
             port = reading.ports.get(snapshot.slot)
             if port is None:
                 continue
             port, bad = battery.believed(port)
             if bad:
                 self.nonsense[snapshot.slot] = "; ".join(one.reason for one in bad)
-            view = await self._slot(
+            view = self._slot(
                 snapshot,
                 port,
+                tally=tallies.get(snapshot.docking or ""),
                 camera=away.get(snapshot.slot, snapshot.camera),
                 is_busy=self._power.is_at_work(snapshot.slot) and snapshot.slot not in given_up,
                 temperature_c=temperature_c,
@@ -106,19 +110,19 @@ class RackView:
             views.append(self._with_charge(view, snapshot.battery, now_s=now_s))
         return views
 
-    async def _slot(
+    def _slot(
         self,
         snapshot: SlotSnapshot,
         port: PortReading,
         *,
+        tally: Tally | None,
         camera: str | None,
         is_busy: bool,
         temperature_c: float | None,
     ) -> SlotView:
         slot = snapshot.slot
         unwiped = 0
-        if snapshot.docking is not None:
-            tally = await self._ledger.tally(docking=snapshot.docking)
+        if tally is not None:
             clips = tally.clips
             unwiped = sum(clips.get(place, 0) for place in _UNWIPED)
             counted = SlotFootage(

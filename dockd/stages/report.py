@@ -23,7 +23,7 @@ from dockd.core.wear import Part
 from dockd.errors import DockdError, NotFound, RequestInvalid
 from dockd.ports import answers
 from dockd.ports.clock import Clock
-from dockd.ports.ledger import ClipFilter, Completeness, DockingRow, Ledger, Queue
+from dockd.ports.ledger import ClipFilter, Completeness, DockingRow, Ledger, Queue, Tally
 from dockd.ports.spool import Space, Spool
 from dockd.ports.station import ClipQuery, HealthDocument, Measurements
 from dockd.stages import describe
@@ -153,7 +153,10 @@ class Report:
 
     async def slots(self) -> answers.SlotPage:
         """Return all slots."""
-        reports = [await self._slot(snapshot) for snapshot in self._board.snapshots()]
+        snapshots = self._board.snapshots()
+        docked = [one.docking for one in snapshots if one.docking is not None]
+        tallies = await self._ledger.tallies(docked)
+        reports = [self._slot(one, tally=tallies.get(one.docking or "")) for one in snapshots]
         order = await self._issue_order(reports)
         ordered = (replace(report, issue=order.get(report.slot)) for report in reports)
         return answers.SlotPage(slots=tuple(ordered), next=None)
@@ -161,15 +164,20 @@ class Report:
     async def _issue_order(self, reports: Sequence[answers.SlotReport]) -> Mapping[str, int]:
         """Return in which order the cameras that may be taken should be, from 1, by slot."""
         charges = self._charges()
-        candidates = [
-            Candidate(
-                slot=report.slot,
-                camera=report.camera,
-                charge=charges[report.slot].charge if report.slot in charges else None,
-                dockings=await self._ledger.stays(report.camera),
-            )
+        free = {
+            report.slot: report.camera
             for report in reports
             if report.advice == Advice.TAKE and report.camera is not None
+        }
+        stays = await self._ledger.stays(list(free.values())) if free else {}
+        candidates = [
+            Candidate(
+                slot=slot,
+                camera=camera,
+                charge=charges[slot].charge if slot in charges else None,
+                dockings=stays[camera],
+            )
+            for slot, camera in free.items()
         ]
         enough = self.charge.enough_percent if self.charge else FULL_PERCENT
         ranked = issue_order(candidates, enough_percent=enough)
@@ -180,10 +188,7 @@ class Report:
             return self.charge.slots
         return quoted(self._board.snapshots(), now_s=self._clock.monotonic_s())
 
-    async def _slot(self, snapshot: SlotSnapshot) -> answers.SlotReport:
-        tally = None
-        if snapshot.docking is not None:
-            tally = await self._ledger.tally(docking=snapshot.docking)
+    def _slot(self, snapshot: SlotSnapshot, *, tally: Tally | None) -> answers.SlotReport:
         charging = self._charges().get(snapshot.slot)
         return describe.slot_report(
             snapshot,
@@ -214,49 +219,48 @@ class Report:
             limit=query.limit,
         )
         found = await self._ledger.clips(wanted)
-        set_aside = await self._set_aside()
         more = len(found) == query.limit and bool(found)
         return answers.ClipPage(
-            clips=tuple([await self._clip(clip, set_aside=set_aside) for clip in found]),
-            next=str(found[-1].number) if more else None,
+            clips=tuple(await self._clips(found)), next=str(found[-1].number) if more else None
         )
 
     async def clip(self, reference: str) -> answers.ClipDetail:
         """Return one clip and its history. Raises NotFound."""
         clip = await self._ledger.find(reference)
-        report = await self._clip(clip, set_aside=await self._set_aside())
+        [report] = await self._clips([clip])
         return describe.clip_detail(report, history=await self._ledger.history(clip.number))
 
     async def _set_aside(self) -> frozenset[str]:
         return await self._ledger.set_aside() | self._shared_holds.standing().subjects
 
-    async def _clip(self, clip: Clip, *, set_aside: frozenset[str]) -> answers.ClipReport:
-        at = place(clip, required=self.policy.required, stores=self.policy.stores)
-        sent = bool(clip.store_copies)
-        transfers = {
-            store: transfer
-            for store in (clip.store_copies if at is Place.VERIFIED else ())
-            if (transfer := await self._ledger.transfer(clip.number, store=store)) is not None
-        }
-        situation = Situation(
-            clip=clip,
-            place=at,
-            docked=any(slot.docking == clip.docking for slot in self._board.snapshots()),
-            set_aside=is_set_aside(clip, set_aside),
-            stores=self.policy.stores,
-            transfers=transfers,
-            problems=self._problems.current(),
-            wiping=self.policy.wiping,
-            turn=await self._turn(clip) if at is Place.VERIFIED else None,
-        )
-        return describe.clip_report(
-            clip,
-            place=at,
-            receipts=await self._ledger.receipts(clip.number) if sent else (),
-            receipt_times=await self._ledger.receipt_times(clip.number) if sent else {},
-            explanation=explain(situation),
-            now=self._clock.now(),
-        )
+    async def _clips(self, clips: Sequence[Clip]) -> Sequence[answers.ClipReport]:
+        """Return some clips as they are shown, after one question to the ledger for all of them."""
+        set_aside, sent = await self._set_aside(), await self._ledger.sent(clips)
+        docked = {slot.docking for slot in self._board.snapshots()}
+        problems, now = self._problems.current(), self._clock.now()
+        reports = []
+        for clip in clips:
+            at = place(clip, required=self.policy.required, stores=self.policy.stores)
+            situation = Situation(
+                clip=clip,
+                place=at,
+                docked=clip.docking in docked,
+                set_aside=is_set_aside(clip, set_aside),
+                stores=self.policy.stores,
+                transfers=sent[clip.number].transfers,
+                problems=problems,
+                wiping=self.policy.wiping,
+                turn=await self._turn(clip) if at is Place.VERIFIED else None,
+            )
+            report = describe.clip_report(
+                clip,
+                place=at,
+                sent=sent[clip.number],
+                explanation=explain(situation),
+                now=now,
+            )
+            reports.append(report)
+        return reports
 
     async def _turn(self, clip: Clip) -> Turn | None:
         """Return when it is sent to the first store that is still to have it."""

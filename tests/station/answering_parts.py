@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 
 from dockd.ports.camera import Sighting
+from dockd.ports.ledger import Ledger
 from dockd.stages.board import SlotBoard
 from dockd.stages.follow import Follow
 from dockd.stages.obey import Obey
@@ -59,11 +60,24 @@ class PacedClock(StillClock):
         await asyncio.sleep(0.02)
 
 
+class Asked:
+    """A ledger that counts how often the report asks it something; each time costs a thread."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+        self.times = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the ledger has
+        self.times += 1
+        return getattr(self._ledger, name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """The parts of a station that answers, and a client on each of its listeners."""
 
     ledger: SqliteLedger
+    asked: Asked
     board: SlotBoard
     problems: ProblemBoard
     report: Report
@@ -105,8 +119,9 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
         clock=clock,
         policy=WellnessPolicy(station="lambeth-03", version="0.1.0", has_stores=True),
     )
+    asked = Asked(ledger)
     report = Report(
-        ledger=ledger,
+        ledger=cast("Ledger", asked),
         spool=spool,
         board=board,
         problems=problems,
@@ -153,7 +168,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
                 httpx2.AsyncClient(base_url=f"http://{server.listen}") as by_tcp,
             ):
                 yield Answering(
-                    ledger=ledger, board=board, problems=problems, report=report,
+                    ledger=ledger, asked=asked, board=board, problems=problems, report=report,
                     follow=follow, clock=clock,
                     server=server, socket=socket, by_socket=by_socket, by_tcp=by_tcp,
                     guessed=guessed,

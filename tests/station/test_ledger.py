@@ -43,7 +43,8 @@ async def test_the_whole_way_of_a_clip(path: Path) -> None:
         assert (await ledger.tally()).clips[Place.WIPED] == 1
         assert clip.proven_by == (parts.STORE,)
         assert await ledger.receipts(number) == [parts.receipt(number)]
-        assert set(await ledger.receipt_times(number)) == {parts.STORE}
+        sent = (await ledger.sent([clip]))[number]
+        assert (sent.receipts, set(sent.receipt_times)) == ([parts.receipt(number)], {parts.STORE})
         transfer = await ledger.transfer(number, store=parts.STORE)
         assert transfer is not None
         assert transfer.state is State.RECEIPTED

@@ -29,6 +29,7 @@ from dockd.ports.ledger import (
     PurgePage,
     PurgePlace,
     Queue,
+    Sent,
     StoreMemory,
     Tally,
 )
@@ -221,9 +222,13 @@ class SqliteLedger:
         """Return proven copies that no configured store is still to have, behind a place."""
         return await self._read(reading.purgeable, after, limit)
 
-    async def tally(self, *, docking: str | None = None) -> Tally:
-        """Return how many clips are where; for the station, or for one docking."""
-        return await self._read(reading.tally, docking)
+    async def tally(self) -> Tally:
+        """Return how many clips are where."""
+        return await self._read(reading.tally)
+
+    async def tallies(self, dockings: Sequence[str]) -> Mapping[str, Tally]:
+        """Return the same for each of some dockings."""
+        return await self._read(reading.tallies, dockings)
 
     async def transfer(self, clip: int, *, store: str) -> Transfer | None:
         """Return one transfer."""
@@ -259,9 +264,9 @@ class SqliteLedger:
         """Return the receipts a clip has now, one a store."""
         return await self._read(reading.receipts, clip)
 
-    async def receipt_times(self, clip: int) -> Mapping[str, str]:
-        """Return when each store gave its receipt, RFC 3339 UTC."""
-        return await self._read(reading.receipt_times, clip)
+    async def sent(self, clips: Sequence[Clip]) -> Mapping[int, Sent]:
+        """Return what became of each of some clips at the stores, by the clips' numbers."""
+        return await self._read(reading.sent, clips)
 
     async def queue(self, store: str | None = None) -> Queue:
         """Return what waits; a clip that waits for several stores counts once among all."""
@@ -277,9 +282,9 @@ class SqliteLedger:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)
 
-    async def stays(self, camera: str) -> int:
-        """Return how often a camera was docked; what continues after a cut is the same stay."""
-        return await self._read(reading.stays, camera)
+    async def stays(self, cameras: Sequence[str]) -> Mapping[str, int]:
+        """Return how often each camera was docked; what continues after a cut is the same stay."""
+        return await self._read(reading.stays, cameras)
 
     async def last_listed_at(self, camera: str) -> str | None:
         """Return when this camera was last listed here by a clock that was right, RFC 3339 UTC."""
@@ -327,9 +332,9 @@ class SqliteLedger:
         """Return how many originals each of these cameras ever showed."""
         return await self._read(reading.seen_of, cameras)
 
-    async def paths_of(self, camera: str) -> Sequence[bytes]:
-        """Return every path that a camera ever showed."""
-        return await self._read(reading.paths_of, camera)
+    async def paths_of(self, cameras: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
+        """Return every path that each of these cameras ever showed."""
+        return await self._read(reading.paths_of, cameras)
 
     async def store_memory(self, store: str) -> StoreMemory:
         """Return how well a store last proved itself, and when it last gave a receipt."""

@@ -21,6 +21,7 @@ from dockd.ports.ledger import (
     PurgePage,
     PurgePlace,
     Queue,
+    Sent,
     StoreMemory,
     Tally,
 )
@@ -62,7 +63,7 @@ def clip(connection: sqlite3.Connection, number: int) -> Clip:
 
 def numbered(connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[int, Clip]:
     """Return several clips by their numbers. Raises NotFound."""
-    return {number: clip(connection, number) for number in numbers}
+    return {number: clip(connection, number) for number in set(numbers)}
 
 
 def by_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> Mapping[str, Clip]:
@@ -168,9 +169,17 @@ def purgeable(connection: sqlite3.Connection, after: PurgePlace | None, limit: i
     )
 
 
-def tally(connection: sqlite3.Connection, docking: str | None) -> Tally:
+def tally(connection: sqlite3.Connection) -> Tally:
     """Return how many clips are where."""
-    scope = STATION if docking is None else docking_scope(docking)
+    return _tally(connection, STATION)
+
+
+def tallies(connection: sqlite3.Connection, dockings: Sequence[str]) -> dict[str, Tally]:
+    """Return the same for each of some dockings."""
+    return {docking: _tally(connection, docking_scope(docking)) for docking in dockings}
+
+
+def _tally(connection: sqlite3.Connection, scope: str) -> Tally:
     clips_at = dict.fromkeys(Place, 0)
     bytes_at = dict.fromkeys(Place, 0)
     for row in _all(connection, "tallies", scope=scope):
@@ -218,9 +227,12 @@ def cameras_of(connection: sqlite3.Connection, day: date) -> list[str]:
     return [row["camera"] for row in _all(connection, "cameras of a day", **_of_day(day))]
 
 
-def paths_of(connection: sqlite3.Connection, camera: str) -> list[bytes]:
-    """Return every path that a camera ever showed."""
-    return [row["path"] for row in _all(connection, "paths of a camera", camera=camera)]
+def paths_of(connection: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, list[bytes]]:
+    """Return every path that each of these cameras ever showed."""
+    return {
+        camera: [row["path"] for row in _all(connection, "paths of a camera", camera=camera)]
+        for camera in cameras
+    }
 
 
 def _of_day(day: date) -> dict[str, str]:
@@ -291,10 +303,21 @@ def receipts(connection: sqlite3.Connection, number: int) -> list[ReceiptAccepte
     return [rows.receipt_from(row) for row in _all(connection, "receipts", clip=number)]
 
 
-def receipt_times(connection: sqlite3.Connection, number: int) -> Mapping[str, str]:
-    """Return when each store gave its receipt."""
-    found = _all(connection, "receipts", clip=number)
-    return {row["store"]: row["received_at"] for row in found}
+def sent(connection: sqlite3.Connection, clips: Sequence[Clip]) -> dict[int, Sent]:
+    """Return what became of each of some clips at the stores."""
+    return {one.number: _sent(connection, one) for one in clips}
+
+
+def _sent(connection: sqlite3.Connection, one: Clip) -> Sent:
+    # Most of what is listed was never sent, or long ago: what it does not have is not asked for.
+    found = _all(connection, "receipts", clip=one.number) if one.store_copies else []
+    under_way = [store for store in one.store_copies if store not in one.proven_by]
+    transfers = {store: transfer(connection, one.number, store) for store in under_way}
+    return Sent(
+        transfers={store: known for store, known in transfers.items() if known is not None},
+        receipts=[rows.receipt_from(row) for row in found],
+        receipt_times={row["store"]: row["received_at"] for row in found},
+    )
 
 
 def queue(connection: sqlite3.Connection, store: str | None) -> Queue:
@@ -327,10 +350,10 @@ def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None
     return rows.docking_from(row) if row else None
 
 
-def stays(connection: sqlite3.Connection, camera: str) -> int:
-    """Return how often a camera was docked; what continues after a cut is the same stay."""
-    row = _one(connection, "stays", camera=camera)
-    return row["stays"] if row else 0
+def stays(connection: sqlite3.Connection, cameras: Sequence[str]) -> dict[str, int]:
+    """Return how often each camera was docked; what continues after a cut is the same stay."""
+    found = {camera: _one(connection, "stays", camera=camera) for camera in cameras}
+    return {camera: row["stays"] if row else 0 for camera, row in found.items()}
 
 
 def last_listed_at(connection: sqlite3.Connection, camera: str) -> str | None:

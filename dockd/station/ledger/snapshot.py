@@ -8,9 +8,8 @@ from pathlib import Path
 from dockd.core.clip import Clip
 from dockd.core.facts import ReceiptAccepted
 from dockd.core.health import Problem
-from dockd.core.transfer import Transfer
 from dockd.errors import NotFound
-from dockd.ports.ledger import ClipFilter, DockingRow, Head
+from dockd.ports.ledger import ClipFilter, DockingRow, Head, Sent
 from dockd.station.ledger import reading
 from dockd.station.ledger.connections import damaged, open_for_reading
 
@@ -65,17 +64,9 @@ class Snapshot:
         """Return the receipts of a clip, one a store."""
         return reading.receipts(self._connection, clip.number)
 
-    def receipt_times(self, clip: Clip) -> Mapping[str, str]:
-        """Return when each store gave its receipt."""
-        return reading.receipt_times(self._connection, clip.number)
-
-    def transfers(self, clip: Clip) -> Mapping[str, Transfer]:
-        """Return the transfers of a clip by store."""
-        found = {
-            store: reading.transfer(self._connection, clip.number, store)
-            for store in clip.store_copies
-        }
-        return {store: transfer for store, transfer in found.items() if transfer is not None}
+    def sent(self, clips: Sequence[Clip]) -> Mapping[int, Sent]:
+        """Return what became of each of some clips at the stores, by the clips' numbers."""
+        return reading.sent(self._connection, clips)
 
     def set_aside(self) -> frozenset[str]:
         """Return what a person has set aside."""
