@@ -47,12 +47,14 @@ class Ending(StrEnum):
 class Case:
     """What a store does, as a meddler made for one scene, and what becomes of the clip.
 
-    ``says`` is the problem that tells of it, where there has to be one.
+    ``says`` is the problem that tells of it, where there has to be one; ``times`` is how often the
+    store does it at the least before the clip has its ending.
     """
 
     ending: Ending
     does: Callable[[Scene], Meddle]
     says: str = ""
+    times: int = 1
 
 
 def _nothing(_: Heard) -> None:
@@ -239,7 +241,8 @@ CASES: Final[Mapping[str, Mapping[str, Case | str]]] = {
     "holding": _early("hold"),
     "draining)": _early("drain"),
     "resets at every byte offset class": _both(
-        Case(Ending.ONCE, _first("part", *_RESETS)), Case(Ending.ONCE, _first("PATCH", *_RESETS))
+        Case(Ending.ONCE, _first("part", *_RESETS), times=len(_RESETS)),
+        Case(Ending.ONCE, _first("PATCH", *_RESETS), times=len(_RESETS)),
     ),
     "replies lost after the server acted (create": _both(
         Case(Ending.ONCE, _lost("create")), Case(Ending.ONCE, _lost("POST"))

@@ -102,15 +102,17 @@ async def test_a_connection_reset_without_a_body_is_the_networks(tmp_path: Path)
 async def test_nothing_at_all_ends_in_a_deadline(tmp_path: Path) -> None:
     """A store that takes the connection and never answers is StoreUnreachable."""
     async with talking_to(always(Silence()), tmp_path, patience=IMPATIENT) as (store, _):
-        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable) as caught:
             await store.find_object(outgoing)
+    assert caught.value.after_silence
 
 
 async def test_a_part_that_nobody_takes_ends_in_a_deadline(tmp_path: Path) -> None:
     """A store that stops reading in the middle of a part is StoreUnreachable."""
     async with talking_to(always(Silence()), tmp_path, patience=IMPATIENT) as (store, _):
-        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable):
+        with sending(CONTENT) as outgoing, pytest.raises(StoreUnreachable) as caught:
             await store.send_part(outgoing, upload_id="u1", index=0)
+    assert caught.value.after_silence
 
 
 async def test_nobody_listening_is_unreachable(tmp_path: Path) -> None:

@@ -130,6 +130,14 @@ async def test_a_store_that_asks_for_long_patience_is_not_waited_for(
     assert (inner.calls, clock.slept) == (1, [])
 
 
+async def test_silence_is_not_borne_twice(clock: StillClock, outgoing: Outgoing) -> None:
+    """What ended because nothing moved for a minute is said before it is tried again."""
+    inner = FailingStore(StoreUnreachable("nothing moved", silent=True))
+    with pytest.raises(StoreUnreachable):
+        await RetryingStore(inner, clock=clock).find_object(outgoing)
+    assert (inner.calls, clock.slept) == (1, [])
+
+
 async def test_trouble_that_lasts_goes_up_as_it_is(clock: StillClock, outgoing: Outgoing) -> None:
     """After a bounded number of tries the transient error is the stage's."""
     inner = FailingStore(*[StoreUnreachable("no route")] * 9)

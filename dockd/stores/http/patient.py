@@ -20,7 +20,8 @@ from typing import Final
 # be held back any more when the limit falls.
 _TCP_NOTSENT_LOWAT: Final = 25
 _UNSENT_BYTES: Final = 512 * 1024
-_LOOKS: Final = 8
+# What it is found out by at the latest is one look more than the silence itself.
+LOOKS: Final = 8
 # The kernel's own watch: it asks after a third of the silence that is borne, and then again.
 _ASKS_AFTER: Final = 3
 _ASKS_EVERY: Final = 6
@@ -52,7 +53,7 @@ class PatientSocket:
         self._reply_s: Final = reply_s
         self._reply_until_s: float | None = None
         self._silence_s: Final = silence_s
-        self._look_s: Final = silence_s / _LOOKS
+        self._look_s: Final = silence_s / LOOKS
         self._unacknowledged = 0
         self._silent_looks = 0
         sock.settimeout(self._look_s)
@@ -129,7 +130,7 @@ class PatientSocket:
             self._unacknowledged = unacknowledged
             self._silent_looks = 0
         self._silent_looks += 1
-        if self._silent_looks > _LOOKS:
+        if self._silent_looks > LOOKS:
             raise TimeoutError(f"nothing moved for {self._silence_s:.0f} s")
 
 
