@@ -68,6 +68,18 @@ def test_a_station_alone_keeps_its_link_busy() -> None:
     assert result.makespan_s <= 1.05 * result.optimum_s
 
 
+@pytest.mark.parametrize("scenario", [HEALTHY, OUTAGE], ids=lambda scenario: scenario.name)
+def test_what_the_large_city_is_to_keep_ten_stations_keep(scenario: Scenario) -> None:
+    """Within 10 % of the optimum, 1.2 times the capacity at most, and no wait twice the fair one.
+
+    The peak is that of ten seconds: in a single one chance alone makes more of so few requests.
+    """
+    result = play(scenario, scale=replace(SMALL, stations=10, cameras=300), seed=1)
+    assert result.makespan_s <= 1.1 * result.optimum_s
+    assert result.peak(over_s=10) <= 1.2
+    assert max(result.waits()) <= 2
+
+
 def test_fair_waits_are_what_a_quiet_city_has() -> None:
     """Where nothing is in the way clips wait about as long as is fair: it is no excuse.
 
