@@ -87,11 +87,11 @@ class RackView:
         away = {one.slot: one.camera for one in self._power.away()}
         temperature_c, bad = battery.believed_temperature_c(reading.temperature_c)
         self.nonsense = {one.slot: one.reason for one in bad}
-        views = []
-        self.footage = {}
         snapshots = self._board.snapshots()
         docked = [one.docking for one in snapshots if one.docking is not None]
         tallies = await self._ledger.tallies(docked)
+        views = []
+        self.footage = {}
         for snapshot in snapshots:
             port = reading.ports.get(snapshot.slot)
             if port is None:
