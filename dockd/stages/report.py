@@ -156,14 +156,19 @@ class Report:
         snapshots = self._board.snapshots()
         docked = [one.docking for one in snapshots if one.docking is not None]
         tallies = await self._ledger.tallies(docked)
-        reports = [self._slot(one, tally=tallies.get(one.docking or "")) for one in snapshots]
-        order = await self._issue_order(reports)
+        charges = self._charges(snapshots)
+        reports = [
+            self._slot(one, tally=tallies.get(one.docking or ""), charging=charges.get(one.slot))
+            for one in snapshots
+        ]
+        order = await self._issue_order(reports, charges)
         ordered = (replace(report, issue=order.get(report.slot)) for report in reports)
         return answers.SlotPage(slots=tuple(ordered), next=None)
 
-    async def _issue_order(self, reports: Sequence[answers.SlotReport]) -> Mapping[str, int]:
+    async def _issue_order(
+        self, reports: Sequence[answers.SlotReport], charges: Mapping[str, SlotCharge]
+    ) -> Mapping[str, int]:
         """Return in which order the cameras that may be taken should be, from 1, by slot."""
-        charges = self._charges()
         free = {
             report.slot: report.camera
             for report in reports
@@ -183,13 +188,14 @@ class Report:
         ranked = issue_order(candidates, enough_percent=enough)
         return {one.slot: place for place, one in enumerate(ranked, start=1)}
 
-    def _charges(self) -> Mapping[str, SlotCharge]:
+    def _charges(self, snapshots: Sequence[SlotSnapshot]) -> Mapping[str, SlotCharge]:
         if self.charge is not None:
             return self.charge.slots
-        return quoted(self._board.snapshots(), now_s=self._clock.monotonic_s())
+        return quoted(snapshots, now_s=self._clock.monotonic_s())
 
-    def _slot(self, snapshot: SlotSnapshot, *, tally: Tally | None) -> answers.SlotReport:
-        charging = self._charges().get(snapshot.slot)
+    def _slot(
+        self, snapshot: SlotSnapshot, *, tally: Tally | None, charging: SlotCharge | None
+    ) -> answers.SlotReport:
         return describe.slot_report(
             snapshot,
             tally=tally,
