@@ -10,7 +10,7 @@ from dockd.helper.configuration import Configuration
 from dockd.helper.rules import Refusal, is_hub, is_serial_adapter, judge
 from dockd.helper.usb import Device, Usb, is_cut, read, write
 
-_NOT_STORAGE, _TWIN = "camera-not-storage", "camera-duplicate-serial"
+_NOT_STORAGE = "camera-not-storage"
 
 
 @dataclass(slots=True)
@@ -67,13 +67,7 @@ class Rack:
             twins = [other.name for other, its_serial in there if its_serial == serial]
             if len(twins) > 1 and slot.refusal is None:
                 reason = f"Serial {serial} is in slots {', '.join(twins)} at once."
-                slot.refusal = Refusal(_TWIN, reason)
-
-    @property
-    def cameras(self) -> list[Device]:
-        """What is in the slots and is a camera, be there one of the same serial number or not."""
-        good = {"", _TWIN}
-        return [slot.device for slot in self.slots.values() if slot.device and slot.slug in good]
+                slot.refusal = Refusal("camera-duplicate-serial", reason)
 
     def slot(self, name: str) -> Slot:
         """Return a slot; raises NotFound."""

@@ -44,10 +44,11 @@ class Service:
     def _look(self) -> Rack:
         rack = self._look_now()
         if self._first_look.acquire(blocking=False):
-            # What an earlier helper left writable is writable no longer.
-            for device in rack.cameras:
+            # What an earlier helper left writable is writable no longer, whatever it is called now.
+            for slot in rack.slots.values():
                 with suppress(DockdError, OSError):
-                    reclaim(device)
+                    if slot.device:
+                        reclaim(slot.device)
         return rack
 
     def answer(self, request: Request) -> Answer:

@@ -18,7 +18,7 @@ from dockd.errors import CameraGone, DockdError, Refused
 from dockd.helper import linux
 from dockd.helper.mounts import Mount
 from tests.helper.fake_sysfs import KEYBOARD
-from tests.helper.scene import ON_THIS_HOST, LoopDisk, Scene
+from tests.helper.scene import CONFIGURATION, ON_THIS_HOST, LoopDisk, Scene
 
 WRITABLE = '{"verb": "make-writable", "slot": "A1", "deadline_s": 30}'
 READ_ONLY = '{"verb": "make-read-only", "slot": "A1"}'
@@ -181,6 +181,16 @@ def test_what_a_killed_helper_left_writable_is_taken_away(docked: Scene) -> None
     authorised = docked.sysfs.folder("1-1.1") / "authorized"
     with mounted(docked) as mount:
         docked.ask(WRITABLE, descriptor=mount)
+        docked.start()
+        assert authorised.read_text().strip() == "0"
+
+
+def test_what_a_killed_helper_left_is_taken_away_without_its_rule(docked: Scene) -> None:
+    """A camera that is none any more, because its rule went meanwhile, is writable no longer."""
+    authorised = docked.sysfs.folder("1-1.1") / "authorized"
+    with mounted(docked) as mount:
+        docked.ask(WRITABLE, descriptor=mount)
+        docked.configuration.write_text(CONFIGURATION.replace("BWC-", "OTHER-"))
         docked.start()
         assert authorised.read_text().strip() == "0"
 
