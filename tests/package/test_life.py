@@ -7,13 +7,13 @@ the virtual rack does the same things in a station that runs.
 import re
 import shutil
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from dockd.station.ledger.schema import MIGRATIONS
 from tests.package.debian import Debian
+from tests.package.later import LATER, LATER_SCHEMA, later_release
 
 pytestmark = [
     pytest.mark.real,
@@ -28,31 +28,8 @@ SYSTEMCTL = '#!/bin/sh\necho "systemctl $*" >>/srv/told\n'
 
 @pytest.fixture(scope="module")
 def newer(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package as a later release: a higher version, other modules and examples."""
-    folder = tmp_path_factory.mktemp("newer")
-    tree = folder / "tree"
-    subprocess.run(["dpkg-deb", "--raw-extract", deb, tree], check=True)
-    control = tree / "DEBIAN/control"
-    text = control.read_text(encoding="utf-8")
-    control.write_text(re.sub(r"^Version: .*$", "Version: 99.0", text, flags=re.MULTILINE))
-    with (tree / "usr/share/dockd/dockd.toml").open("a", encoding="utf-8") as example:
-        example.write("# A key of a later release.\n")
-    (tree / "usr/lib/dockd/lib/python3.11/site-packages/dockd/later.py").write_text("LATER = 1\n")
-    # A later release has modules that this one has not, and the other way round.
-    (tree / "usr/lib/dockd/lib/python3.11/site-packages/dockd/simulator/closing.py").unlink()
-    package = folder / "dockd_99.0.deb"
-    build: list[str | Path] = [
-        "dpkg-deb",
-        "--root-owner-group",
-        "-Zgzip",
-        "-z1",
-        "--build",
-        tree,
-        package,
-    ]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(tree)
-    return package
+    """Return the package as a later release."""
+    return later_release(deb, tmp_path_factory.mktemp("newer"))
 
 
 @pytest.fixture
@@ -109,7 +86,7 @@ def test_an_upgrade_keeps_everything_and_stops_nothing(station: Debian, newer: P
     watch(station)
     before = belongings(station)
     station.install(newer)
-    assert version(station) == "installed 99.0"
+    assert version(station) == f"installed {LATER}"
     assert belongings(station) == before
     config = station.path("/etc/dockd/dockd.toml").read_text(encoding="utf-8")
     assert config.endswith(OWN_SETTING)
@@ -135,14 +112,18 @@ def test_a_ledger_of_a_newer_dockd_stops_a_downgrade(
     station.install(newer)
     shutil.rmtree(station.path("/var/lib/dockd/clips"))
     station.path("/var/lib/dockd/ledger.sqlite3").unlink()
-    fill(station, "/var/lib/dockd", schema=NEWEST + 1)
+    fill(station, "/var/lib/dockd", schema=LATER_SCHEMA)
+    # It came from an upgrade over several schemas at once.
+    older = station.path(f"/var/lib/dockd/ledger.sqlite3.v{NEWEST - 2}.bak")
+    older.touch()
     watch(station)
     refused = station.install(deb, check=False)
     assert refused.returncode != 0
     words = refused.stdout + refused.stderr
-    assert f"is too old for the ledger in /var/lib/dockd: that has schema {NEWEST + 1}" in words
+    assert f"is too old for the ledger in /var/lib/dockd: that has schema {LATER_SCHEMA}" in words
     assert "Install the version that wrote it" in words
-    assert version(station) == "installed 99.0"
+    assert f"as it was before stands in /var/lib/dockd/{older.name}." in words
+    assert version(station) == f"installed {LATER}"
     assert not re.search(r" (stop|restart) ", told(station))
     assert station.path(
         "/usr/lib/dockd/lib/python3.11/site-packages/dockd/__pycache__/later.cpython-311.pyc"
@@ -155,7 +136,7 @@ def test_the_ledger_is_looked_for_where_the_configuration_says(
     """A spool elsewhere protects its ledger, too, and is named when the package is purged."""
     station.install(newer)
     station.path("/etc/dockd/dockd.d/spool.toml").write_text('spool.path = "/srv/spool"\n')
-    fill(station, "/srv/spool", schema=NEWEST + 1)
+    fill(station, "/srv/spool", schema=LATER_SCHEMA)
     refused = station.install(deb, check=False)
     assert "is too old for the ledger in /srv/spool" in refused.stdout + refused.stderr
     before = belongings(station, "/srv/spool")
@@ -171,7 +152,7 @@ def test_a_downgrade_that_the_ledger_allows_is_done(
     """An older dockd that knows the ledger's schema may come back."""
     station.install(newer)
     station.install(deb)
-    assert version(station) != "installed 99.0"
+    assert version(station) != f"installed {LATER}"
     station.run("dockd", "check-config")
 
 
