@@ -176,6 +176,23 @@ def test_a_right_camera_beside_them_is_served(rack: Rack, right: Camera) -> None
     assert any("1-1.8:1.0" in line for line in _kernel_lines(rack))
 
 
+def test_a_right_camera_is_dockds_alone(rack: Rack) -> None:
+    """Udev knows it as dockd's, tells a desktop to leave it alone, and looks at it no second time.
+
+    Nothing is mounted of it where anybody could see it.
+    """
+    disk = rack.dock.await_disk(RIGHT)
+    known = rack.agent.run("udevadm", "info", "--query=property", disk).text.splitlines()
+    assert {"UDISKS_IGNORE=1", "UDISKS_AUTO=0"} <= set(known)
+    assert any(line.startswith("TAGS=") and ":dockd:" in line for line in known)
+    number = rack.agent.read(f"/sys/class/block/{Path(disk).name}/dev").decode().strip()
+    watched = rack.agent.run("ls", "/run/udev/watch").text.split()
+    # Of each there are two links, one by the device's number: the guest's own disk is watched.
+    assert any(name.startswith("b") for name in watched)
+    assert f"b{number}" not in watched
+    assert disk not in rack.agent.read("/proc/mounts").decode()
+
+
 def test_nothing_wrong_became_a_disk_a_network_or_a_keyboard(rack: Rack) -> None:
     """Of all that is plugged in, only the right camera and the one with two units are disks."""
     there = "readlink -f /sys/class/net/* /sys/class/input/* /sys/class/block/*"
