@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rack.camera import make_camera
+from tests.rack.by_hand import Hands
 from tests.rack.disk import BlockLog, Disk, copy_sparsely, ext4, with_mounted
 from tests.rack.rack import Rack
 from tests.rack.waiting import wait_until
@@ -25,6 +25,23 @@ for number in range({_FILES}):
         file.flush()
         os.fsync(file.fileno())
 """
+
+# What a person gets wrong, and what is answered.
+_SLIPS = {
+    "dok 4": "no such command: dok",
+    "dock 4": "BWC-000001 is in slot 4; yank it first",
+    "dock 5 BWC-000001": "BWC-000001 is docked already",
+    "dock 5 ntfs": "neither a family (vfat or exfat) nor a camera: ntfs",
+    "dock 9": "a slot is a number from 1 to 8",
+    "yank 5": "slot 5 is empty",
+    "camera BWC-2": "there are: BWC-000001",
+    "store up": "there is a store only beside a station",
+    "status": "that did not work",
+    "journal all": "that did not work",
+    "boot": "it is on",
+    "sh exit 3": "(status 3)",
+    "help": "cut the station's power",
+}
 
 
 def _whole_files(disk: Path, mounted: Path) -> list[int]:
@@ -94,21 +111,33 @@ def test_what_was_flushed_cannot_get_lost(
         log.replay(before, tmp_path / "x.img", point=len(log.entries), lost=[durable])
 
 
-def test_a_cut_guest_boots_again_from_the_same_disks(guest: Rack, tmp_path: Path) -> None:
-    """After a cut in mid-write the guest comes up, and what was synced is there."""
+def test_a_cut_guest_boots_again_from_the_same_disks(
+    guest: Rack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a cut in mid-write the guest comes up, and what was synced is there.
+
+    The power is cut by hand, as at `make rack`, where whatever a person gets wrong is said.
+    """
     spool = ext4(tmp_path / "spool.img", size_bytes=32 << 20)
     guest.machine.attach(Disk("spool", spool, format="raw"))
     guest.agent.run("mount", _SPOOL, "/mnt")
-    guest.dock.dock(4, make_camera(tmp_path, serial="BWC-000123"))
+    hands = Hands(guest, tmp_path)
+    hands.obey("dock 4 exfat")
     guest.agent.shell("echo durable > /mnt/synced; echo durable > /srv/synced; sync")
     guest.agent.start("/bin/sh", "-c", "while :; do date >> /mnt/more; done")
     wait_until(lambda: guest.agent.exists("/mnt/more"), what="writing", timeout_s=_END_S)
-    guest.machine.cut()
+    capsys.readouterr()
+    for line, answer in _SLIPS.items():
+        hands.obey(line)
+        assert answer in capsys.readouterr().out, line
+    hands.obey("cut")
     assert not guest.machine.is_on
-    assert guest.boot() == "running"
+    hands.obey("boot")
+    assert "the station is running" in capsys.readouterr().out
     guest.dock.await_disk(4)
-    guest.agent.run("mount", _SPOOL, "/mnt")
-    assert guest.agent.read("/mnt/synced") == guest.agent.read("/srv/synced") == b"durable\n"
-    guest.agent.run("umount", "/mnt")
+    hands.obey(f"sh mount {_SPOOL} /mnt; cat /mnt/synced /srv/synced; umount /mnt")
+    assert capsys.readouterr().out == "durable\ndurable\n"
+    hands.obey("yank 4")
+    guest.dock.await_nothing(4)
     guest.machine.shut_down()
     assert not guest.machine.is_on

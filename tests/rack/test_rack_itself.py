@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -249,6 +250,19 @@ def test_the_network_leads_to_the_store_and_nowhere_else(guest: Rack, tmp_path: 
         assert "AccessDenied" in guest.agent.shell(f"{ask} {url}").text
     elsewhere = "curl --silent --max-time 3 http://10.0.2.2:22/ http://192.0.2.1/"
     assert guest.agent.shell(elsewhere, check=False).out == b""
+
+
+def test_make_rack_is_a_station_by_hand() -> None:
+    """Whoever sits there is told where its status is, is obeyed, and leaves nothing behind."""
+    command = [sys.executable, "-m", "tests.rack"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        told, _ = process.communicate("status\nquit\nstatus\n")
+    assert process.returncode == 0
+    assert re.search(r"^status  http://127\.0\.0\.1:\d+/v1/status$", told, re.MULTILINE)
+    assert told.count("rack> ") == 2
+    assert re.search(r"^rack>   (pass|warn); all of it: http", told, re.MULTILINE)
 
 
 def test_no_guest_outlives_its_test_run(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rack.by_hand import Hands
 from tests.rack.camera import Camera, make_camera
 from tests.rack.disk import Disk, ext4
 from tests.rack.footage import SETTINGS, clips
@@ -54,6 +55,11 @@ def small(folder: Path, serial: str) -> Camera:
 def dock_and_verify(station: Rack, camera: Camera, number: int) -> None:
     """Dock a camera and wait until all that is on it is proven in the spool."""
     station.dock.dock(number, camera)
+    until_verified(station, camera, number)
+
+
+def until_verified(station: Rack, camera: Camera, number: int) -> None:
+    """Wait until all that is on a docked camera is proven in the spool."""
     station.until(
         lambda: verified(station, number) == len(camera.items), "every clip to be verified"
     )
@@ -78,22 +84,39 @@ def said(station: Rack, slug: str) -> Sequence[str]:
     return [entry["DOCKD_REASON"] for entry in station.journal(*matches)]
 
 
-def test_the_store_is_down_for_the_whole_docking(station: Rack, tmp_path: Path) -> None:
-    """Footage waits in the spool, and the camera is cleared when it comes the next time."""
-    camera = make_camera(tmp_path, serial=SERIAL)
-    store = store_of(station)
-    store.stop()
-    dock_and_verify(station, camera, 1)
+def test_the_store_is_down_for_the_whole_docking(
+    station: Rack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Footage waits in the spool, and the camera is cleared when it comes the next time.
+
+    It is done by hand, as at `make rack`, and so it is told to a person as well.
+    """
+    hands, serial = Hands(station, tmp_path), "BWC-000001"
+    hands.obey("store down")
+    hands.obey("dock 1")
+    camera = hands.cameras[serial]
+    until_verified(station, camera, 1)
     station.until(lambda: bool(station.problems("store-unreachable")), "the problem to be said")
-    station.dock.yank(1)
+    hands.obey("status")
+    told = capsys.readouterr().out
+    assert f"A1 {serial} " in told
+    assert f"{len(camera.items)} verified" in told
+    assert "| store-unreachable | store central |" in told
+    hands.obey("yank 1")
     assert camera.found() == camera.clips | camera.others
-    store.start()
+    hands.obey("store up")
     station.until(lambda: is_stored(station, camera), "every receipt", timeout_s=AWAY_S)
-    assert store.contents(SERIAL) == keys(SERIAL, camera.clips | camera.others)
+    assert store_of(station).contents(serial) == keys(serial, camera.clips | camera.others)
     assert not station.problems("store-unreachable")
-    station.dock.dock(1, camera)
+    hands.obey(f"dock 1 {serial}")
     station.until_cleared(1)
-    station.dock.yank(1)
+    hands.obey("journal 5")
+    assert "dockd" in capsys.readouterr().out
+    hands.obey("yank 1")
+    hands.obey(f"camera {serial}")
+    told = capsys.readouterr().out
+    assert "SETTINGS.INI  as it was" in told
+    assert all(path in told.partition("gone:")[2] for path in camera.clips)
     arrived(station, camera)
     assert is_clean(camera)
 
