@@ -98,20 +98,24 @@ def running_station(
 
 def install(machine: Machine, package: Path) -> None:
     """Install a package in the guest as an admin would: `apt install ./dockd.deb`."""
-    # A disk is the fast way in; it has whole sectors, so the guest is told where the package ends.
-    medium = machine.folder / "package.img"
-    shutil.copyfile(package, medium)
-    os.truncate(medium, -(-package.stat().st_size // 512) * 512)
-    machine.attach(Disk("package", medium, format="raw"))
-    size_bytes = package.stat().st_size
-    source = "/dev/disk/by-id/virtio-package"
-    machine.agent.shell(f"head -c {size_bytes} {source} > {PACKAGE_IN_GUEST}")
-    machine.detach("package")
-    medium.unlink()
+    carry_in(machine, package, to=PACKAGE_IN_GUEST)
     machine.agent.shell(
         f"DEBIAN_FRONTEND=noninteractive apt-get install -y {PACKAGE_IN_GUEST}",
         timeout_s=INSTALL_S,
     )
+
+
+def carry_in(machine: Machine, file: Path, *, to: str) -> None:
+    """Put a large file into the guest."""
+    # A disk is the fast way in; it has whole sectors, so the guest is told where the file ends.
+    medium = machine.folder / "package.img"
+    shutil.copyfile(file, medium)
+    os.truncate(medium, -(-file.stat().st_size // 512) * 512)
+    machine.attach(Disk("package", medium, format="raw"))
+    size_bytes = file.stat().st_size
+    machine.agent.shell(f"head -c {size_bytes} /dev/disk/by-id/virtio-package > {to}")
+    machine.detach("package")
+    medium.unlink()
 
 
 def put_spool_on(rack: Rack, disk: Disk) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.package.later import LATER, LATER_SCHEMA, later_release
+from tests.rack import blocked_loop
 from tests.rack.camera import make_camera
-from tests.rack.footage import clips
+from tests.rack.footage import SETTINGS, clips
 from tests.rack.journey import (
     MIB,
     SERIAL,
@@ -16,18 +18,32 @@ from tests.rack.journey import (
     in_mid_copy,
     in_mid_wipe,
     is_clean,
+    read_of,
     verified,
 )
 from tests.rack.rack import CONFIG, SERVICE, Rack
-from tests.rack.station import INSTALL_S, PACKAGE_IN_GUEST
+from tests.rack.station import (
+    INSTALL_S,
+    PACKAGE_IN_GUEST,
+    SPOOL,
+    built_package,
+    carry_in,
+)
 
 HELPER = "dockd-helper.service"
 # Emulated, a start takes a quarter of a minute.
 START_S = 120.0
-# The watchdog's half minute, the time to end in good order after it, and a start.
-WATCHDOG_S = 180.0
+# The watchdog's half minute, and a start.
+WATCHDOG_S = 150.0
 LONG_COPY_BYTES = 24 * MIB
 LONG_COPY_S = 300.0
+LATER_IN_GUEST = "/srv/later.deb"
+# What dpkg asks first when an older package is to take the place of a newer one.
+DOWNGRADE = f"""
+mkdir /run/older; dpkg-deb --control {PACKAGE_IN_GUEST} /run/older
+/run/older/preinst upgrade {LATER}
+"""
+BACKUP = f"{SPOOL}/ledger.sqlite3.v{LATER_SCHEMA - 1}.bak"
 KILLS = 4
 LONGEST_LIFE_S = 6.0
 
@@ -61,25 +77,40 @@ def test_the_service_ends_in_mid_copy(station: Rack, tmp_path: Path, command: st
 
 
 def test_the_package_is_upgraded_in_mid_copy(station: Rack, tmp_path: Path) -> None:
-    """Another daemon goes on where the old one was, with its ledger and its configuration."""
+    """A later release goes on where the old one was, with its configuration, ledger and spool.
+
+    What it made of the ledger, the old one does not know: there is no way back, and that is said.
+    """
     # An installation takes minutes here beside other guests; at that pace the copy takes ten.
     camera = make_camera(tmp_path, serial=SERIAL, items=clips(seed=1, total_bytes=LONG_COPY_BYTES))
+    carry_in(station.machine, later_release(built_package(), tmp_path), to=LATER_IN_GUEST)
     in_mid_copy(station, camera, 1)
     station.dock.pace(1, limit_bytes_s=SLOW_BYTES_S // 32)
-    configured = station.agent.read(CONFIG)
-    before = station.agent.run("systemctl", "show", "--property=MainPID", SERVICE).text
-    station.agent.run(
-        "apt-get", "install", "--yes", "--reinstall", PACKAGE_IN_GUEST, timeout_s=INSTALL_S
-    )
+    configured, ledger = station.agent.read(CONFIG), ledger_id(station)
+    before = main_pid(station)
+    station.agent.run("apt-get", "install", "--yes", LATER_IN_GUEST, timeout_s=INSTALL_S)
     station.until_ready()
-    assert station.agent.run("systemctl", "show", "--property=MainPID", SERVICE).text != before
+    now = main_pid(station)
+    assert now != before
     assert verified(station, 1) < len(camera.items)
     assert station.agent.read(CONFIG) == configured
+    assert ledger_id(station) == ledger
+    refused = station.agent.shell(DOWNGRADE, check=False)
+    assert refused.status == 1
+    assert f"that has schema {LATER_SCHEMA}" in refused.err.decode()
+    assert BACKUP in refused.err.decode()
+    assert station.agent.exists(BACKUP)
     station.dock.pace(1, limit_bytes_s=0)
     station.until_cleared(1, timeout_s=LONG_COPY_S)
+    assert main_pid(station) == now
     station.dock.yank(1)
     arrived(station, camera)
     assert is_clean(camera)
+
+
+def ledger_id(station: Rack) -> str:
+    """Say which ledger the station goes by."""
+    return str(station.get("/v1/status")["ledger"]["id"])
 
 
 def test_the_service_is_killed_at_random_moments(station: Rack, tmp_path: Path) -> None:
@@ -105,17 +136,40 @@ def test_the_service_is_killed_at_random_moments(station: Rack, tmp_path: Path) 
 
 
 def test_a_blocked_daemon_is_replaced(station: Rack, tmp_path: Path) -> None:
-    """The watchdog ends a daemon that does nothing any more, and the next one goes on."""
-    camera = make_camera(tmp_path, serial=SERIAL)
+    """The watchdog ends a daemon whose loop is blocked, alive as the rest of it may be.
+
+    The next one goes on where it was.
+    """
+    # One clip, so that its copy is a thread's work from beginning to end.
+    items = (*clips(seed=1, count=1), *SETTINGS)
+    camera = make_camera(tmp_path, serial=SERIAL, items=items)
     in_mid_copy(station, camera, 1)
+    station.dock.pace(1, limit_bytes_s=SLOW_BYTES_S // 16)
     before = restarts(station)
-    station.agent.run("systemctl", "kill", "--signal=STOP", SERVICE)
+    block_loop(station)
+    at = read_of(station, 1)
+    station.until(lambda: read_of(station, 1) > at, "the copy to go on beside the blocked loop")
     station.until(lambda: restarts(station) > before, "the watchdog to bite", timeout_s=WATCHDOG_S)
+    told = [str(entry["MESSAGE"]) for entry in station.journal(unit=SERVICE)]
+    assert any("Watchdog timeout" in line for line in told)
     station.dock.pace(1, limit_bytes_s=0)
     station.until_cleared(1, timeout_s=START_S)
     station.dock.yank(1)
     arrived(station, camera)
     assert is_clean(camera)
+
+
+def block_loop(station: Rack) -> None:
+    """Block the daemon's loop, and no other thread of it."""
+    pid, sign = main_pid(station), "/run/loop-is-blocked"
+    script = Path(blocked_loop.__file__).read_bytes()
+    station.agent.start("/usr/bin/python3", "-I", "-", pid, sign, stdin=script)
+    station.until(lambda: station.agent.exists(sign), "the loop to be blocked")
+
+
+def main_pid(station: Rack) -> str:
+    """Say which process the service is now."""
+    return station.agent.run("systemctl", "show", "--property=MainPID", "--value", SERVICE).text
 
 
 def test_the_helper_is_killed_while_a_camera_is_writable(station: Rack, tmp_path: Path) -> None:
