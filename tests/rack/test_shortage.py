@@ -1,5 +1,6 @@
 """What a station needs is missing: its store, its network, its spool, or room in it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,9 @@ OTHER_SERIAL = "BWC-000124"
 SPOOL_BYTES = 512 * MIB
 # Two parts; at 2 MB/s each of them takes seconds.
 TWO_PARTS_BYTES = 20 * MIB
+SECTORS = SPOOL_BYTES // 512
+BLOCK_SECTORS = 4096 // 512
+LAST = "DCIM/100MEDIA/CLIP0004.MP4"
 DISK_TROUBLES = ("spool-read-only", "fsync-failed")
 FILLER = "/var/filler"
 
@@ -185,27 +189,45 @@ def test_the_spool_is_full(station: Rack, tmp_path: Path) -> None:
 
 
 def test_the_spools_disk_gives_errors(station: Rack, tmp_path: Path) -> None:
-    """Nothing that it did not take counts; an admin who mends it has a station that goes on."""
-    camera = make_camera(tmp_path, serial=SERIAL)
+    """Nothing that it did not take counts, nor does what it cannot give back any more.
+
+    An admin who mends it has a station that goes on.
+    """
+    camera, store = make_camera(tmp_path, serial=SERIAL), store_of(station)
     disk = Disk("spool", ext4(tmp_path / "spool.img", size_bytes=SPOOL_BYTES), format="raw")
     station.machine.attach(disk)
-    sectors = SPOOL_BYTES // 512
     station.agent.run("modprobe", "dm_flakey")
-    station.agent.run("dmsetup", "create", "spool", "--table", f"0 {sectors} linear {disk.link} 0")
+    whole = f"0 {SECTORS} linear {disk.link} 0"
+    station.agent.run("dmsetup", "create", "spool", "--table", whole)
     mount_spool(station, "/dev/mapper/spool")
     in_mid_copy(station, camera, 1)
-    _exchange_table(station, f"0 {sectors} flakey {disk.link} 0 0 1 1 error_writes")
+    _exchange_table(station, f"0 {SECTORS} flakey {disk.link} 0 0 1 1 error_writes")
     station.until(lambda: bool(_disk_troubles(station)), "the trouble to be said")
     station.until(lambda: station.get("/readyz")["status"] == "fail", "it not to be able")
     assert camera.found() == camera.clips | camera.others
-    assert store_of(station).contents(SERIAL) <= keys(SERIAL, camera.clips | camera.others)
+    assert store.contents(SERIAL) <= keys(SERIAL, camera.clips | camera.others)
+    store.stop()
     # What an admin does: the file system has given up, and only a mount begins anew with it.
-    _exchange_table(station, f"0 {sectors} linear {disk.link} 0")
+    _exchange_table(station, whole)
+    station.dock.pace(1, limit_bytes_s=0)
     station.agent.shell(
         f"systemctl stop {SERVICE}; umount {SPOOL}; fsck.ext4 -p /dev/mapper/spool || test $? -le 1"
         f"; mount {SPOOL}; systemctl start {SERVICE}"
     )
-    station.until_ready()
+    until_verified(station, camera, 1)
+    station.dock.yank(1)
+    # A sector of a copy goes bad, which nobody notices before it is read for the store.
+    bad = _sector_of(station, f"{SERIAL}/*/{LAST}")
+    behind = bad + BLOCK_SECTORS
+    _exchange_table(
+        station,
+        f"0 {bad} linear {disk.link} 0\n{bad} {BLOCK_SECTORS} error\n"
+        f"{behind} {SECTORS - behind} linear {disk.link} {behind}",
+    )
+    store.start()
+    station.until(lambda: count(station, "spool-copy-lost") > 0, "the loss", timeout_s=AWAY_S)
+    _exchange_table(station, whole)
+    station.dock.dock(1, camera)
     station.until_cleared(1, timeout_s=AWAY_S)
     open_now = station.get("/v1/problems")["problems"]
     assert [one for one in open_now if one["slug"] in DISK_TROUBLES] == []
@@ -218,8 +240,16 @@ def _exchange_table(station: Rack, table: str) -> None:
     """Put another table under the mounted spool, without the file system being asked."""
     station.agent.shell(
         "dmsetup suspend --noflush --nolockfs spool\n"
-        f'dmsetup load spool --table "{table}"; dmsetup resume spool'
+        f"printf '{table}\n' | dmsetup load spool; dmsetup resume spool"
     )
+
+
+def _sector_of(station: Rack, clip: str) -> int:
+    """Say where on its disk a clip's copy begins."""
+    told = station.agent.shell(f"filefrag -v -b512 {SPOOL}/clips/{clip}").text
+    first = re.search(r"^ *0: +0\.\. *\d+: +(\d+)\.\.", told, re.MULTILINE)
+    assert first, told
+    return int(first[1])
 
 
 def _disk_troubles(station: Rack) -> list[str]:
