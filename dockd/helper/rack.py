@@ -26,11 +26,6 @@ class Slot:
     device: Device | None
     refusal: Refusal | None
 
-    @property
-    def slug(self) -> str:
-        """Why what is in it is no camera, in a word; "" if it is one."""
-        return "" if self.refusal is None else self.refusal.slug
-
 
 class Rack:
     """Slots by configuration, devices by sysfs: one look, made anew for each request."""
@@ -136,8 +131,8 @@ class Rack:
                 with suppress(OSError):
                     write(guard, "0")
         self._let_in(hubs, outside=places)
-        for device in (slot.device for slot in slots if slot.device and slot.slug == _NOT_STORAGE):
+        for device, refusal in ((slot.device, slot.refusal) for slot in slots):
             # What was there before its bus was guarded has been bound by now.
-            if device.name in within:
+            if device and refusal and refusal.slug == _NOT_STORAGE and device.name in within:
                 with suppress(OSError):
                     device.authorise(allowed=False)
