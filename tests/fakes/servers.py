@@ -170,6 +170,8 @@ def resumable_upload(folder: Path, *, port: int | None = None) -> Iterator[TusSe
 @contextmanager
 def _running(command: list[str], *, folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     log = folder / "server.log"
+    # The kernel ends it with us, however we end: whoever was killed leaves no server behind.
+    command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder

@@ -3,9 +3,10 @@
 import hashlib
 import os
 import re
-import signal
 import subprocess
 import sys
+import tempfile
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -253,36 +254,31 @@ def test_the_network_leads_to_the_store_and_nowhere_else(guest: Rack, tmp_path: 
 
 
 def test_make_rack_is_a_station_by_hand() -> None:
-    """Whoever sits there is told where its status is, is obeyed, and leaves nothing behind."""
+    """A person is told where its status is, and is obeyed; nothing of it outlives a kill."""
     command = [sys.executable, "-m", "tests.rack"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        told, _ = process.communicate("status\nquit\nstatus\n")
-    assert process.returncode == 0
-    assert re.search(r"^status  http://127\.0\.0\.1:\d+/v1/status$", told, re.MULTILINE)
-    assert told.count("rack> ") == 2
-    assert re.search(r"^rack>   (pass|warn); all of it: http", told, re.MULTILINE)
-
-
-def test_no_guest_outlives_its_test_run(tmp_path: Path) -> None:
-    """A test run that is killed takes its guest with it."""
-    script = (
-        "import sys, pathlib, signal\n"
-        "from tests.rack.saved import bare_guest, resumed, some_ports\n"
-        "with resumed(bare_guest(), pathlib.Path(sys.argv[1]), ports=some_ports()) as machine:\n"
-        "    print(machine._process.pid, flush=True)\n"
-        "    signal.pause()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    guest = int(process.stdout.readline())
-    assert Path(f"/proc/{guest}/comm").read_text().startswith("qemu-system")
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    wait_until(
-        lambda: not Path(f"/proc/{guest}").exists(), what="the guest's end", timeout_s=_END_S
-    )
+    with (
+        tempfile.TemporaryDirectory() as short,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": short},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("status\n")
+        process.stdin.flush()
+        told = list(takewhile(lambda line: "all of it" not in line, process.stdout))
+        assert any(re.match(r"status  http://127\.0\.0\.1:\d+/v1/status$", line) for line in told)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        names = {Path(f"/proc/{child}/comm").read_text()[:4] for child in children}
+        assert names == {"qemu", "weed"}
+        process.kill()
+        wait_until(
+            lambda: not any(Path(f"/proc/{child}").exists() for child in children),
+            what="the end of guest and store",
+            timeout_s=_END_S,
+        )
