@@ -1,7 +1,7 @@
 """One clip to one store: does what core/transfer says is next, and commits before each effect."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, NoReturn
 
 from dockd.core import facts, flow, transfer
 from dockd.core.clip import Clip, StoreCopy
@@ -218,6 +218,7 @@ class _Carriage:
                     self._sent, upload_id=current.upload_id or "", index=index
                 )
             except StoreChecksumMismatch as error:
+                await self._record(facts.PartUnsent, index=index)
                 await self._mismatch(error, index=index)
             else:
                 await self._record(facts.PartStored, index=index, etag=etag)
@@ -231,8 +232,12 @@ class _Carriage:
         await self._record(facts.ObjectConfirming, version=version)
 
     async def _put_whole(self, _: Transfer) -> None:
-        version = await self._store.put_whole(self._sent)
-        await self._record(facts.ObjectConfirming, version=version)
+        try:
+            version = await self._store.put_whole(self._sent)
+        except StoreChecksumMismatch as error:
+            await self._mismatch(error, index=0)
+        else:
+            await self._record(facts.ObjectConfirming, version=version)
 
     async def _confirm(self, current: Transfer) -> None:
         try:
@@ -263,14 +268,13 @@ class _Carriage:
             raise StoreLostObject(f"{self._clip.id}: the spool's copy has to be made again")
         raise StoreConflict(f"{self._store.name} holds other content at {self._sent.expected.key}")
 
-    async def _mismatch(self, error: StoreChecksumMismatch, *, index: int) -> None:
-        """Send a part that arrived damaged once more, if our own copy is still what it was.
+    async def _mismatch(self, error: StoreChecksumMismatch, *, index: int) -> NoReturn:
+        """Have a part that arrived damaged sent once more, if our own copy is still what it was.
 
         Raises:
             TransientError: it is worth another try.
             StoreChecksumMismatch: it was damaged again; a person looks at what lies between.
         """
-        await self._record(facts.PartUnsent, index=index)
         holds = await self._owner.spool_copy_holds(self._clip)
         if holds and self._owner.damaged_again(self._clip, index):
             raise error
