@@ -40,8 +40,8 @@ LONG_COPY_S = 300.0
 LATER_IN_GUEST = "/srv/later.deb"
 # What dpkg asks first when an older package is to take the place of a newer one.
 DOWNGRADE = f"""
-mkdir /run/older; dpkg-deb --control {PACKAGE_IN_GUEST} /run/older
-/run/older/preinst upgrade {LATER}
+dpkg-deb --control {PACKAGE_IN_GUEST} /srv/older
+/srv/older/preinst upgrade {LATER}
 """
 BACKUP = f"{SPOOL}/ledger.sqlite3.v{LATER_SCHEMA - 1}.bak"
 KILLS = 4
