@@ -32,7 +32,7 @@ from dockd.ports.helper import Helper
 from dockd.ports.store import Store
 from dockd.station.clock import SystemClock
 from dockd.station.helper_client import HelperClient
-from dockd.station.spool.direct_io import open_below, why_not_direct
+from dockd.station.spool.direct_io import why_not_below
 from dockd.station.spool.witness import IN_THE_PACKAGE, VARIABLE, Witness
 from dockd.stores.rate_limited import SharedRate
 
@@ -197,15 +197,9 @@ def _spool(config: Config) -> Iterator[Finding]:
 
 def _why_not_direct(path: Path) -> str | None:
     """Return why copies cannot be read back past the cache here; None when they can."""
-    name = f".dockd-doctor-{secrets.token_hex(4)}"
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        trial = open_below(directory, name, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        try:
-            return why_not_direct(trial.descriptor)
-        finally:
-            os.close(trial.descriptor)
-            os.unlink(name, dir_fd=directory)
+        return why_not_below(directory)
     finally:
         os.close(directory)
 

@@ -242,7 +242,7 @@ _CLIPS: Final = (
         "warn",
         "evidence",
         sentence="Only the beginning of a clip is here, and its camera has not come back.",
-        reason="{have_bytes} of {size_bytes} bytes of {path} are proven since {since_h} h.",
+        reason="{have_bytes} of {size_bytes} bytes of {path} are here.",
         next_step="Find the camera and dock it; until then the partial copy is sent as such.",
     ),
 )
@@ -373,7 +373,8 @@ _CAMERAS: Final = (
         "warn",
         "station",
         sentence="A slot shows no device although one should be there.",
-        reason="Slot {slot} has shown nothing since {last_seen}.",
+        reason="The hub feels a device in slot {slot}, and for {minutes} min none has shown "
+        "itself there.",
         next_step="Reseat the camera, clean the contacts, and try another camera in the slot.",
     ),
     _found(
@@ -592,8 +593,8 @@ _STATION: Final = (
         "spool-unproven",
         "warn",
         "operations",
-        sentence="The spool's file system cannot be read back past the cache.",
-        reason="{path} is on {file_system}: {detail}.",
+        sentence="Copies cannot be read back from the spool's disk itself, past the cache.",
+        reason="Copies are read back with the cache dropped, and proven less strictly: {detail}.",
         next_step="Put the spool on ext4 or xfs on a local disk.",
     ),
     _found(

@@ -17,6 +17,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.equipment import Equipment
 from dockd.ports.journal import Journal
 from dockd.stages import announce, heed, silence
+from dockd.stages.audit import Audit
 from dockd.stages.board import SlotBoard
 from dockd.stages.charge import Charge, forget_charging
 from dockd.stages.confirming import Confirming
@@ -25,6 +26,7 @@ from dockd.stages.docking import Docking, DockingPolicy, end_open_dockings
 from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
+from dockd.stages.keeping_up import KeepingUp
 from dockd.stages.known_copies import KnownCopies
 from dockd.stages.manifests import Manifests
 from dockd.stages.narrate import Narrator
@@ -32,6 +34,7 @@ from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.pausing import UplinkPause
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.read_backs import ReadBacks
 from dockd.stages.remember import HoldMemory
 from dockd.stages.renew import Renew
 from dockd.stages.shared_holds import SharedHolds
@@ -149,6 +152,9 @@ class Station:
             clock=clock,
             policy=housekeeping_policy(config),
         )
+        self.read_backs = ReadBacks(self.spool, problems=self.problems, clock=clock)
+        self.audit = Audit(ledger=self.ledger, problems=self.problems, clock=clock)
+        self.keeping_up = KeepingUp(ledger=self.ledger, problems=self.problems, clock=clock)
         self.known_copies = KnownCopies(ledger=self.ledger, problems=self.problems)
         self.elsewhere = Elsewhere(
             ledger=self.ledger,
@@ -224,6 +230,7 @@ class Station:
             self._footage.set()
         self.pause.heard(committed)
         self.wipe.heard(committed)
+        self.read_backs.heard(committed)
         self.known_copies.heard(committed)
         self.elsewhere.heard(committed)
         self.renew.heard(committed)
@@ -322,6 +329,9 @@ class Station:
         """Return what a station does all at once, for as long as it runs."""
         return {
             "known copies": self.known_copies.run,
+            "read-backs": self.read_backs.run,
+            "record": self.audit.run,
+            "commits": self.keeping_up.run,
             "gone clips": self.elsewhere.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from dockd.core.camera_clock import CameraClock
 from dockd.core.clip import Clip, Place
 from dockd.core.command import Taken
+from dockd.core.custody import BrokenAt, Intact, Link
 from dockd.core.facts import (
     ChargeMeasured,
     Checkpointed,
@@ -95,6 +96,14 @@ class Head:
     spool_id: str
     sequence: int
     root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many submissions wait for their commit, and since when the first of them does."""
+
+    waiting: int
+    waiting_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +342,12 @@ class Ledger(Protocol):
 
     async def events_after(self, sequence: int, *, limit: int) -> Sequence[EventRow]:
         """Return the record from behind ``sequence`` on."""
+
+    async def verify_after(self, link: Link, *, limit: int) -> Intact | BrokenAt:
+        """Check the next events behind ``link``, which is believed; the head found is the last."""
+
+    def backlog(self) -> Backlog:
+        """Return what was handed in and is not committed yet."""
 
     async def head(self) -> Head:
         """Return its identity and the end of its record."""

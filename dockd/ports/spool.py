@@ -6,7 +6,7 @@ A clip's bytes walk one way: ``copy`` (camera to ``incoming/*.part``, hashed in 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from dockd.core.clip import Clip, Part
 from dockd.core.sidecar import Sidecar
@@ -15,6 +15,10 @@ from dockd.ports.camera import ReadPacer, StopFlag
 
 PartDurable = Callable[[Sequence[Part]], None]
 """Told of parts that are durable now; it commits them as facts and may block."""
+
+
+DIRECT: Final = "direct"
+"""The method of a proof that came from the device itself, past the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What was read back from the device; ``method`` is ``direct`` or why it could not be."""
+    """What was read back from the device; ``method`` is `DIRECT` or why it could not be."""
 
     size_bytes: int
     sha256: str
@@ -80,6 +84,13 @@ class Spool(Protocol):
 
         Raises:
             SpoolChanged: the spool is not the one this ledger belongs to, or is not mounted.
+        """
+
+    def why_unproven(self) -> str | None:
+        """Return why copies cannot be read back from the device itself; None when they can.
+
+        Raises:
+            SpoolChanged, SpoolReadOnly, SpoolFull
         """
 
     def claim(self, clip: Clip) -> CopyTarget:

@@ -23,6 +23,8 @@ from dockd.stages.port_switching import PortSwitching
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.rack_view import RackView, SlotCharge
 from dockd.stages.slot_power import SlotPower
+from dockd.stages.slot_silence import SLUG as SILENT
+from dockd.stages.slot_silence import SlotSilence
 from dockd.stages.wear_watch import WORN_SLUGS
 
 _HUB: Final = "charger"
@@ -74,6 +76,8 @@ class Charge:
         )
         self._view = RackView(ledger=ledger, board=board, power=power)
         self._forecasts = Forecasts()
+        self._silence = SlotSilence()
+        self._silent: Mapping[str, str] = {}
         self._memory = PlanMemory()
         # None until the first look: an earlier run may have said something that stands no longer.
         self._said: set[tuple[str, str]] | None = None
@@ -109,6 +113,8 @@ class Charge:
         wrong = await self._ports.carry_out(plan.orders)
         for slot, reason in self._view.nonsense.items():
             wrong["charge-reading-refused", slot] = reason
+        for slot, reason in self._silent.items():
+            wrong[SILENT, slot] = reason
         for problem in plan.problems:
             wrong[problem.slug, problem.slot] = problem.reason
         for trouble in reading.troubles:
@@ -124,6 +130,9 @@ class Charge:
             reading, given_up=self._ports.given_up(), now_s=self._clock.monotonic_s()
         )
         moment = self._moment()
+        self._silent = self._silence.look(
+            views, spoken_for=self._spoken_for(), now_s=moment.monotonic_s
+        )
         self.slots = self._forecast(views, has_shifts=bool(moment.due))
         drawn = [port.power_w for port in reading.ports.values() if port.power_w is not None]
         self.drawn_w = sum(drawn) if drawn else None
@@ -137,6 +146,13 @@ class Charge:
         plan = charge_plan.plan(following, policy=policy, now=moment, memory=self._memory)
         self._memory = plan.memory
         return plan
+
+    def _spoken_for(self) -> frozenset[str]:
+        """Return the slots of whose device something is said already: that it is refused, say."""
+        subjects = {problem.subject for problem in self._problems.current()}
+        return frozenset(
+            slot.slot for slot in self._board.snapshots() if f"slot {slot.slot}" in subjects
+        )
 
     def _forecast(self, views: Sequence[SlotView], *, has_shifts: bool) -> Mapping[str, SlotCharge]:
         """Return what people are told of the slots, and when each camera will be ready."""

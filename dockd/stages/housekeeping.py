@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from dockd.core import naming
 from dockd.core.clip import Clip
 from dockd.errors import (
     DigestMismatch,
@@ -44,6 +45,8 @@ class HousekeepingPolicy:
     every_s: float = 30.0
     checkpoint_every_s: float = 300.0
 
+
+_PARTIAL: Final = "clip-partial"
 
 WriteCheckpoint = Callable[[], Awaitable[None]]
 
@@ -162,6 +165,14 @@ class Housekeeping:
         due = [c for c in left if self._partial_ages.of(c) >= self.policy.partial_after_s]
         self._partial_ages.end_of_pass()
         for clip in due:
+            # Said first: whoever dies in between has said it, and the next run sees to the copy.
+            await self._problems.open(
+                _PARTIAL,
+                subject=_as_evidence(clip),
+                have_bytes=clip.spooled_bytes,
+                size_bytes=clip.size_bytes,
+                path=naming.safe_path(clip.path),
+            )
             subject = f"clip {clip.id}"
             try:
                 await self._prover.accept_partial(clip)
@@ -169,6 +180,10 @@ class Housekeeping:
                 await self._problems.open(error.slug, subject=subject, reason=error.reason)
             except OSError as error:
                 await self._problems.mistake("internal-error", subject=subject, error=error)
+            now = await self._ledger.clip(clip.number)
+            if not now.partial or now.merged_into is not None:
+                # Its camera came back, or what there was did not read as it had.
+                await self._problems.clear(_PARTIAL, subject=_as_evidence(clip))
 
     async def _make_room(self) -> None:
         await self._evict.make_room(self._eviction)
@@ -205,3 +220,9 @@ class Housekeeping:
             # One that fails is due again with the next round.
             await self._checkpoint()
             self._checkpointed_s = now_s
+
+
+def _as_evidence(clip: Clip) -> str:
+    """Return a clip by the id that what is proven of it will have."""
+    sha256 = clip.spool_parts[-1].sha256
+    return f"clip {naming.clip_id(naming.store_key(clip.camera, sha256=sha256, path=clip.path))}"

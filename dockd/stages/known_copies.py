@@ -10,7 +10,7 @@ from typing import Final
 
 from dockd.core import clip as clips
 from dockd.core import facts, naming
-from dockd.core.clip import Clip, SpoolCopy
+from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.errors import DockdError
 from dockd.ports.ledger import Ledger
 from dockd.stages.problems import ProblemBoard
@@ -80,6 +80,8 @@ class KnownCopies:
 
     async def _look(self, number: int) -> None:
         clip = await self._ledger.clip(number)
+        if not clip.partial or clip.camera_copy is not CameraCopy.PRESENT:
+            await self._problems.clear("clip-partial", subject=_subject(clip))
         if clip.merged_into is not None:
             await self._forget(clip)
         elif clips.has_known_copy(clip):

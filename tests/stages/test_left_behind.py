@@ -1,16 +1,18 @@
 """Copies whose camera has left: nothing that the spool holds is forgotten."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dockd.core import facts
-from dockd.core.clip import Clip, SpoolCopy
+from dockd.core.clip import Clip, Part, SpoolCopy
 from dockd.errors import CameraGone
 from dockd.ports.camera import StopFlag
-from dockd.ports.spool import Proof
+from dockd.ports.spool import Copied, PartDurable, Proof
 from tests.stages.rig import Rig, rig_at, running, until
 from tests.station.spool_parts import PART, content_of
 
@@ -161,3 +163,64 @@ async def test_what_a_restored_ledger_calls_purged_is_not_removed_on_an_old_word
         await rig.ledger.begin_epoch("restored")
         await rig.housekeeping._remove_leftovers()
         assert len(list(rig.spool.sidecars())) == 1
+
+
+async def cut_short(rig: Rig) -> None:
+    """Leave the first part of a clip, whose camera was pulled while the next one was read."""
+    rig.spool._pace = replace(rig.spool._pace, sync_every_s=0.0)  # type: ignore[misc]  # a test may change the pace
+    copy, loop, cut = rig.spool.copy, asyncio.get_running_loop(), asyncio.Event()
+
+    def pull() -> None:
+        rig.rack.undock("A1")
+        cut.set()
+
+    def cutting(source_fd: int, *, stop: StopFlag, durable: PartDurable, **rest: Any) -> Copied:  # noqa: ANN401 - handed on as it is
+        def told(parts: Sequence[Part]) -> None:
+            durable(parts)
+            asyncio.run_coroutine_threadsafe(_call(pull), loop).result()
+
+        return copy(source_fd, stop=lambda: cut.is_set() or stop(), durable=told, **rest)
+
+    rig.spool.copy = cutting  # type: ignore[method-assign]  # a moment that no fake can hit
+    (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
+    rig.rack.dock("A1", "BWC-1")
+    await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+    rig.spool.copy = copy  # type: ignore[method-assign]  # the next copy is left alone
+
+
+@pytest.mark.asyncio
+async def test_a_clip_of_which_only_the_beginning_is_here_is_said(tmp_path: Path) -> None:
+    """By the id that its evidence has, until its camera is back with the rest of it."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await cut_short(rig)
+        await rig.housekeeping._keep_partials()
+        assert rig.open_problems() == set()
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
+        await rig.housekeeping._keep_partials()
+        (clip,) = await rig.clips()
+        (problem,) = rig.problems.current()
+        assert clip.partial
+        assert (problem.slug, problem.subject) == ("clip-partial", f"clip {clip.id}")
+        assert problem.reason == f"{PART} of {SIZE} bytes of clip are here."
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipVerified) == 2, what="all of it is here")
+        await until(lambda: not rig.open_problems(), what="it is over")
+
+
+@pytest.mark.asyncio
+async def test_a_beginning_that_its_camera_takes_up_again_is_none(tmp_path: Path) -> None:
+    """The camera comes back at the very moment at which dockd gives up waiting for it."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await cut_short(rig)
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
+        accept = rig.prover.accept_partial
+
+        async def back_first(clip: Clip) -> None:
+            rig.rack.dock("A1", "BWC-1")
+            await until(lambda: rig.count(facts.ClipVerified) == 1, what="all of it is here")
+            await accept(clip)
+
+        rig.prover.accept_partial = back_first  # type: ignore[method-assign]  # a moment that no fake can hit
+        await rig.housekeeping._keep_partials()
+        assert rig.open_problems() == set()
+        assert [clip.partial for clip in await rig.clips()] == [False]

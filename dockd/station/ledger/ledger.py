@@ -14,13 +14,14 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from dockd.core import facts
 from dockd.core.clip import Clip
 from dockd.core.command import Taken
-from dockd.core.custody import Checkpoint, Standing
+from dockd.core.custody import BrokenAt, Checkpoint, Intact, Link, Standing
 from dockd.core.facts import Checkpointed, Fact, ReceiptAccepted, SetAside, UploadsPaused
 from dockd.core.health import Problem
 from dockd.core.transfer import Transfer
 from dockd.errors import DockdError, IllegalFact, SpoolReadOnly
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import (
+    Backlog,
     ClipFilter,
     Completeness,
     DockingRow,
@@ -33,7 +34,7 @@ from dockd.ports.ledger import (
     StoreMemory,
     Tally,
 )
-from dockd.station.ledger import checkpoints, dockings, reading, recording, tallying
+from dockd.station.ledger import checkpoints, dockings, reading, recording, tallying, verifying
 from dockd.station.ledger.connections import (
     Lock,
     as_read_error,
@@ -106,6 +107,10 @@ class SqliteLedger:
     def write_trouble(self) -> DockdError | None:
         """Return why the newest commit failed, None while they succeed."""
         return self._writer.trouble
+
+    def backlog(self) -> Backlog:
+        """Return what was handed in and is not committed yet."""
+        return self._writer.backlog()
 
     def on_commit(self, listener: Listener) -> None:
         """Have ``listener`` called on this event loop with the facts of every commit, in order.
@@ -359,6 +364,10 @@ class SqliteLedger:
     async def events_after(self, sequence: int, *, limit: int) -> Sequence[EventRow]:
         """Return the record from behind ``sequence`` on."""
         return await self._read(reading.events_after, sequence, limit)
+
+    async def verify_after(self, link: Link, *, limit: int) -> Intact | BrokenAt:
+        """Check the next events behind ``link``, which is believed; the head found is the last."""
+        return await self._read(verifying.check_after, link, limit)
 
     async def head(self) -> Head:
         """Return its identity and the end of its record."""

@@ -1,18 +1,20 @@
 """Checking a ledger's record offline, one event at a time, without trusting the ledger."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from dockd.core.custody import BrokenAt, Checkpoint, Event, Link, genesis, verify
+from dockd.core.custody import BrokenAt, Checkpoint, Event, Intact, Link, genesis, verify
 from dockd.errors import NotFound
 from dockd.station.ledger.connections import as_read_error, open_for_reading
+from dockd.station.ledger.queries import HOT_QUERIES
 from dockd.station.ledger.recording import meta
 from dockd.station.ledger.rows import chained_event_from
 
 Outcome = Literal["intact"] | int
 _ALL_EVENTS: Final = "SELECT * FROM events ORDER BY sequence"
+_NEXT_EVENTS: Final = HOT_QUERIES["events after"]
 
 
 def verify_chain(path: Path, *, checkpoint: Checkpoint | None = None) -> Outcome:
@@ -47,7 +49,8 @@ def check_record(
     if checkpoint is not None and checkpoint.ledger_id != ledger_id:
         checkpoint = None
     begin = genesis(ledger_id)
-    reading = _Reading(connection, watched=checkpoint.sequence if checkpoint else None)
+    rows = connection.execute(_ALL_EVENTS)
+    reading = _Reading(rows, watched=checkpoint.sequence if checkpoint else None)
     result = verify(iter(reading), after=begin)
     if reading.unreadable_at is not None:
         return reading.unreadable_at
@@ -56,6 +59,18 @@ def check_record(
     if checkpoint is None or (reading.seen or begin) == _link(checkpoint):
         return "intact"
     return min(checkpoint.sequence, result.head.sequence + 1)
+
+
+def check_after(connection: sqlite3.Connection, link: Link, limit: int) -> Intact | BrokenAt:
+    """Check up to ``limit`` events behind ``link``, which is believed."""
+    rows = connection.execute(_NEXT_EVENTS, {"after": link.sequence, "limit": limit})
+    reading = _Reading(rows, expected=link.sequence + 1)
+    result = verify(iter(reading), after=link)
+    if reading.unreadable_at is not None:
+        return BrokenAt(
+            reading.unreadable_at, "the event is not in the form in which it was hashed"
+        )
+    return result
 
 
 def _link(checkpoint: Checkpoint) -> Link:
@@ -68,15 +83,18 @@ class _Reading:
     ``seen`` is the link at the sequence that is watched for, once it was read.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, watched: int | None) -> None:
-        self._connection = connection
+    def __init__(
+        self, rows: Iterable[sqlite3.Row], *, expected: int = 1, watched: int | None = None
+    ) -> None:
+        self._rows = rows
+        self._expected = expected
         self._watched = watched
         self.seen: Link | None = None
         self.unreadable_at: int | None = None
 
     def __iter__(self) -> Iterator[Event]:
-        expected = 1
-        for row in self._connection.execute(_ALL_EVENTS):
+        expected = self._expected
+        for row in self._rows:
             try:
                 event = chained_event_from(row)
             except ValueError:

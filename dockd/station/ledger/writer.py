@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 from dockd.core.facts import Fact
 from dockd.errors import DockdError, IllegalFact, SpoolReadOnly
 from dockd.ports.clock import Clock
+from dockd.ports.ledger import Backlog
 from dockd.station.ledger import recording
 from dockd.station.ledger.connections import as_write_error, open_for_writing
 from dockd.station.ledger.recording import Position
@@ -46,6 +47,7 @@ class Submission:
     change: Change | None = None
     future: "Future[None]" = field(default_factory=Future)
     problem: Exception | None = None
+    handed_in_s: float = 0.0
 
 
 class Writer:
@@ -61,6 +63,7 @@ class Writer:
         self._faults = faults
         self._position = recording.position(connection)
         self._queue: SimpleQueue[Submission | None] = SimpleQueue()
+        self._in_hand: Sequence[Submission] = ()
         self._closed = False
         self._door = threading.Lock()
         self._listeners: list[Listener] = []
@@ -72,7 +75,7 @@ class Writer:
 
     def submit(self, *facts: Fact, change: Change | None = None) -> "Future[None]":
         """Hand in facts that stand or fall together; from any thread."""
-        submission = Submission(facts, change)
+        submission = Submission(facts, change, handed_in_s=self._clock.monotonic_s())
         # What happened, happened: a waiter that is cancelled does not take its facts back.
         submission.future.set_running_or_notify_cancel()
         with self._door:
@@ -81,6 +84,15 @@ class Writer:
             else:
                 self._queue.put(submission)
         return submission.future
+
+    def backlog(self) -> Backlog:
+        """Return what was handed in and is not committed yet; from any thread."""
+        in_hand = self._in_hand
+        if not in_hand:
+            # What lies in the queue is taken out of it at once.
+            return Backlog(waiting=0, waiting_s=0.0)
+        waited_s = self._clock.monotonic_s() - in_hand[0].handed_in_s
+        return Backlog(waiting=len(in_hand) + self._queue.qsize(), waiting_s=waited_s)
 
     def on_commit(self, listener: Listener) -> None:
         """Have ``listener`` called with the facts of every commit from now on."""
@@ -99,7 +111,9 @@ class Writer:
         while going_on:
             batch, going_on = self._next_batch()
             if batch:
+                self._in_hand = batch
                 self._write(batch)
+                self._in_hand = ()
         if self._connection is not None:
             self._connection.close()
 

@@ -8,6 +8,7 @@ and ignore it, and those are told apart here.
 import errno
 import fcntl
 import os
+import secrets
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,6 +85,21 @@ def why_not_direct(descriptor: int) -> str | None:
     if alignment > BLOCK_BYTES:
         return f"the device has blocks of {alignment} bytes"
     return None
+
+
+def why_not_below(directory: int) -> str | None:
+    """Return why copies below a folder cannot be read back past the cache, tried with a file.
+
+    Raises:
+        OSError: no file can be made there.
+    """
+    name = f".dockd-trial-{secrets.token_hex(4)}"
+    trial = open_below(directory, name, flags=os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    try:
+        return trial.cached_because
+    finally:
+        os.close(trial.descriptor)
+        os.unlink(name, dir_fd=directory)
 
 
 def _clear_direct(descriptor: int) -> None:

@@ -24,7 +24,7 @@ from dockd.ports.spool import Copied, CopyTarget, Keeping, PartDurable, Proof, S
 from dockd.station.spool import incoming, keeping, layout
 from dockd.station.spool.buffers import Buffers
 from dockd.station.spool.copying import Conduct, CopyPass, Source
-from dockd.station.spool.direct_io import BLOCK_BYTES, Opened, open_below
+from dockd.station.spool.direct_io import BLOCK_BYTES, Opened, open_below, why_not_below
 from dockd.station.spool.disk import Disk, writing
 from dockd.station.spool.identity import Identity, sync_folder
 from dockd.station.spool.ownership import Claimed, Owners
@@ -88,6 +88,12 @@ class DirectorySpool:
         """Return how full it is."""
         root = self._identity.root()
         return self._room.look(root, promised_bytes=self._owners.promised_bytes())
+
+    def why_unproven(self) -> str | None:
+        """Return why copies cannot be read back from the device itself; None when they can."""
+        root = self._identity.root()
+        with writing("a trial of the file system"):
+            return why_not_below(root)
 
     def incoming_numbers(self) -> tuple[int, ...]:
         """Return the numbers of the clips that the copies in ``incoming/`` name."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from dockd.errors import CameraGone
 from dockd.ports.camera import StopFlag
-from dockd.ports.spool import Proof
+from dockd.ports.spool import DIRECT, Proof
 from dockd.station.spool import linux
 from dockd.station.spool.beside import Ring
 from dockd.station.spool.buffers import Buffers
@@ -14,7 +14,6 @@ from dockd.station.spool.digests import BUFFERS, Digests
 from dockd.station.spool.direct_io import Opened, aligned
 from dockd.station.spool.disk import writing
 
-DIRECT: Final = "direct"
 MISSING: Final = "missing"
 
 
