@@ -23,6 +23,7 @@ from dockd.config.models import (
 from dockd.config.reading import DEFAULT_PATH, load, locate, parse
 from dockd.config.stores import (
     DirectoryStoreConfig,
+    OtherStoreConfig,
     S3StoreConfig,
     StoreConfig,
     StoresConfig,
@@ -42,6 +43,7 @@ __all__ = [
     "HttpConfig",
     "ListenAddress",
     "MqttConfig",
+    "OtherStoreConfig",
     "PowerConfig",
     "S3StoreConfig",
     "ShiftConfig",

@@ -12,9 +12,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dockd.config.problems import Located, Location
+from dockd.config.stores import KINDS
 from dockd.config.values import ListenAddress, listen_address, time_of_day
 
 Document = Mapping[str, Any]
+_BESIDE: Final = frozenset({"kind", "name", "takes"})
 Place = tuple[str | int | None, ...]
 
 
@@ -74,6 +76,10 @@ def _place_of(store: Document) -> tuple[str, Place] | None:
         case {"kind": "directory", "path": str(path)}:
             # Two slashes at the start are one to Linux, and two to POSIX.
             return "path", ("file", posixpath.normpath(f"/{path.lstrip('/')}"))
+        case {"kind": str(kind)} if kind not in KINDS:
+            # What says where a family of another package puts things is not known here.
+            rest = sorted(f"{key}={value!r}" for key, value in store.items() if key not in _BESIDE)
+            return "kind", (kind, *rest)
         case _:
             return None
 

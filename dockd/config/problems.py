@@ -5,16 +5,16 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dockd.config.models import Config
+from dockd.config.stores import KINDS, kinds, table_of
 from dockd.errors import ConfigProblem
 
 Location = tuple[str | int, ...]
-KINDS: Final = ("s3", "tus", "directory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,18 @@ def _keys(table: type[BaseModel]) -> tuple[Key, ...]:
     return tuple(all_keys(table))
 
 
-def located(error: ValidationError, *, table: type[BaseModel] = Config) -> list[Located]:
-    """Return every finding of `error` about a `table` as a problem with what would be right."""
-    return [_explain(detail, _keys(table)) for detail in error.errors(include_url=False)]
+def located(
+    error: ValidationError, *, document: Mapping[str, Any], table: type[BaseModel] = Config
+) -> list[Located]:
+    """Return every finding of `error` about a `table` as a problem with what would be right.
+
+    ``document`` is what was found wrong.
+    """
+    keys = _keys(table)
+    return [
+        _explain(detail, _keys_at(detail["loc"], keys, document))
+        for detail in error.errors(include_url=False)
+    ]
 
 
 def in_order(found: Sequence[Located], *, document: Mapping[str, Any]) -> list[ConfigProblem]:
@@ -105,48 +114,83 @@ def _position(document: object, location: Location) -> tuple[int, ...]:
 
 
 def _explain(detail: Any, keys: Keys) -> Located:  # noqa: ANN401 - pydantic's ErrorDetails
-    kind, location = _without_tag(detail["loc"])
+    location = _without_tag(detail["loc"])
     value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown(location, keys, kind=kind)
+            return _unknown(location, keys)
         case "missing":
             return Located(
                 location=location,
                 reason="is missing",
-                would_be_right=f"add {_right(location, keys, kind=kind)}",
+                would_be_right=f"add {_right(location, keys)}",
             )
         case "union_tag_not_found":
             return Located(
                 location=(*location, "kind"),
                 reason="is missing",
-                would_be_right='add "s3", "tus" or "directory"',
+                would_be_right=f"add {_one_of(kinds())}",
             )
         case "union_tag_invalid":
             return Located(
                 location=(*location, "kind"),
                 reason=f"is {_shown(value.get('kind'))}",
-                would_be_right='write "s3", "tus" or "directory"',
+                would_be_right=f"write {_one_of(kinds())}",
             )
         case _:
             return Located(
                 location=location,
                 reason=_wrong(detail),
-                would_be_right=f"write {_right(location, keys, kind=kind)}",
+                would_be_right=f"write {_right(location, keys)}",
             )
 
 
-def _without_tag(location: Location) -> tuple[str | None, Location]:
-    """Return the kind of store that pydantic puts into a location, and the location without it."""
+def _without_tag(location: Location) -> Location:
+    """Return a location without the kind of store that pydantic puts into it."""
     match location:
         case ("store", int() as index, str() as kind, *rest) if kind in KINDS:
-            return kind, ("store", index, *rest)
-    return None, location
+            return "store", index, *rest
+        case _:
+            return location
 
 
-def _unknown(location: Location, keys: Keys, *, kind: str | None) -> Located:
+def _keys_at(location: Location, keys: Keys, document: Mapping[str, Any]) -> Keys:
+    """Return the keys that a location may mean: in a store, those of its family alone."""
+    match location:
+        case ("store", int() as index, *_):
+            store = document["store"][index]
+            kind = store.get("kind") if isinstance(store, dict) else None
+        case _:
+            return keys
+    if not isinstance(kind, str):
+        return keys
+    if kind in KINDS:
+        return tuple(key for key in keys if not _is_of_store(key) or _is_of_kind(key, kind))
+    try:
+        table = table_of(kind)
+    except ValueError:
+        # Said of the entry itself.
+        table = None
+    others = tuple(key for key in keys if not _is_of_store(key))
+    return others if table is None else (*others, *all_keys(table, prefix="store[]."))
+
+
+def _is_of_store(key: Key) -> bool:
+    return key.path.startswith("store[].")
+
+
+def _is_of_kind(key: Key, kind: str) -> bool:
+    return kind in typing.get_args(key.table.model_fields["kind"].annotation)
+
+
+def _one_of(names: Sequence[str]) -> str:
+    *others, last = (f'"{name}"' for name in names)
+    return f"{', '.join(others)} or {last}"
+
+
+def _unknown(location: Location, keys: Keys) -> Located:
     name = str(location[-1])
-    siblings = [key.name for key in _siblings(location, keys, kind=kind)]
+    siblings = [key.name for key in _siblings(location, keys)]
     close = difflib.get_close_matches(name, siblings, n=1, cutoff=0.6)
     elsewhere = [key.path for key in keys if key.name == name]
     if close:
@@ -158,16 +202,10 @@ def _unknown(location: Location, keys: Keys, *, kind: str | None) -> Located:
     return Located(location=location, reason="is not a key of dockd", would_be_right=right)
 
 
-def _siblings(location: Location, keys: Keys, *, kind: str | None) -> list[Key]:
+def _siblings(location: Location, keys: Keys) -> list[Key]:
     depth = _pattern(location[:-1])
     prefix = f"{depth}." if depth else ""
-    return [key for key in keys if key.path == f"{prefix}{key.name}" and _of_kind(key, kind)]
-
-
-def _of_kind(key: Key, kind: str | None) -> bool:
-    if kind is None:
-        return True
-    return kind in typing.get_args(key.table.model_fields["kind"].annotation)
+    return [key for key in keys if key.path == f"{prefix}{key.name}"]
 
 
 def _pattern(location: Location) -> str:
@@ -176,17 +214,13 @@ def _pattern(location: Location) -> str:
     )
 
 
-def _right(location: Location, keys: Keys, *, kind: str | None) -> str:
+def _right(location: Location, keys: Keys) -> str:
     while location:
         for key in keys:
-            if key.path == _pattern(location) and _of_kind_or_any(key, kind):
+            if key.path == _pattern(location):
                 return key.field.description or key.name
         location = location[:-1]
     return "tables and keys as in the example"
-
-
-def _of_kind_or_any(key: Key, kind: str | None) -> bool:
-    return not key.path.startswith("store[].") or _of_kind(key, kind)
 
 
 def _wrong(detail: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

@@ -64,7 +64,7 @@ def parse_quirk(document: Mapping[str, Any]) -> QuirkConfig:
     try:
         quirk = QuirkConfig.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
-        found += problems.located(error, table=QuirkConfig)
+        found += problems.located(error, document=document, table=QuirkConfig)
     if found or quirk is None:
         raise ConfigInvalid(problems.in_order(found, document=document))
     return quirk

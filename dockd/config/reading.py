@@ -56,7 +56,7 @@ def parse(document: Mapping[str, Any], *, unreadable: list[ConfigProblem] | None
         # and text as paths.
         config = Config.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
-        found += problems.located(error)
+        found += problems.located(error, document=document)
     wrong = [*(unreadable or []), *problems.in_order(found, document=document)]
     if wrong or config is None:
         raise ConfigInvalid(wrong)

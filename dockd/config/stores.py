@@ -1,8 +1,13 @@
-"""The models of ``[stores]`` and ``[[store]]``: where footage goes, one model a family."""
+"""The models of ``[stores]`` and ``[[store]]``: where footage goes, one model a family.
 
-from typing import Annotated, Literal
+A family of another package brings its own (docs/extending.md), and is known by its entry point.
+"""
 
-from pydantic import Field
+import json
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, WrapValidator
 
 from dockd.config import values
 from dockd.config.table import Table
@@ -97,6 +102,53 @@ class DirectoryStoreConfig(AnyStore):
     )
 
 
+class OtherStoreConfig(AnyStore):
+    """What a family of another package derives its table from, which is its ``table``."""
+
+    kind: str = Field(description="the name of the family")
+
+
+KINDS: Final = ("s3", "tus", "directory")
+_OWN: Final[TypeAdapter[AnyStore]] = TypeAdapter(
+    Annotated[S3StoreConfig | TusStoreConfig | DirectoryStoreConfig, Field(discriminator="kind")]
+)
+
+
+def kinds() -> tuple[str, ...]:
+    """Return every family that is installed: dockd's own, then those of other packages."""
+    installed = {entry.name for entry in entry_points(group="dockd.stores")}
+    return (*KINDS, *sorted(installed - set(KINDS)))
+
+
+def table_of(kind: object) -> type[OtherStoreConfig] | None:
+    """Return the table of another package's family; None where that is no such family.
+
+    Raises:
+        ValueError: its package cannot be used.
+    """
+    if not isinstance(kind, str) or kind in KINDS:
+        return None
+    for entry in entry_points(group="dockd.stores", name=kind):
+        try:
+            table = entry.load().table
+        except Exception as error:  # another's code: whatever it is, it is said of its key
+            message = f"the package of {kind!r} cannot be used ({error})"
+            raise ValueError(message) from error
+        if isinstance(table, type) and issubclass(table, OtherStoreConfig):
+            return table
+        message = f"the package of {kind!r} has no table of a store"
+        raise ValueError(message)
+    return None
+
+
+def _of_its_family(entry: Any, _handler: object) -> AnyStore:  # noqa: ANN401 - as the file has it
+    """Check an entry by its family's table; as JSON, so that text is as strict as in the others."""
+    table = table_of(entry.get("kind")) if isinstance(entry, dict) else None
+    text = json.dumps(entry)
+    return _OWN.validate_json(text) if table is None else table.model_validate_json(text)
+
+
 StoreConfig = Annotated[
-    S3StoreConfig | TusStoreConfig | DirectoryStoreConfig, Field(discriminator="kind")
+    S3StoreConfig | TusStoreConfig | DirectoryStoreConfig | OtherStoreConfig,
+    WrapValidator(_of_its_family),
 ]

@@ -87,6 +87,10 @@ def test_the_guide_names_what_there_is() -> None:
         "dockd/ports/camera.py",
         "dockd/ports/charger.py",
         "dockd/ports/store.py",
+        "tests/examples/vault.py",
+        "tests/examples/test_vault.py",
+        "tests/conformance/test_stores.py",
+        "tests/fakes/memory_store.py",
     ):
         assert f"`{name}`" in guide
         assert (ROOT / name).exists()
