@@ -116,12 +116,6 @@ _STORES: Final = (
         "The store answered {status}: {detail}.",
     ),
     _raised(
-        errors.UploadVanished,
-        "warn",
-        "A store forgot an upload that was begun there.",
-        "The upload of {key} is no longer known to the store.",
-    ),
-    _raised(
         errors.ReceiptPending,
         "warn",
         "A store holds a clip and has no receipt for it yet.",
@@ -248,12 +242,6 @@ _CLIPS: Final = (
 )
 
 _CAMERAS: Final = (
-    _raised(
-        errors.CameraGone,
-        "warn",
-        "A camera left before its footage was copied.",
-        "The camera left slot {slot} with {clips} clips not copied.",
-    ),
     _raised(
         errors.HelperUnreachable,
         "fail",

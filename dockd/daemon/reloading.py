@@ -122,7 +122,11 @@ async def reload_on_request(
                 level="error",
                 reason=error.reason,
             )
+            await station.problems.open_or_reword(
+                ConfigInvalid.slug, subject=_SUBJECT, reason=error.reason
+            )
         else:
+            await station.problems.clear(ConfigInvalid.slug, subject=_SUBJECT)
             journal.say(
                 "reloaded",
                 "The configuration was read again.",

@@ -57,6 +57,9 @@ from dockd.stores.rate_limited import SharedRate
 _READ_BACKS: Final = 2
 _HOUR_S: Final = 3600.0
 _STATUS_LOOK_S: Final = 10.0
+_TASKS_OF_STORES: Final = ("task upload to ", "task line to ", "task silence of store ")
+# Each is looked at at the start, and what is wrong with it is said again.
+_LOOKED_AT_ANEW: Final = frozenset({"slot", "cameras", "configuration"})
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -188,6 +191,7 @@ class Station:
                 self.holds.settle,
                 self.shared_holds.settle,
                 self.pause.settle,
+                self._forget_what_is_gone,
                 self._say_whether_stores,
                 self._forget_broker,
                 self._forget_charger,
@@ -282,6 +286,16 @@ class Station:
             witness=self._witness,
             footage=self._footage,
         )
+
+    async def _forget_what_is_gone(self) -> None:
+        """Let go of what an earlier run said of stays, which a start ends, and of former stores."""
+        tasks = {f"task {name}" for name in self._duties()}
+        for problem in self.problems.current():
+            kind, _, name = problem.subject.partition(" ")
+            former = kind == "store" and name not in self.stores
+            no_more = problem.subject.startswith(_TASKS_OF_STORES) and problem.subject not in tasks
+            if kind in _LOOKED_AT_ANEW or former or no_more:
+                await self.problems.clear(problem.slug, subject=problem.subject)
 
     async def _say_whether_stores(self) -> None:
         if self.stores:

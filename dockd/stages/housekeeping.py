@@ -10,10 +10,8 @@ from dockd.core.clip import Clip
 from dockd.errors import (
     DigestMismatch,
     DockdError,
-    FsyncFailed,
     NotFound,
-    SpoolChanged,
-    SpoolReadOnly,
+    SpoolFull,
 )
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -25,8 +23,10 @@ from dockd.stages.proving import Prover
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
-# What a later round that goes well disproves. A full spool has a rule of its own.
-_PASSING: Final = (SpoolChanged.slug, SpoolReadOnly.slug, FsyncFailed.slug)
+# What is said of the spool by rules of their own; all else a later round disproves.
+_OF_OTHERS: Final = frozenset(
+    {SpoolFull.slug, "spool-orphans", "spool-unproven", "holds-unreadable"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,8 @@ class Housekeeping:
                     troubles.add(error.slug)
                     await self._problems.open(error.slug, subject="spool", reason=error.reason)
             # Whoever found it, also in a run before this one: a round without it is its end.
-            passed = [slug for slug in _PASSING if slug not in troubles]
-            await self._problems.clear_all(passed, subject="spool")
+            said = {problem.slug for problem in self._problems.of_subject("spool")}
+            await self._problems.clear_all(said - troubles - _OF_OTHERS, subject="spool")
             await self._clock.sleep(self.policy.every_s)
 
     async def begin(self) -> None:

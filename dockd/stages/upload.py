@@ -25,10 +25,11 @@ from dockd.stages.waits import Waits
 _CANDIDATES: Final = 256
 _OF_A_CAMERA: Final = 64
 _STATION_TROUBLE: Final = ("store-refused-credentials", "store-bucket-missing")
+# What is said of the ledger by rules of their own; all else a clip that went through disproves.
+_OF_OTHERS: Final = frozenset({"ledger-restored", "ledger-broken", "ledger-behind", "books-open"})
 _CLIP_TROUBLE: Final = (
     "illegal-fact",
     "store-lost-object",
-    "upload-vanished",
     "clip-unreadable",
     "store-conflict",
     "store-checksum-mismatch",
@@ -79,7 +80,6 @@ class Upload:
         self._under_way: dict[int, int] = {}
         self._line = Line((), drawn_up_s=0.0)
         self._newcomers = False
-        self._ledger_troubles: set[str] = set()
         self._waits = Waits(clock=clock, policy=lambda: self.policy.retry)
         self._probed_at_s: float | None = None
         self._probe_at_s = 0.0
@@ -190,7 +190,6 @@ class Upload:
             await self._attempt(clip)
         except DockdError as error:
             # The ledger itself could not take what happened: it is found out again next time.
-            self._ledger_troubles.add(error.slug)
             await self._problems.open(error.slug, subject="ledger", reason=error.reason)
             self._waits.begin(clip.number)
         except Exception as error:  # noqa: BLE001 - one clip's mistake must not stop the others
@@ -217,8 +216,8 @@ class Upload:
             self._waits.store_is_back()
             await self._problems.clear_all(REACHING, subject=self._subject)
             await self._problems.clear_all(_CLIP_TROUBLE, subject=f"clip {clip.id}")
-            await self._problems.clear_all(self._ledger_troubles, subject="ledger")
-            self._ledger_troubles = set()
+            said = {problem.slug for problem in self._problems.of_subject("ledger")}
+            await self._problems.clear_all(said - _OF_OTHERS, subject="ledger")
 
     async def _try_later(self, clip: Clip, error: TransientError) -> None:
         """Network trouble is never final: say so once, and come back."""

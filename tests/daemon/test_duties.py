@@ -68,6 +68,28 @@ async def test_a_station_that_charges_no_more_lets_go_of_what_was_wrong_with_it(
 
 
 @pytest.mark.asyncio
+async def test_what_an_earlier_run_said_of_what_is_no_more_ends_at_the_start(
+    tmp_path: Path,
+) -> None:
+    """A stay ends with the run that watched it, and a store with its place in the configuration."""
+    over = (
+        ("slot-fault", "slot A1"),
+        ("helper-unreachable", "cameras mass-storage"),
+        ("config-invalid", "configuration"),
+        ("store-unreachable", "store former"),
+        ("internal-error", "task upload to former"),
+        ("internal-error", "task silence of store former"),
+    )
+    stays = (("store-conflict", "clip 0123456789abcdef"), ("internal-error", "task manifests"))
+    async with made(tmp_path, driver="none") as station:
+        for slug, subject in (*over, *stays):
+            await station.problems.open(slug, subject=subject, reason="as an earlier run found it")
+        await station.prepare()
+        left = {(one.slug, one.subject) for one in station.problems.current()}
+        assert left == {*stays, ("store-not-configured", "station")}
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(("driver", "more"), [("none", set()), ("usb-port", CHARGING)])
 async def test_only_a_station_that_charges_has_the_duties_of_charging(
     tmp_path: Path, driver: str, more: set[str]

@@ -1,0 +1,284 @@
+"""What one mechanism ends for many problems: each is raised, ends, and says how long it lasted.
+
+The slugs are those of the table, so that a new one of a mechanism is tried as well.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dockd import errors
+from dockd.core import facts
+from dockd.errors import DockdError, PermanentError
+from dockd.ports.camera import Camera, News, Refusal, Sighting
+from dockd.ports.charger import ChargerReading, ChargerTrouble
+from dockd.ports.spool import Copied
+from dockd.ports.store import Outgoing, Probe
+from dockd.stages.charge import Charge
+from dockd.stages.dock import Dock
+from dockd.stages.enduring import enduring
+from tests.fakes.memory_store import MemoryStore
+from tests.problems import table
+from tests.stages.charging import FOR_BOTH, RackCharger, station
+from tests.stages.rig import Rig, rig_at, running, until
+
+
+def lasted(rig: Rig, slug: str) -> list[object]:
+    """Return how long each problem of a kind lasted that the journal calls closed."""
+    return [
+        fields["lasted_s"]
+        for event, fields in rig.journal.said
+        if event == "problem-closed" and fields["slug"] == slug
+    ]
+
+
+async def ended(rig: Rig, slug: str) -> None:
+    """Wait for the one problem of a kind to be over, and said to be."""
+    await until(lambda: slug not in rig.open_problems(), what=f"{slug} is over")
+    (seconds,) = lasted(rig, slug)
+    assert isinstance(seconds, int)
+
+
+def an_error(slug: str) -> DockdError:
+    """Return the error that has a slug, or one that is given it."""
+    waiting: list[type[DockdError]] = [DockdError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.slug == slug and kind is not errors.ConfigInvalid:
+            return kind("as a test has it")
+        waiting += kind.__subclasses__()
+    return PermanentError("as a test has it", slug=slug)
+
+
+def dock_a_clip(rig: Rig) -> None:
+    """Dock a camera with one clip on it."""
+    clip = rig.rack.folder("A1", "BWC-1") / "DCIM/clip.mp4"
+    clip.parent.mkdir(parents=True)
+    clip.write_bytes(b"footage" * 1000)
+    rig.rack.dock("A1", "BWC-1")
+
+
+@asynccontextmanager
+async def time_passing(rig: Rig) -> AsyncIterator[None]:
+    """Have whoever waits for another try not wait long."""
+
+    async def pass_by() -> None:
+        while True:
+            rig.clock.advance(1.0)
+            await asyncio.sleep(0.002)
+
+    async with asyncio.TaskGroup() as group:
+        passing = group.create_task(pass_by())
+        yield
+        passing.cancel()
+
+
+class Once(MemoryStore):
+    """A store that fails once with an error, when a clip is put there or when it is probed."""
+
+    def __init__(self, *, put: Exception | None = None, probe: Exception | None = None) -> None:
+        super().__init__(name="central")
+        self.errors = {"put": put, "probe": probe}
+
+    def _fail(self, verb: str) -> None:
+        error = self.errors[verb]
+        self.errors[verb] = None
+        if error is not None:
+            raise error
+
+    async def put_whole(self, outgoing: Outgoing) -> str:
+        self._fail("put")
+        return await super().put_whole(outgoing)
+
+    async def probe(self) -> Probe:
+        self._fail("probe")
+        return await super().probe()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("verb", ["put", "probe"])
+@pytest.mark.parametrize("slug", table.OF_A_STORE)
+async def test_what_is_wrong_with_a_store_ends_when_it_works(
+    tmp_path: Path, slug: str, verb: str
+) -> None:
+    """With the first clip that goes through, or the first probe."""
+    store = Once(**{verb: an_error(slug)})
+    async with rig_at(tmp_path, stores=[store]) as rig, running(rig), time_passing(rig):
+        dock_a_clip(rig)
+        await until(lambda: bool(lasted(rig, slug)), what="it was said, and is over")
+        await ended(rig, slug)
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="the clip is stored")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_A_CLIP_AT_A_STORE)
+async def test_what_keeps_a_clip_from_its_store_ends_when_it_is_stored(
+    tmp_path: Path, slug: str
+) -> None:
+    """By itself where it may pass, and once a person has let go of it where it was held."""
+    unforeseen = OSError("as a test has it")
+    store = Once(put=unforeseen if slug == "transfer-stuck" else an_error(slug))
+    async with rig_at(tmp_path, stores=[store]) as rig, running(rig), time_passing(rig):
+        dock_a_clip(rig)
+        held = isinstance(store.errors["put"], PermanentError) and slug != "illegal-fact"
+        if held:
+            await until(lambda: slug in rig.open_problems(), what="it is said")
+            (clip,) = await rig.clips()
+            assert tuple(clip.holds) == ("error",)
+            released = facts.ClipReleased(clip=clip.number, hold="error", why="", actor="alice")
+            await rig.ledger.record(released)
+        await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="the clip is stored")
+        await ended(rig, slug)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_A_COPY)
+async def test_what_is_wrong_with_a_copy_ends_when_there_is_a_good_one(
+    tmp_path: Path, slug: str
+) -> None:
+    """It is made again, and with it, proven, nothing is wrong any more."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        copy = rig.spool.copy
+        failures = [an_error(slug)]
+
+        def failing(*args: object, **named: object) -> Copied:
+            if failures:
+                raise failures.pop()
+            return copy(*args, **named)  # type: ignore[arg-type]  # handed on as they are
+
+        rig.spool.copy = failing  # type: ignore[method-assign]  # a part is made to fail
+        dock_a_clip(rig)
+        await until(lambda: rig.count(facts.ClipVerified) == 1, what="there is a good copy")
+        await ended(rig, slug)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_THE_SPOOL)
+async def test_what_is_wrong_with_the_spool_ends_with_a_good_round(
+    tmp_path: Path, slug: str
+) -> None:
+    """Whoever found it, also in a run before this one."""
+    async with rig_at(tmp_path) as rig:
+        await rig.problems.open(slug, subject="spool", reason="as an earlier run found it")
+        await one_round(rig)
+        await ended(rig, slug)
+
+
+async def one_round(rig: Rig) -> None:
+    """Have the house look round once."""
+    rounds: list[float] = []
+    sleep = rig.clock.sleep
+
+    async def counted(seconds: float) -> None:
+        rounds.append(seconds)
+        await sleep(seconds)
+
+    rig.clock.sleep = counted  # type: ignore[method-assign]  # to notice its end
+    async with asyncio.TaskGroup() as group:
+        house = group.create_task(rig.housekeeping.run())
+        await until(lambda: bool(rounds), what="the round is over")
+        house.cancel()
+
+
+class Seen:
+    """A source that has seen these things, in this order, and nothing more."""
+
+    def __init__(self, *news: News) -> None:
+        self._news = news
+
+    async def sightings(self) -> AsyncIterator[News]:
+        for one in self._news:
+            yield one
+
+    def open(self, sighting: Sighting) -> Camera:
+        raise AssertionError(sighting)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_WHAT_IS_REFUSED)
+async def test_what_is_refused_is_forgotten_when_it_is_taken_out(tmp_path: Path, slug: str) -> None:
+    """Whatever it was: the slot is empty, or something else is in it."""
+    refused = Refusal(slot="A1", slug=slug, reason="as a test has it")
+    empty = Sighting(slot="A1", port=None, family="directory", serial=None, token="")
+    async with rig_at(tmp_path) as rig:
+        for news in ((refused,), (empty,)):
+            dock = Dock(Seen(*news), stay=_no_stay, problems=rig.problems, clock=rig.clock)
+            await dock.run()
+            assert rig.open_problems() == ({slug} if news == (refused,) else set())
+        await ended(rig, slug)
+
+
+async def _no_stay(sighting: Sighting) -> None:
+    assert sighting.serial is None
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_A_STAY)
+async def test_what_keeps_a_camera_closed_ends_when_it_opens(tmp_path: Path, slug: str) -> None:
+    """It is tried again, and what was said of its slot goes with the first success."""
+    failures = [an_error(slug)]
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+
+        def fail_once() -> None:
+            if failures:
+                raise failures.pop()
+
+        rig.rack.before_open = fail_once
+        dock_a_clip(rig)
+        await until(lambda: rig.count(facts.ClipVerified) == 1, what="it is offloaded")
+        await ended(rig, slug)
+
+
+class Troubled(RackCharger):
+    """A charger that says these things of itself."""
+
+    troubles: Sequence[ChargerTrouble] = ()
+
+    async def read(self) -> ChargerReading:
+        reading = await super().read()
+        return ChargerReading(ports=reading.ports, troubles=tuple(self.troubles))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_CHARGING)
+async def test_what_is_wrong_with_charging_ends_with_a_look_without_it(
+    tmp_path: Path, slug: str
+) -> None:
+    """Each look says all that is wrong at that moment; what is not among it is over."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        charger = Troubled(it.rig, "A1", "A2")
+        charge = Charge(
+            charger,
+            ledger=it.rig.ledger,
+            board=it.rig.board,
+            power=it.rig.slot_power,
+            problems=it.rig.problems,
+            clock=it.rig.clock,
+            policy=it.charge.policy,
+        )
+        charger.troubles = [ChargerTrouble(slot="A1", slug=slug, reason="as a test has it")]
+        await charge.turn()
+        assert it.rig.open_problems() == {slug}
+        charger.troubles = []
+        await charge.turn()
+        await ended(it.rig, slug)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("slug", table.OF_A_TASK)
+async def test_what_stops_a_part_of_the_station_ends_when_the_part_works(
+    tmp_path: Path, slug: str
+) -> None:
+    """It is begun again, and well once it is done or has gone on for a minute."""
+    failures = [an_error(slug)]
+
+    async def work() -> None:
+        if failures:
+            raise failures.pop()
+
+    async with rig_at(tmp_path) as rig:
+        await enduring("a part", work, problems=rig.problems, clock=rig.clock)
+        await ended(rig, slug)
