@@ -196,7 +196,7 @@ _CLIPS: Final = (
         sentence="The list of holds beside the ledger is damaged; the ledger's own holds stand.",
         reason="holds.json is not what was written.",
         next_step="If the ledger was restored as well, set aside again what was held since; "
-        "holds.json.damaged is what is left of the list.",
+        "holds.json.damaged is what is left of the list, and open until it is taken away.",
     ),
     _found(
         "spool-orphans",

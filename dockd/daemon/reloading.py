@@ -20,6 +20,7 @@ from dockd.errors import ConfigInvalid
 from dockd.ports.journal import Journal
 from dockd.station.notify import Notifier
 
+_SUBJECT: Final = "configuration"
 # The driver and its device are built into the station; what the planner is held to is not.
 _POWER: Final = ("budget_w", "camera_w", "hold_percent")
 _LIVE: Final = (

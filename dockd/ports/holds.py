@@ -9,7 +9,7 @@ from dockd.core.shared_holds import HoldList
 
 
 class HoldsFile(Protocol):
-    """The second witness of holds. Both methods block."""
+    """The second witness of holds. All methods block."""
 
     def read(self) -> Sequence[Hold]:
         """Return the holds; none when none were ever written.
@@ -17,6 +17,9 @@ class HoldsFile(Protocol):
         Raises:
             ValueError: it is there and cannot be believed; what it was is kept for a person.
         """
+
+    def has_damaged(self) -> bool:
+        """Return whether one that could not be believed waits for a person to look at it."""
 
     def write(self, holds: Iterable[Hold]) -> None:
         """Put these in the place of those before; durable on return.

@@ -150,7 +150,7 @@ class Spool(Protocol):
         """Return the numbers of the clips that the copies in ``incoming/`` name."""
 
     def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
-        """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
+        """Set aside every copy in ``incoming/`` of no ``known`` clip; return what is set aside.
 
         Done once at the start, before anything is claimed. They are kept, for each may be all
         there is of a clip.

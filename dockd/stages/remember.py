@@ -226,10 +226,13 @@ class HoldMemory:
 
     async def _read(self) -> Sequence[Hold]:
         try:
-            return await in_thread(self._file.read)
+            holds = await in_thread(self._file.read)
         except ValueError as error:
             await self._problems.open("holds-unreadable", subject="spool", reason=str(error))
             return []
+        if not await in_thread(self._file.has_damaged):
+            await self._problems.clear("holds-unreadable", subject="spool")
+        return holds
 
     async def _in_ledger(self) -> Sequence[Hold]:
         holds = [await self._of_subject(fact) for fact in await self._ledger.holds()]

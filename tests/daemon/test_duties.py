@@ -13,6 +13,7 @@ from dockd.station.clock import SystemClock
 from dockd.station.notify import Notifier
 from dockd.station.spool.witness import Witness
 from tests.fakes.lines import Lines
+from tests.fakes.memory_store import MemoryStore
 
 CHARGING = {"charging"}
 
@@ -87,6 +88,17 @@ async def test_what_an_earlier_run_said_of_what_is_no_more_ends_at_the_start(
         await station.prepare()
         left = {(one.slug, one.subject) for one in station.problems.current()}
         assert left == {*stays, ("store-not-configured", "station")}
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_is_there_is_missed_no_longer(tmp_path: Path) -> None:
+    """A station without a store says so from its start on, until one is configured."""
+    async with made(tmp_path, driver="none") as station:
+        await station.prepare()
+        assert [one.slug for one in station.problems.current()] == ["store-not-configured"]
+        station.stores["central"] = MemoryStore(name="central")
+        await station._say_whether_stores()
+        assert station.problems.current() == []
 
 
 @pytest.mark.asyncio

@@ -123,10 +123,16 @@ def test_a_wrong_configuration_changes_nothing_in_a_reload(
 ) -> None:
     """A station whose new configuration is wrong goes on with the one it has, and says so."""
     dockd.start()
-    dockd.config.write_text(dockd.config.read_text() + "\n[wrong]\n")
+    right = dockd.config.read_text()
+    dockd.config.write_text(right + "\n[wrong]\n")
     dockd.signal(signal.SIGHUP)
     dockd.until(lambda: dockd.heard("READY=1") == 2, "the reload is done")
     assert "The new configuration is wrong" in dockd.log.read_text()
+    assert [one["slug"] for one in dockd.get("/v1/problems")["problems"]] == ["config-invalid"]
+    dockd.config.write_text(right)
+    dockd.signal(signal.SIGHUP)
+    dockd.until(lambda: dockd.heard("READY=1") == 3, "the right one is read")
+    assert dockd.get("/v1/problems")["problems"] == []
     serial = world.film({SMALL: 1000})
     world.dock(serial, "A1")
     cleared(dockd, world, serial)

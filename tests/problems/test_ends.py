@@ -4,16 +4,17 @@ The slugs are those of the table, so that a new one of a mechanism is tried as w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from dockd import errors
+from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.errors import DockdError, PermanentError
-from dockd.ports.camera import Camera, News, Refusal, Sighting
+from dockd.ports.camera import Camera, Eraser, FoundFile, News, Refusal, Sighting
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.ports.spool import Copied
 from dockd.ports.store import Outgoing, Probe
@@ -24,6 +25,7 @@ from tests.fakes.memory_store import MemoryStore
 from tests.problems import table
 from tests.stages.charging import FOR_BOTH, RackCharger, station
 from tests.stages.rig import Rig, rig_at, running, until
+from tests.station import ledger_parts as parts
 
 
 def lasted(rig: Rig, slug: str) -> list[object]:
@@ -118,7 +120,7 @@ async def test_what_is_wrong_with_a_store_ends_when_it_works(
 async def test_what_keeps_a_clip_from_its_store_ends_when_it_is_stored(
     tmp_path: Path, slug: str
 ) -> None:
-    """By itself where it may pass, and once a person has let go of it where it was held."""
+    """By itself where it may pass, and once a person has retried it where it was held."""
     unforeseen = OSError("as a test has it")
     store = Once(put=unforeseen if slug == "transfer-stuck" else an_error(slug))
     async with rig_at(tmp_path, stores=[store]) as rig, running(rig), time_passing(rig):
@@ -128,8 +130,11 @@ async def test_what_keeps_a_clip_from_its_store_ends_when_it_is_stored(
             await until(lambda: slug in rig.open_problems(), what="it is said")
             (clip,) = await rig.clips()
             assert tuple(clip.holds) == ("error",)
-            released = facts.ClipReleased(clip=clip.number, hold="error", why="", actor="alice")
-            await rig.ledger.record(released)
+            await rig.ledger.record(
+                facts.ClipRetried(clip=clip.number, why="it is well", actor="alice"),
+                facts.ClipReleased(clip=clip.number, hold="error", why="so", actor="alice"),
+                facts.TransferRestarted(clip=clip.number, store="central", reason="so"),
+            )
         await until(lambda: rig.count(facts.ReceiptAccepted) == 1, what="the clip is stored")
         await ended(rig, slug)
 
@@ -203,11 +208,12 @@ async def test_what_is_refused_is_forgotten_when_it_is_taken_out(tmp_path: Path,
     """Whatever it was: the slot is empty, or something else is in it."""
     refused = Refusal(slot="A1", slug=slug, reason="as a test has it")
     empty = Sighting(slot="A1", port=None, family="directory", serial=None, token="")
-    async with rig_at(tmp_path) as rig:
-        for news in ((refused,), (empty,)):
-            dock = Dock(Seen(*news), stay=_no_stay, problems=rig.problems, clock=rig.clock)
-            await dock.run()
-            assert rig.open_problems() == ({slug} if news == (refused,) else set())
+    async with rig_at(tmp_path) as rig, asyncio.TaskGroup() as group:
+        for news, left in ((refused, {slug}), (empty, set[str]())):
+            dock = Dock(Seen(news), stay=_no_stay, problems=rig.problems, clock=rig.clock)
+            docking = group.create_task(dock.run())
+            await until(lambda left=left: rig.open_problems() == left, what="it is so")  # type: ignore[misc]  # bound as it is now
+            docking.cancel()
         await ended(rig, slug)
 
 
@@ -282,3 +288,86 @@ async def test_what_stops_a_part_of_the_station_ends_when_the_part_works(
     async with rig_at(tmp_path) as rig:
         await enduring("a part", work, problems=rig.problems, clock=rig.clock)
         await ended(rig, slug)
+
+
+class Growing(MemoryStore):
+    """A store that shows only sizes until it learns more."""
+
+    knows = False
+
+    async def probe(self) -> Probe:
+        return await super().probe() if self.knows else Probe(strength="size", detail="no digests")
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_proves_its_content_again_is_unproven_no_longer(tmp_path: Path) -> None:
+    """The daily probe finds it out, whatever was done to the store in between."""
+    store = Growing(name="central")
+    async with rig_at(tmp_path, stores=[store]) as rig, running(rig):
+        await until(lambda: "store-unproven" in rig.open_problems(), what="it is said")
+        store.knows = True
+        rig.clock.advance(25 * 3600.0)
+        await ended(rig, "store-unproven")
+
+
+@pytest.mark.asyncio
+async def test_copies_of_nobody_are_said_until_they_are_taken_away(tmp_path: Path) -> None:
+    """They are kept for a person, and as long as they are there each start says so."""
+    async with rig_at(tmp_path) as rig:
+        (tmp_path / "spool/incoming/7-0123456789abcdef.part").write_bytes(b"footage")
+        (name,) = await rig.housekeeping.set_orphans_aside()
+        assert rig.open_problems() == {"spool-orphans"}
+        assert await rig.housekeeping.set_orphans_aside() == (name,)
+        assert rig.open_problems() == {"spool-orphans"}
+        (tmp_path / "spool/incoming/orphans" / name).unlink()
+        await rig.housekeeping.set_orphans_aside()
+        await ended(rig, "spool-orphans")
+
+
+@pytest.mark.asyncio
+async def test_a_clip_without_a_copy_is_said_until_one_is_found(tmp_path: Path) -> None:
+    """The camera comes back with the file that was thought to be lost."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await rig.ledger.record(parts.docked(), parts.seen(1))
+        await rig.ledger.record(facts.ClipGone(clip=1, docking=parts.DOCKING))
+        await until(lambda: "no-known-copy" in rig.open_problems(), what="it is said")
+        again = facts.ClipSeenAgain(
+            clip=1, docking=parts.DOCKING, slot="A1", mtime_ns=0, size_bytes=100
+        )
+        await rig.ledger.record(again)
+        await ended(rig, "no-known-copy")
+
+
+class Sticking(DirectoryCamera):
+    """A camera from which nothing can be deleted, as long as that is so."""
+
+    sticks = True
+
+    @contextmanager
+    def writable(self) -> Iterator[Eraser]:
+        with super().writable() as eraser:
+            yield _Sticky(eraser)
+
+
+class _Sticky:
+    def __init__(self, eraser: Eraser) -> None:
+        self._eraser = eraser
+
+    def erase(self, file: FoundFile) -> None:
+        if Sticking.sticks:
+            raise errors.ClipUnreadable("read-only file system")
+        self._eraser.erase(file)
+
+
+@pytest.mark.asyncio
+async def test_a_wipe_that_failed_is_forgotten_when_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that lets nothing be deleted is tried again, and is clear in the end."""
+    async with rig_at(tmp_path) as rig, running(rig), time_passing(rig):
+        rig.rack.camera_class = Sticking
+        dock_a_clip(rig)
+        await until(lambda: "wipe-failed" in rig.open_problems(), what="it is said")
+        monkeypatch.setattr(Sticking, "sticks", False)
+        await until(lambda: rig.count(facts.ClipWiped) == 1, what="the camera is clear")
+        await ended(rig, "wipe-failed")

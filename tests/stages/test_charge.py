@@ -310,6 +310,7 @@ async def test_what_an_earlier_run_said_of_a_port_ends_with_its_cause(tmp_path: 
         for slug, subject in (
             ("charge-temperature", "port A1"),
             ("power-budget", "charger"),
+            ("port-not-switchable", "port A2"),
             ("slot-worn", "port A1"),
         ):
             await it.rig.problems.open(slug, subject=subject, reason="as an earlier run found it")

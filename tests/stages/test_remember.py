@@ -241,6 +241,11 @@ async def test_a_file_from_nowhere_is_made_of_the_ledger(tmp_path: Path) -> None
         assert start.slugs() == ["holds-unreadable"]
     assert set(written(tmp_path)) == before
     assert (tmp_path / f"{FILE_NAME}.damaged").read_bytes() == b"{"
+    async with started(tmp_path) as start:
+        assert start.slugs() == ["holds-unreadable"]
+    (tmp_path / f"{FILE_NAME}.damaged").unlink()
+    async with started(tmp_path) as start:
+        assert start.slugs() == []
 
 
 @pytest.mark.asyncio

@@ -90,6 +90,8 @@ async def test_what_another_station_holds_stays(tmp_path: Path) -> None:
         assert rig.count(facts.WipeIntended) == 0
         post.offered = fresh(rig.clock, hours=1)
         await until(lambda: not file.exists(), what="the clip is cleared")
+        await looked(post)
+        assert not {"holds-refused", "holds-unreachable"} & rig.open_problems()
 
 
 @pytest.mark.parametrize("synchronised", [True, False])

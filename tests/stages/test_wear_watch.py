@@ -81,6 +81,9 @@ async def test_a_slot_that_loses_contact_is_told_from_its_cameras(tmp_path: Path
         (problem,) = rig.problems.current()
         assert (problem.slug, problem.subject) == ("slot-worn", "port A1")
         assert "contact was lost 8 times in 16 dockings" in problem.reason
+        rig.clock.advance(181 * DAY_S)
+        await watch.look()
+        assert not rig.problems.current()
 
 
 @pytest.mark.asyncio

@@ -169,6 +169,8 @@ def test_unknown_copies_are_set_aside_and_named(tmp_path: Path) -> None:
     (name,) = after.orphans([known])
     assert (incoming / "orphans" / name).read_bytes() == content
     assert len(list(incoming.glob("*.part"))) == 1
+    assert after.orphans([known]) == (name,)
+    (incoming / "orphans" / name).unlink()
     assert after.orphans([known]) == ()
 
 

@@ -101,7 +101,7 @@ class DirectorySpool:
             return incoming.numbers(self._identity.root())
 
     def orphans(self, known: Iterable[Clip]) -> tuple[str, ...]:
-        """Set aside every copy in ``incoming/`` of no ``known`` clip; return their names.
+        """Set aside every copy in ``incoming/`` of no ``known`` clip; return what is set aside.
 
         Done once at the start, before anything is claimed. They stay in ``incoming/orphans/``
         until a person has looked at them, for each may be all there is of a clip.

@@ -35,6 +35,10 @@ class SpoolHolds:
             path.replace(self._folder / f"{FILE_NAME}.damaged")
             raise
 
+    def has_damaged(self) -> bool:
+        """Return whether one that could not be believed is still there for a person to look at."""
+        return (self._folder / f"{FILE_NAME}.damaged").exists()
+
     def write(self, holds: Iterable[Hold]) -> None:
         """Write the whole file anew: whoever reads sees the old or the new one."""
         unfinished = self._folder / f"{FILE_NAME}.part"

@@ -13,7 +13,7 @@ _BLOCK_OF_BYTES: Final = 512
 
 
 def set_aside(root: int, *, known: Iterable[str], disk: Disk) -> tuple[str, ...]:
-    """Move every unknown copy to ``incoming/orphans/`` and return the names there.
+    """Move every unknown copy to ``incoming/orphans/``; return the names of all that are there.
 
     It may be all there is of a clip, so only one that holds no data is removed, and a sidecar
     that was being written when the power went.
@@ -24,7 +24,6 @@ def set_aside(root: int, *, known: Iterable[str], disk: Disk) -> tuple[str, ...]
         disk: what syncs.
     """
     stems = frozenset(known)
-    moved = []
     for name in names(root):
         path = f"{layout.INCOMING}/{name}"
         if name.endswith(".json"):
@@ -34,15 +33,15 @@ def set_aside(root: int, *, known: Iterable[str], disk: Disk) -> tuple[str, ...]
         elif _is_empty(root, path):
             os.unlink(path, dir_fd=root)
         else:
-            moved.append(_move(root, name=name))
+            _move(root, name=name)
     sync_folder(layout.ORPHANS, directory=root, disk=disk)
     sync_folder(layout.INCOMING, directory=root, disk=disk)
-    return tuple(moved)
+    return tuple(names(root, folder=layout.ORPHANS))
 
 
-def names(root: int) -> list[str]:
-    """Return the names of the files in ``incoming/``."""
-    descriptor = os.open(layout.INCOMING, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)
+def names(root: int, *, folder: str = layout.INCOMING) -> list[str]:
+    """Return the names of the files in ``incoming/``, or in another folder of the spool."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)
     try:
         with os.scandir(descriptor) as entries:
             return sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
