@@ -61,11 +61,13 @@ ANSWERS = {
     *errors.ExportFailed.__subclasses__(),
 }
 """Errors that answer a command; they end with it and are never an open condition."""
+SETTLED = {errors.CameraGone, errors.UploadVanished}
+"""Errors that end a stay, or have an upload begun again: the record tells of it, nothing is open."""
 RAISED = [
     error
     for _, error in inspect.getmembers(errors, inspect.isclass)
     if issubclass(error, DockdError)
-    and error not in ANSWERS | {errors.TransientError, errors.PermanentError}
+    and error not in ANSWERS | SETTLED | {errors.TransientError, errors.PermanentError}
 ]
 HEALTHS: st.SearchStrategy[Health] = st.sampled_from(["pass", "warn", "fail"])
 SLUGS = st.sampled_from(sorted(CATALOGUE))
