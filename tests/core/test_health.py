@@ -62,7 +62,7 @@ ANSWERS = {
 }
 """Errors that answer a command; they end with it and are never an open condition."""
 SETTLED = {errors.CameraGone, errors.UploadVanished}
-"""Errors that end a stay, or have an upload begun again: the record tells of it, nothing is open."""
+"""Errors that end a stay, or have an upload begun again: the record tells of it, no more."""
 RAISED = [
     error
     for _, error in inspect.getmembers(errors, inspect.isclass)
