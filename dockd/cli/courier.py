@@ -69,16 +69,36 @@ def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Map
     done: list[Mapping[str, Any]] = []
     with closing(opened) as spool, Target.at(folder) as into, shown(_work_bytes(records)) as told:
         for record in records:
+            share = _Share(told, size_bytes=_work_bytes([record]))
             one = Export(
                 record.row.docking,
                 record.clips,
                 into=into,
-                told=told,
+                told=share.did,
                 now=partial(_now, config.spool.path / LEDGER_NAME),
             )
             brought = _one(one, record, spool=spool, config=config, check=wanted.check)
             done.append(_answer(record, brought, into=into, wanted=wanted))
+            share.rest()
     return {"dockings": done, "whole": all(each["whole"] for each in done)}
+
+
+class _Share:
+    """One docking's part of the work: what of it was there already counts as done at its end."""
+
+    def __init__(self, told: Told, *, size_bytes: int) -> None:
+        self._told = told
+        self._left_bytes = size_bytes
+
+    def did(self, count: int) -> None:
+        """Tell of bytes that were copied or read back."""
+        count = min(count, self._left_bytes)
+        self._left_bytes -= count
+        self._told(count)
+
+    def rest(self) -> None:
+        """Tell of what there was no need to do."""
+        self.did(self._left_bytes)
 
 
 def _records(config: Config, wanted: Wanted) -> Sequence[Record]:

@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +340,25 @@ def test_a_courier_takes_what_the_stores_have_not(
     )
     status, answer = exported(str(more), capsys, "--unstored", tmp_path)
     assert (status, len(answer["dockings"])) == (0, 2)
+
+
+def test_a_courier_is_told_how_far_it_is(station: tuple[Path, str], tmp_path: Path) -> None:
+    """Docking by docking to the last byte, and so too where all of it is there already."""
+    totals: list[int] = []
+    steps: list[int] = []
+
+    @contextmanager
+    def shown(total_bytes: int) -> Iterator[Callable[[int], None]]:
+        totals.append(total_bytes)
+        steps.clear()
+        yield steps.append
+
+    everything = courier.Wanted(dockings=(), every=True, unstored=False, check=False)
+    for _ in range(2):
+        courier.export(load(Path(station[1])), everything, folder=tmp_path, shown=shown)
+        assert sum(steps) == totals[-1] > 0
+        # More than one step: a bar that jumps from nothing to all tells nobody anything.
+        assert max(steps) < totals[-1]
 
 
 def test_nothing_is_written_through_a_link(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from dockd.cli import showing
 from dockd.core.slot import SlotEvent
@@ -31,6 +32,22 @@ from tests.station.answering_parts import answering
 def test_a_foreign_name_is_only_text(text: str | None, shown: str) -> None:
     """No name is markup, and none has anything in it that a terminal obeys."""
     assert showing.foreign(text).plain == shown
+
+
+@pytest.mark.parametrize(
+    ("verified", "total", "full", "width"),
+    [(0, 100, 0, 12), (50, 100, 6, 12), (100, 100, 12, 12), (0, 0, 0, 0)],
+)
+def test_a_bar_shows_how_much_is_proven(verified: int, total: int, full: int, width: int) -> None:
+    """A slot's bar grows with what is proven of its camera; without footage there is none."""
+    console = Console(color_system="truecolor", force_terminal=True, width=40)
+    with console.capture() as capture:
+        console.print(showing._progress({"bytes_total": total, "bytes_verified": verified}))
+    drawn = re.findall(r"\x1b\[([\d;]+)m([━╸╺]+)", capture.get())
+    # What is left to do is grey.
+    done = sum(len(part) for colour, part in drawn if colour != "38;5;237")
+    left = sum(len(part) for colour, part in drawn if colour == "38;5;237")
+    assert (done, left) == (full, width - full)
 
 
 @pytest.mark.asyncio
