@@ -24,6 +24,7 @@ from dockd import config as configs
 from dockd.cli.charging_hub import charging_hub
 from dockd.cli.charging_ports import charging_ports, worn
 from dockd.cli.exits import Exit
+from dockd.cli.spool_flush import flushes
 from dockd.config import Config, HttpConfig
 from dockd.core import naming
 from dockd.daemon import building
@@ -181,7 +182,7 @@ def _spool(config: Config) -> Iterator[Finding]:
         "Free some space, use a larger disk, or lower spool.reserve.",
     )
     try:
-        why_not = _why_not_direct(path)
+        why_not, flush = _why_not_direct(path), flushes(path)
     except OSError as error:
         step = "Give the folder to dockd's user; under systemd, add it to ReadWritePaths= and, if "
         step += "it has a disk of its own, to RequiresMountsFor=."
@@ -193,6 +194,7 @@ def _spool(config: Config) -> Iterator[Finding]:
         "copies are read back from the device" if why_not is None else f"no direct I/O: {why_not}",
         "Put the spool on ext4 or xfs on a local disk; copies are proven less strictly until then.",
     )
+    yield _finding("spool", *flush)
 
 
 def _why_not_direct(path: Path) -> str | None:
