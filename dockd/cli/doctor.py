@@ -47,6 +47,12 @@ _EXITS: Final[dict[Area, Exit]] = {
     "power": Exit.POWER,
 }
 _PYTHON: Final = (3, 11)
+_RULES: Final = "90-dockd.rules"
+# The order in which udev looks (udev(7)).
+_RULES_FOLDERS: Final = tuple(
+    Path(folder) / "udev/rules.d"
+    for folder in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,7 @@ def examine(config: Config) -> Sequence[Finding]:
         *_doubts(config),
         *_spool(config),
         *asyncio.run(_stores(config)),
+        *_udev_rules(config),
         *_slots(config, HelperClient()),
         *_clock(),
         *_tls(config.http),
@@ -119,6 +126,17 @@ def _slots(config: Config, helper: Helper) -> Iterator[Finding]:
         else f"{len(rows)} USB slots, in which the kernel binds nothing by itself",
         next_step="Plug the rack into another controller than the keyboard." if unguarded else "",
     )
+
+
+def _udev_rules(config: Config, folders: Sequence[Path] = _RULES_FOLDERS) -> Iterator[Finding]:
+    """Look for the rules that udev goes by, where USB cameras are docked: a mask hides the rest."""
+    if not config.cameras.auto_slots and not any(slot.port for slot in config.slots):
+        return
+    rules = next((path for folder in folders if os.path.lexists(path := folder / _RULES)), None)
+    well = rules is not None and rules.is_file()
+    sentence = f"udev goes by {rules}" if well else f"udev has no {_RULES}, or it is masked"
+    step = "Install dockd's package, or its rules, then run `udevadm control --reload`."
+    yield _finding("system", well, sentence, step)
 
 
 def verdict(findings: Sequence[Finding]) -> Exit:

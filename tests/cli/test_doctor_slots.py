@@ -1,6 +1,7 @@
 """What `dockd doctor` finds out about USB slots."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from dockd.cli import doctor
 from dockd.config import parse
@@ -70,3 +71,22 @@ def test_a_rule_by_serial_number_alone_is_doubted() -> None:
     assert finding.sentence.startswith("cameras.accept[0] ")
     assert "vendor_id" in finding.next_step
     assert not list(doctor._doubts(parse({"cameras": {"accept": rules[1:]}})))
+
+
+def test_the_rules_of_udev_are_looked_for(tmp_path: Path) -> None:
+    """Where USB cameras are docked; rules that somebody masked are as good as none."""
+    above, below = tmp_path / "etc", tmp_path / "lib"
+    config = parse({"slots": [STABLE]})
+
+    def is_well() -> bool:
+        (finding,) = doctor._udev_rules(config, (above, below))
+        return finding.well
+
+    for folder in (above, below):
+        folder.mkdir()
+    assert not is_well()
+    (below / "90-dockd.rules").write_text("# rules\n")
+    assert is_well()
+    (above / "90-dockd.rules").symlink_to("/dev/null")
+    assert not is_well()
+    assert not list(doctor._udev_rules(parse({"slots": [{"name": "A1"}]}), (above, below)))
