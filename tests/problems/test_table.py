@@ -1,21 +1,10 @@
 """Every problem of the catalogue, held against the tests that there are."""
 
-import ast
-from functools import cache
-
 import pytest
 
 from dockd.core.catalogue import CATALOGUE
-from tests.fakes.servers import ROOT
 from tests.problems import table
-
-
-@cache
-def functions_in(file: str) -> frozenset[str]:
-    """Return the names of a file's tests."""
-    tree = ast.parse((ROOT / file).read_text())
-    found = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return frozenset(node.name for node in found)
+from tests.tooling.collected import functions_in
 
 
 @pytest.mark.parametrize("slug", CATALOGUE)
