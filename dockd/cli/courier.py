@@ -158,6 +158,12 @@ def _work_bytes(records: Sequence[Record]) -> int:
     )
 
 
+def _is_elsewhere(absent: Absent) -> bool:
+    """Return whether a courier misses nothing by this: it made room here, and a store has it."""
+    purged = absent.clip.spool_copy is SpoolCopy.PURGED
+    return purged and not absent.bad and bool(absent.clip.proven_by)
+
+
 def _answer(record: Record, brought: Brought, *, into: Target, wanted: Wanted) -> Mapping[str, Any]:
     present = [each for each in brought.outcomes if isinstance(each, Present)]
     absent = [each for each in brought.outcomes if isinstance(each, Absent)]
@@ -180,10 +186,6 @@ def _answer(record: Record, brought: Brought, *, into: Target, wanted: Wanted) -
             for each in absent
         ],
         "unvouched": brought.unvouched,
-        # A courier takes what the stores have not: what made room here is there.
         "whole": not brought.unvouched
-        and all(
-            wanted.unstored and not each.bad and each.clip.spool_copy is SpoolCopy.PURGED
-            for each in absent
-        ),
+        and all(wanted.unstored and _is_elsewhere(each) for each in absent),
     }

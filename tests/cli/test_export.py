@@ -361,6 +361,29 @@ def test_a_courier_is_told_how_far_it_is(station: tuple[Path, str], tmp_path: Pa
         assert max(steps) < totals[-1]
 
 
+@pytest.mark.asyncio
+async def test_a_courier_is_told_of_what_nobody_has(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A clip that made room here and that its store lost since is missing from --unstored."""
+    spool = tmp_path / "spool"
+    shutil.copytree(station[0] / "clips", spool / "clips")
+    for name in ("spool.json", "ledger.sqlite3"):
+        shutil.copy(station[0] / name, spool)
+    docking, _ = dockings_of(station)
+    with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
+        one, other = (await ledger.in_docking(docking))[:2]
+        await ledger.record(
+            *(facts.SpoolPurged(clip=each.number, reason="") for each in (one, other))
+        )
+        await ledger.record(facts.ReceiptLost(clip=one.number, store="central", reason=""))
+    status, answer = exported(configured(spool), capsys, "--unstored", tmp_path / "disk")
+    absent = {each["key"]: each["reason"] for each in answer["dockings"][0]["absent"]}
+    assert absent.keys() == {one.key, other.key}
+    assert "no store" in absent[str(one.key)]
+    assert (status, answer["whole"]) == (1, False)
+
+
 def test_nothing_is_written_through_a_link(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
