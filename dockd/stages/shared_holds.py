@@ -62,6 +62,7 @@ class SharedHolds:
         self._subjects: frozenset[str] = frozenset()
         self._accepted_age_s: float | None = None
         self._accepted_s: float | None = None
+        self._unkept = False
         self._unsaid = False
 
     async def settle(self) -> None:
@@ -113,9 +114,14 @@ class SharedHolds:
             if refused is not None:
                 raise HoldsRefused(f"the list of holds is refused: {refused}")
             if offered.holds != self._held:
-                await self._accept(source, offered)
-            if self._unsaid:
-                await self._say_listed(offered.holds)
+                await self._accept(offered)
+            try:
+                if self._unkept:
+                    await in_thread(source.keep, offered)
+                    self._unkept = False
+            finally:
+                if self._unsaid:
+                    await self._say_listed(offered.holds)
         except DockdError as error:
             passed = [slug for slug in _TROUBLES if slug != error.slug]
             await self._problems.clear_all(passed, subject=_SUBJECT)
@@ -123,15 +129,14 @@ class SharedHolds:
         else:
             await self._problems.clear_all(_TROUBLES, subject=_SUBJECT)
 
-    async def _accept(self, source: HoldsList, offered: SignedList) -> None:
-        """Go by a list from now on; durable first, so that no older one counts after a restart."""
-        await in_thread(source.keep, offered)
+    async def _accept(self, offered: SignedList) -> None:
+        """Go by a list from now on, whether the spool keeps it or not: someone is held by it."""
         now = self._now()
         await self._go_by(offered.holds)
         self._accepted_s = self._clock.monotonic_s()
         self._accepted_age_s = None if now is None else (now - offered.holds.issued).total_seconds()
-        # It counts already: a record that is full now must not keep it unsaid for ever.
-        self._unsaid = True
+        # It counts already: what is full now must not keep it from being kept and said for ever.
+        self._unkept = self._unsaid = True
 
     async def _say_listed(self, listed: HoldList) -> None:
         # Said to those who are deleting right now, too: what they have not deleted is decided anew.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from dockd.core.shared_holds import HoldList
-from dockd.errors import HoldsUnreachable
+from dockd.errors import HoldsUnreachable, SpoolFull
 from dockd.ports.clock import Clock
 from dockd.ports.holds import SignedList
 
@@ -16,6 +16,7 @@ class Post:
         self.offered: HoldList | Exception = HoldsUnreachable("nobody there")
         self.on_disk: HoldList | Exception | None = None
         self.asked = 0
+        self.full = False
 
     async def fetch(self) -> SignedList:
         self.asked += 1
@@ -25,6 +26,8 @@ class Post:
         return None if self.on_disk is None else _signed(self.on_disk)
 
     def keep(self, signed: SignedList) -> None:
+        if self.full:
+            raise SpoolFull("no room for the list")
         self.on_disk = signed.holds
 
 

@@ -71,6 +71,28 @@ async def test_a_list_is_said_although_the_record_was_full(tmp_path: Path) -> No
         assert "spool-full" not in rig.open_problems()
 
 
+async def test_a_list_counts_although_it_cannot_be_kept(tmp_path: Path) -> None:
+    """A hold that came is gone by while the spool takes no file, and is kept when it does again."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig, running(rig):
+        post.offered = fresh(rig.clock, minutes=2)
+        await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list of before is here")
+        older, post.full = post.on_disk, True
+        post.offered = fresh(rig.clock, cameras=["BWC-1"], minutes=1)
+        await until(lambda: rig.count(facts.HoldsListed) == 2, what="it counts, and that is said")
+        file = film(rig, "BWC-1")
+        await until(lambda: rig.count(facts.ReceiptAccepted) > 0, what="the clip is stored")
+        await looked(post)
+        assert (rig.count(facts.WipeIntended), file.exists()) == (0, True)
+        assert "spool-full" in rig.open_problems()
+        assert post.on_disk == older
+        post.full = False
+        await until(lambda: post.on_disk == post.offered, what="it is kept")
+        await looked(post)
+        assert "spool-full" not in rig.open_problems()
+        assert rig.count(facts.HoldsListed) == 2
+
+
 async def test_what_another_station_holds_stays(tmp_path: Path) -> None:
     """A camera that the list names keeps its clips until a newer list lets it go."""
     post = Post()
