@@ -561,6 +561,23 @@ def test_a_disk_that_fails_leaves_what_can_be_gone_on_with(
             assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
 
 
+def test_the_folder_that_was_named_is_durable_itself(tmp_path: Path) -> None:
+    """A disk that is pulled right after an export has the new folder that all of it is in."""
+    image, pulled = tmp_path / "image", tmp_path / "pulled"
+    with image.open("wb") as file:
+        file.truncate(1 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image], check=True)
+    with (
+        mounted("-o", "loop", str(image), at=tmp_path / "disk") as disk,
+        Target.at(disk / "courier"),
+    ):
+        shutil.copy(image, pulled)
+    listed = subprocess.run(
+        ["debugfs", "-R", "ls -p /", pulled], capture_output=True, text=True, check=True
+    )
+    assert "/courier/" in listed.stdout
+
+
 def test_a_disk_that_does_not_keep_what_it_is_given_names_nothing(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

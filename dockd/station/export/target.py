@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -75,8 +75,7 @@ class Target:
     def at(cls, path: Path) -> Iterator[Self]:
         """Open the folder that a person named, made if only its last part is missing."""
         with writing(str(path)):
-            with suppress(FileExistsError):
-                path.mkdir()
+            _made_durable(path)
             # The person's own link to a disk is followed, and no other.
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -206,6 +205,19 @@ class Target:
             raise ExportDiskFull(
                 f"{what} has {size_bytes} bytes, and {self.path} has room for {free_bytes}"
             )
+
+
+def _made_durable(path: Path) -> None:
+    """Make a folder unless it is there, and its name durable: all of an export lies behind that."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return
+    above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
 
 
 def _remove_if_empty(name: str, descriptor: int) -> None:
