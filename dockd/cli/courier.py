@@ -67,7 +67,11 @@ def export(config: Config, wanted: Wanted, *, folder: Path, shown: Shown) -> Map
     spool_id = records[0].head.spool_id if records else ""
     opened = DirectorySpool(config.spool.path, reserve_bytes=0, expected_spool_id=spool_id or None)
     done: list[Mapping[str, Any]] = []
-    with closing(opened) as spool, Target.at(folder) as into, shown(_work_bytes(records)) as told:
+    with (
+        closing(opened) as spool,
+        Target.at(folder, make=not wanted.check) as into,
+        shown(_work_bytes(records)) as told,
+    ):
         for record in records:
             share = _Share(told, size_bytes=_work_bytes([record]))
             one = Export(
@@ -138,6 +142,8 @@ def _one(
 ) -> Brought:
     """Bring one docking out, or look at what is there of it."""
     finished = one.finished()
+    if finished is None and check:
+        return Brought("checked", (), ("there is no export of it",))
     if finished is not None and (check or one.lacks_nothing(finished)):
         outcomes = one.check(finished) if check else one.outcomes(finished)
         wrong = unvouched(one.vouchers(below=mhl.FOLDER), outcomes)

@@ -316,6 +316,21 @@ def test_a_check_reads_what_vouches_too(
     assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
 
 
+def test_a_check_of_what_is_not_there_makes_nothing(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Where the disk is not mounted, --check finds no export; it does not make one there."""
+    status, answer = exported(station[1], capsys, "--check", "--all", tmp_path)
+    assert (status, answer["whole"]) == (1, False)
+    for one in answer["dockings"]:
+        assert (one["state"], one["files"]) == ("checked", 0)
+        assert "no export" in one["unvouched"][0]
+    missing = tmp_path / "missing"
+    status, answer = exported(station[1], capsys, "--check", "--all", missing)
+    assert (status, answer["slug"]) == (1, "export-failed")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_folder_above_is_gone_into(tmp_path: Path) -> None:
     """A place leads down only, whoever wrote it."""
     with Target.at(tmp_path) as target:

@@ -72,10 +72,11 @@ class Target:
 
     @classmethod
     @contextmanager
-    def at(cls, path: Path) -> Iterator[Self]:
+    def at(cls, path: Path, *, make: bool = True) -> Iterator[Self]:
         """Open the folder that a person named, made if only its last part is missing."""
         with writing(str(path)):
-            _made_durable(path)
+            if make:
+                _made_durable(path)
             # The person's own link to a disk is followed, and no other.
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
