@@ -399,6 +399,41 @@ async def test_a_courier_is_told_of_what_nobody_has(
     assert (status, answer["whole"]) == (1, False)
 
 
+@pytest.mark.asyncio
+async def test_what_is_damaged_and_nowhere_else_is_kept(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A damaged file in an export that nothing here can replace may be all there is: it stays."""
+    spool, disk = tmp_path / "spool", tmp_path / "disk"
+    shutil.copytree(station[0] / "clips", spool / "clips")
+    for name in ("spool.json", "ledger.sqlite3"):
+        shutil.copy(station[0] / name, spool)
+    config = configured(spool)
+    docking, _ = dockings_of(station)
+    assert exported(config, capsys, docking, disk)[0] == 0
+    places = {
+        each["key"]: disk / docking / each["file"]
+        for each in json.loads((disk / docking / "manifest.json").read_bytes())["clips"]
+    }
+    with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
+        one, other = (await ledger.in_docking(docking))[:2]
+        await ledger.record(
+            facts.SpoolPurged(clip=one.number, reason=""),
+            facts.ReceiptLost(clip=one.number, store="central", reason=""),
+        )
+    flip(places[str(one.key)])
+    damaged = places[str(one.key)].read_bytes()
+    places[str(other.key)].unlink()
+    status, answer = exported(config, capsys, docking, disk)
+    (absent,) = answer["dockings"][0]["absent"]
+    assert (status, absent["key"]) == (1, one.key)
+    kept = Path(absent["reason"].rpartition(": ")[2])
+    assert kept.read_bytes() == damaged
+    assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
+    assert exported(config, capsys, "--check", docking, disk)[0] == 1
+    assert kept.read_bytes() == damaged
+
+
 def test_nothing_is_written_through_a_link(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -4,10 +4,12 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
+from dockd.core.printable import printable
 from dockd.errors import DockdError, ExportFailed, ExportInTheWay, Refused
 from dockd.station.export.copying import (
     Digests,
@@ -25,6 +27,7 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 _INCOMING: Final = "incoming"
 _PARTIAL: Final = ".partial"
+_ASIDE: Final = "aside"
 _VOUCHER_LIMIT_BYTES: Final = 1 << 28
 
 
@@ -174,7 +177,12 @@ class Export:
         with self._staging() as (staging, folder):
             _sweep(folder, {place for _, place in self._places})
             outcomes = [
-                self._exported(clip, place, staging=staging, folder=folder, spool=spool)
+                _spared(
+                    self._exported(clip, place, staging=staging, folder=folder, spool=spool),
+                    place,
+                    staging=staging,
+                    folder=folder,
+                )
                 for clip, place in self._places
             ]
             _sweep(folder, {each.place for each in outcomes if isinstance(each, Present)})
@@ -278,6 +286,23 @@ def _lies_there(folder: Target, clip: Clip, place: str) -> bool:
     with writing(folder.called(place)), suppress(FileNotFoundError), folder.folder(above) as parent:
         return parent.size_bytes(name) == clip.stored_size_bytes
     return False
+
+
+def _spared(outcome: Outcome, place: str, *, staging: Target, folder: Target) -> Outcome:
+    """Put aside what lies at the place of a clip that cannot be had: it may be all there is."""
+    above, _, name = place.rpartition("/")
+    with (
+        writing(folder.called(place)),
+        suppress(FileNotFoundError),
+        folder.folder(above) as parent,
+    ):
+        if isinstance(outcome, Present) or parent.size_bytes(name) is None:
+            return outcome
+        with staging.folder(f"{_ASIDE}/{above}", make=True) as kept:
+            parent.rename(name, to=kept, as_name=name)
+            left = kept.called(printable(name))
+        return replace(outcome, reason=f"{outcome.reason}; what lay at its place is kept: {left}")
+    return outcome
 
 
 def _sweep(folder: Target, places: Collection[str]) -> None:
