@@ -143,7 +143,7 @@ def _one(
     """Bring one docking out, or look at what is there of it."""
     finished = one.finished()
     if finished is None and check:
-        return Brought("checked", (), ("there is no export of it",))
+        return Brought("checked", (), ("there is no whole export of it",))
     if finished is not None and (check or one.lacks_nothing(finished)):
         outcomes = one.check(finished) if check else one.outcomes(finished)
         wrong = unvouched(one.vouchers(below=mhl.FOLDER), outcomes)

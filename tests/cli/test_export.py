@@ -324,7 +324,7 @@ def test_a_check_of_what_is_not_there_makes_nothing(
     assert (status, answer["whole"]) == (1, False)
     for one in answer["dockings"]:
         assert (one["state"], one["files"]) == ("checked", 0)
-        assert "no export" in one["unvouched"][0]
+        assert "no whole export" in one["unvouched"][0]
     missing = tmp_path / "missing"
     status, answer = exported(station[1], capsys, "--check", "--all", missing)
     assert (status, answer["slug"]) == (1, "export-failed")
@@ -432,6 +432,26 @@ async def test_what_is_damaged_and_nowhere_else_is_kept(
     assert (sha256sum(disk / docking), ascmhl(disk / docking)) == (0, 0)
     assert exported(config, capsys, "--check", docking, disk)[0] == 1
     assert kept.read_bytes() == damaged
+
+
+def test_what_others_put_into_an_export_is_kept(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Notes and later generations of a history are put aside when an export is made whole again."""
+    docking, _ = dockings_of(station)
+    whole = tmp_path / docking
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    theirs = ("notes.txt", "footage/DCIM/notes.txt", "ascmhl/0002_reviewed.mhl")
+    for place in theirs:
+        (whole / place).write_text(place)
+    next((whole / "footage").rglob("C0001.MP4")).unlink()
+    status, answer = exported(station[1], capsys, docking, tmp_path)
+    assert (status, answer["dockings"][0]["state"]) == (0, "exported")
+    assert (sha256sum(whole), ascmhl(whole)) == (0, 0)
+    aside = tmp_path / f"{docking}.partial" / "aside"
+    kept = {path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file()}
+    assert kept == set(theirs)
+    assert all((aside / place).read_text() == place for place in theirs)
 
 
 def test_nothing_is_written_through_a_link(

@@ -2,15 +2,15 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from typing import BinaryIO, Final, Protocol
 
 from dockd.core import portable
 from dockd.core.clip import Clip, SpoolCopy
-from dockd.core.printable import printable
 from dockd.errors import DockdError, ExportFailed, ExportInTheWay, Refused
+from dockd.station.export import aside
 from dockd.station.export.copying import (
     Digests,
     Told,
@@ -27,7 +27,8 @@ MANIFEST: Final = "manifest.json"
 SUMS: Final = "SHA256SUMS"
 _INCOMING: Final = "incoming"
 _PARTIAL: Final = ".partial"
-_ASIDE: Final = "aside"
+# What an export of before wrote to vouch for itself, and this one writes anew.
+_VOUCHERS: Final = re.compile(rf"{MANIFEST}|{SUMS}|ascmhl/(0001_.*\.mhl|ascmhl_chain\.xml)")
 _VOUCHER_LIMIT_BYTES: Final = 1 << 28
 
 
@@ -175,9 +176,15 @@ class Export:
             ExportFailed: the disk does not take it; what was copied stays for the next time.
         """
         with self._staging() as (staging, folder):
+            aside.put_others(
+                {place for _, place in self._places},
+                but=_VOUCHERS,
+                staging=staging,
+                folder=folder,
+            )
             _sweep(folder, {place for _, place in self._places})
             outcomes = [
-                _spared(
+                aside.spared(
                     self._exported(clip, place, staging=staging, folder=folder, spool=spool),
                     place,
                     staging=staging,
@@ -288,25 +295,8 @@ def _lies_there(folder: Target, clip: Clip, place: str) -> bool:
     return False
 
 
-def _spared(outcome: Outcome, place: str, *, staging: Target, folder: Target) -> Outcome:
-    """Put aside what lies at the place of a clip that cannot be had: it may be all there is."""
-    above, _, name = place.rpartition("/")
-    with (
-        writing(folder.called(place)),
-        suppress(FileNotFoundError),
-        folder.folder(above) as parent,
-    ):
-        if isinstance(outcome, Present) or parent.size_bytes(name) is None:
-            return outcome
-        with staging.folder(f"{_ASIDE}/{above}", make=True) as kept:
-            parent.rename(name, to=kept, as_name=name)
-            left = kept.called(printable(name))
-        return replace(outcome, reason=f"{outcome.reason}; what lay at its place is kept: {left}")
-    return outcome
-
-
 def _sweep(folder: Target, places: Collection[str]) -> None:
-    """Remove what would not be vouched for, of an earlier try or a stranger's."""
+    """Remove what would not be vouched for, and every link."""
     with writing(folder.path):
         folder.keep_only(places)
 

@@ -174,6 +174,17 @@ class Target:
         except (IsADirectoryError, PermissionError):
             shutil.rmtree(name, dir_fd=self.descriptor)
 
+    def others(self, places: Collection[str]) -> Sequence[str]:
+        """Return the places of all regular files below this folder that are none of these."""
+        walk = os.fwalk(".", follow_symlinks=False, dir_fd=self.descriptor)
+        return [
+            place
+            for above, _, names, descriptor in walk
+            for name in names
+            if (place := f"{above}/{name}".removeprefix("./")) not in places
+            and stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
+        ]
+
     def keep_only(self, places: Collection[str]) -> None:
         """Remove every file below this folder that is at none of these places, and empty folders.
 
