@@ -144,7 +144,7 @@ def table_of(kind: object) -> type[OtherStoreConfig] | None:
 def _of_its_family(entry: Any, _handler: object) -> AnyStore:  # noqa: ANN401 - as the file has it
     """Check an entry by its family's table; as JSON, so that text is as strict as in the others."""
     table = table_of(entry.get("kind")) if isinstance(entry, dict) else None
-    text = json.dumps(entry)
+    text = json.dumps(entry, default=str)
     return _OWN.validate_json(text) if table is None else table.model_validate_json(text)
 
 

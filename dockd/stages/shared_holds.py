@@ -78,6 +78,8 @@ class SharedHolds:
             return
         if kept is not None:
             await self._go_by(kept.holds)
+            # An earlier run may have ended between keeping it and having it on record.
+            self._unsaid = True
 
     async def run(self) -> None:
         """Fetch the list from time to time until cancelled."""

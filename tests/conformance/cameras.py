@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -55,8 +55,11 @@ def only_file(camera: Camera) -> FoundFile:
 
 def erased_and_held(medium: Path) -> int:
     """Count the files below a folder that have no name any more and are still open here."""
-    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
-    links = [str(entry.readlink()) for entry in entries]
+    links = []
+    for entry in Path("/proc/self/fd").iterdir():
+        # Another thread may close one of its own meanwhile.
+        with suppress(FileNotFoundError):
+            links.append(str(entry.readlink()))
     return sum(link.startswith(str(medium)) and link.endswith("(deleted)") for link in links)
 
 

@@ -71,6 +71,20 @@ async def test_a_list_is_said_although_the_record_was_full(tmp_path: Path) -> No
         assert "spool-full" not in rig.open_problems()
 
 
+async def test_a_list_that_an_earlier_run_kept_is_said_though_it_is_the_same(
+    tmp_path: Path,
+) -> None:
+    """A run that was killed with the list on its disk and not on record leaves it to the next."""
+    post = Post()
+    async with rig_at(tmp_path, holds=post) as rig:
+        post.offered = post.on_disk = fresh(rig.clock, cameras=["BWC-1"], minutes=1)
+        await rig.shared_holds.settle()
+        async with running(rig):
+            await until(lambda: rig.count(facts.HoldsListed) == 1, what="it is said")
+            await looked(post)
+            assert rig.count(facts.HoldsListed) == 1
+
+
 async def test_a_list_counts_although_it_cannot_be_kept(tmp_path: Path) -> None:
     """A hold that came is gone by while the spool takes no file, and is kept when it does again."""
     post = Post()
@@ -150,7 +164,7 @@ async def test_a_kept_list_of_unknown_age_clears_nothing(tmp_path: Path) -> None
             await looked(post)
             assert rig.shared_holds.standing().age_s is None
             post.offered = fresh(rig.clock)
-            await until(lambda: rig.count(facts.HoldsListed) == 1, what="the list is in force")
+            await until(lambda: rig.count(facts.HoldsListed) == 2, what="the list is in force")
             # A newer one may be days old as well: a server gives out what nobody signs any more.
             assert rig.shared_holds.standing().age_s is None
             rig.clock.synchronised = True
