@@ -156,6 +156,9 @@ class Spool(Protocol):
         there is of a clip.
         """
 
+    def left_for_a_person(self) -> frozenset[str]:
+        """Return the slugs of what a person has yet to look at, and to take out of the spool."""
+
     def sidecars(self) -> Iterator[Sidecar | DockdError]:
         """Yield what is kept, by its sidecars; an error for each that cannot be believed."""
 

@@ -24,9 +24,8 @@ from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
 # What is said of the spool by rules of their own; all else a later round disproves.
-_OF_OTHERS: Final = frozenset(
-    {SpoolFull.slug, "spool-orphans", "spool-unproven", "holds-unreadable"}
-)
+_FOR_A_PERSON: Final = frozenset({"spool-orphans", "holds-unreadable"})
+_OF_OTHERS: Final = _FOR_A_PERSON | {SpoolFull.slug, "spool-unproven"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +89,7 @@ class Housekeeping:
             self._checkpoint_when_due,
             self._say_whether_full,
             self._remove_leftovers,
+            self._see_what_was_taken_away,
             self._hold_the_books,
         )
 
@@ -154,6 +154,11 @@ class Housekeeping:
         else:
             await self._problems.clear("spool-orphans", subject="spool")
         return orphans
+
+    async def _see_what_was_taken_away(self) -> None:
+        """Let go of what a person has looked at, and taken out of the spool."""
+        left = await in_thread(self._spool.left_for_a_person)
+        await self._problems.clear_all(_FOR_A_PERSON - left, subject="spool")
 
     async def _keep_partials(self) -> None:
         """Make evidence of what there is of clips whose cameras do not come back."""

@@ -150,7 +150,7 @@ ON_ITS_OWN: Final[Mapping[str, str]] = {
     "upload-stalled": f"{_STAGES}silence.py::test_an_upload_of_which_nothing_is_taken_is_said",
     "uploads-paused": f"{_STAGES}pausing.py::test_nothing_is_begun_while_uploads_are_paused",
     "hold-without-clip": f"{_STAGES}remember.py::test_a_clip_that_the_ledger_lost_keeps_its_camera",
-    "holds-unreadable": f"{_STAGES}remember.py::test_a_file_from_nowhere_is_made_of_the_ledger",
+    "holds-unreadable": f"{_ENDS}test_a_damaged_list_of_holds_is_said_until_it_is_taken_away",
     "spool-orphans": f"{_ENDS}test_copies_of_nobody_are_said_until_they_are_taken_away",
     "clip-gone": "tests/daemon/test_elsewhere.py::"
     "test_somebody_who_deletes_is_told_of_until_a_store_has_it",

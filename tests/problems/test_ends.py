@@ -311,16 +311,32 @@ async def test_a_store_that_proves_its_content_again_is_unproven_no_longer(tmp_p
 
 @pytest.mark.asyncio
 async def test_copies_of_nobody_are_said_until_they_are_taken_away(tmp_path: Path) -> None:
-    """They are kept for a person, and as long as they are there each start says so."""
+    """They are kept for a person; each start says so, and a round finds them gone."""
     async with rig_at(tmp_path) as rig:
         (tmp_path / "spool/incoming/7-0123456789abcdef.part").write_bytes(b"footage")
         (name,) = await rig.housekeeping.set_orphans_aside()
         assert rig.open_problems() == {"spool-orphans"}
         assert await rig.housekeeping.set_orphans_aside() == (name,)
-        assert rig.open_problems() == {"spool-orphans"}
-        (tmp_path / "spool/incoming/orphans" / name).unlink()
-        await rig.housekeeping.set_orphans_aside()
-        await ended(rig, "spool-orphans")
+        await taken_away(rig, tmp_path / "spool/incoming/orphans" / name, slug="spool-orphans")
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_list_of_holds_is_said_until_it_is_taken_away(tmp_path: Path) -> None:
+    """It is kept for a person, and a round finds it gone."""
+    async with rig_at(tmp_path) as rig:
+        damaged = tmp_path / "spool/holds.json.damaged"
+        damaged.touch()
+        await rig.problems.open("holds-unreadable", subject="spool", reason="as a test has it")
+        await taken_away(rig, damaged, slug="holds-unreadable")
+
+
+async def taken_away(rig: Rig, path: Path, *, slug: str) -> None:
+    """See a problem last for a round, and end with what a person takes out of the spool."""
+    await one_round(rig)
+    assert slug in rig.open_problems()
+    path.unlink()
+    await one_round(rig)
+    await ended(rig, slug)
 
 
 @pytest.mark.asyncio

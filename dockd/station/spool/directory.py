@@ -26,6 +26,7 @@ from dockd.station.spool.buffers import Buffers
 from dockd.station.spool.copying import Conduct, CopyPass, Source
 from dockd.station.spool.direct_io import BLOCK_BYTES, Opened, open_below, why_not_below
 from dockd.station.spool.disk import Disk, writing
+from dockd.station.spool.holds import DAMAGED_NAME
 from dockd.station.spool.identity import Identity, sync_folder
 from dockd.station.spool.ownership import Claimed, Owners
 from dockd.station.spool.proving import Extent, nothing, read_back
@@ -110,6 +111,16 @@ class DirectorySpool:
         root = self._identity.root()
         with writing("setting unknown copies aside"):
             return incoming.set_aside(root, known=stems, disk=self._disk)
+
+    def left_for_a_person(self) -> frozenset[str]:
+        """Return the slugs of what a person has yet to look at, and to take out of the spool."""
+        root = self._identity.root()
+        with writing("looking at what was set aside"):
+            left = {
+                "spool-orphans": bool(incoming.names(root, folder=layout.ORPHANS)),
+                "holds-unreadable": DAMAGED_NAME in incoming.names(root, folder="."),
+            }
+        return frozenset(slug for slug, is_there in left.items() if is_there)
 
     def sidecars(self) -> Iterator[Sidecar | DockdError]:
         """Yield what is kept, by its sidecars; an error for each that cannot be believed."""

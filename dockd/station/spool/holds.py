@@ -11,6 +11,7 @@ from dockd.core.hold import Hold
 from dockd.errors import SpoolReadOnly
 
 FILE_NAME: Final = "holds.json"
+DAMAGED_NAME: Final = f"{FILE_NAME}.damaged"
 
 
 class SpoolHolds:
@@ -32,12 +33,12 @@ class SpoolHolds:
             message = f"{FILE_NAME} cannot be read: {error.strerror}"
             raise ValueError(message) from error
         except ValueError:
-            path.replace(self._folder / f"{FILE_NAME}.damaged")
+            path.replace(self._folder / DAMAGED_NAME)
             raise
 
     def has_damaged(self) -> bool:
         """Return whether one that could not be believed is still there for a person to look at."""
-        return (self._folder / f"{FILE_NAME}.damaged").exists()
+        return (self._folder / DAMAGED_NAME).exists()
 
     def write(self, holds: Iterable[Hold]) -> None:
         """Write the whole file anew: whoever reads sees the old or the new one."""
