@@ -56,6 +56,8 @@ async def test_commits_that_wait_are_said_until_they_are_through(tmp_path: Path)
             disk.let_go.set()
         await asyncio.wrap_future(held_up)
         await asyncio.wrap_future(waiting)
+        # Whoever waited is told a moment before the writer counts it as done.
+        await until(lambda: not ledger.backlog().waiting, what="nothing waits")
         await watch.look()
         assert problems.current() == []
         assert lines.of("problem-closed")["slug"] == "ledger-behind"
