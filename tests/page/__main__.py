@@ -9,6 +9,7 @@ from typing import Final, Literal
 from playwright.async_api import Page
 
 from dockd.core import facts
+from dockd.core.battery_word import BatteryWord, from_text
 from dockd.core.slot import SlotEvent
 from tests.page import browser
 from tests.page.rack_parts import dock, noted
@@ -17,15 +18,16 @@ from tests.station.answering_parts import Answering, answering
 
 _IMAGES: Final = Path(__file__).parents[2] / "docs/images"
 _MIB: Final = 2**20
-# A slot of eight, how many of its camera's twelve clips are proven, and what else happened to it.
+# A slot of eight, how many of its camera's twelve clips are proven, what the camera says of its
+# battery, and what else happened to it.
 _RACK: Final = (
-    ("A1", 12, (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
-    ("A2", 7, (SlotEvent.IDENTIFIED,)),
-    ("A3", 12, (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
-    ("A4", 2, (SlotEvent.IDENTIFIED, SlotEvent.FAULTED)),
-    ("A5", 0, ()),
-    ("A6", 4, (SlotEvent.IDENTIFIED, SlotEvent.POWER_CUT)),
-    ("A7", 10, (SlotEvent.IDENTIFIED,)),
+    ("A1", 12, b"98", (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
+    ("A2", 7, b"41", (SlotEvent.IDENTIFIED,)),
+    ("A3", 12, b"96", (SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)),
+    ("A4", 2, None, (SlotEvent.IDENTIFIED, SlotEvent.FAULTED)),
+    ("A5", 0, None, ()),
+    ("A6", 4, None, (SlotEvent.IDENTIFIED, SlotEvent.POWER_CUT)),
+    ("A7", 10, b"63", (SlotEvent.IDENTIFIED,)),
 )
 _CLIPS: Final = 12
 
@@ -33,7 +35,7 @@ _CLIPS: Final = 12
 async def _fill(station: Answering) -> None:
     """Let the station have a shift's cameras, and a store that is out of reach."""
     number = 0
-    for slot, proven, events in _RACK:
+    for slot, proven, charge, events in _RACK:
         camera, docking = f"BWC-00{slot[1:]}{number:02d}", f"20261123T0159{number:02d}Z-7f3a91c2"
         docked = parts.docked(docking, camera=camera)
         found: list[facts.Fact] = []
@@ -52,6 +54,9 @@ async def _fill(station: Answering) -> None:
         await station.ledger.record(docked, *found)
         dock(station.board, slot, camera=camera)
         station.board.docked(slot, camera=camera, docking=docking)
+        if charge is not None:
+            word = BatteryWord(reading=from_text(charge, slot=slot), said=charge.decode())
+            station.board.heard(slot, word, now_s=station.clock.monotonic_s())
         for event in events:
             station.board.event(slot, event)
     station.board.left("A8")
