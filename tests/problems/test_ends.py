@@ -14,7 +14,7 @@ from dockd import errors
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.errors import DockdError, PermanentError
-from dockd.ports.camera import Camera, Eraser, FoundFile, News, Refusal, Sighting
+from dockd.ports.camera import Eraser, FoundFile, Refusal, Sighting
 from dockd.ports.charger import ChargerReading, ChargerTrouble
 from dockd.ports.spool import Copied
 from dockd.ports.store import Outgoing, Probe
@@ -22,6 +22,7 @@ from dockd.stages.charge import Charge
 from dockd.stages.dock import Dock
 from dockd.stages.enduring import enduring
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.seen import Seen
 from tests.problems import table
 from tests.stages.charging import FOR_BOTH, RackCharger, station
 from tests.stages.rig import Rig, rig_at, running, until
@@ -185,20 +186,6 @@ async def one_round(rig: Rig) -> None:
         house = group.create_task(rig.housekeeping.run())
         await until(lambda: bool(rounds), what="the round is over")
         house.cancel()
-
-
-class Seen:
-    """A source that has seen these things, in this order, and nothing more."""
-
-    def __init__(self, *news: News) -> None:
-        self._news = news
-
-    async def sightings(self) -> AsyncIterator[News]:
-        for one in self._news:
-            yield one
-
-    def open(self, sighting: Sighting) -> Camera:
-        raise AssertionError(sighting)
 
 
 @pytest.mark.asyncio

@@ -1,30 +1,16 @@
 """What is said of a slot whose device is refused is about that device, and no other."""
 
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from dockd.ports.camera import Camera, News, Refusal, Sighting
+from dockd.ports.camera import Refusal, Sighting
 from dockd.stages.dock import Dock
 from dockd.stages.problems import ProblemBoard
 from tests.fakes.lines import Lines
+from tests.fakes.seen import Seen
 from tests.fakes.still_clock import StillClock
 from tests.station import ledger_parts as parts
-
-
-class Seen:
-    """A source that has seen these things, in this order, and nothing more."""
-
-    def __init__(self, news: Sequence[News]) -> None:
-        self._news = news
-
-    async def sightings(self) -> AsyncIterator[News]:
-        for one in self._news:
-            yield one
-
-    def open(self, sighting: Sighting) -> Camera:
-        raise AssertionError(sighting)
 
 
 @pytest.mark.asyncio
@@ -42,6 +28,6 @@ async def test_one_refusal_takes_the_place_of_another(tmp_path: Path) -> None:
         async def stay(sighting: Sighting) -> None:
             raise AssertionError(sighting)
 
-        await Dock(Seen(refusals), stay=stay, problems=board, clock=clock).run()
+        await Dock(Seen(*refusals), stay=stay, problems=board, clock=clock).run()
         found = [(problem.slug, problem.reason) for problem in board.current()]
     assert found == [("camera-duplicate-serial", "in slots A1, A2, A3")]
