@@ -109,6 +109,13 @@ def flip(file: Path) -> None:
         content.write(bytes([last ^ 1]))
 
 
+def copy_spool(source: Path, *, to: Path) -> None:
+    """Give a test a spool of its own, to do with as it likes."""
+    shutil.copytree(source / "clips", to / "clips")
+    for name in ("spool.json", "ledger.sqlite3"):
+        shutil.copy(source / name, to)
+
+
 def dockings_of(station: tuple[Path, str]) -> list[str]:
     """Return the station's two dockings."""
     return sorted(docking.name for docking in (station[0] / "clips").glob("*/*"))
@@ -382,9 +389,7 @@ async def test_a_courier_is_told_of_what_nobody_has(
 ) -> None:
     """A clip that made room here and that its store lost since is missing from --unstored."""
     spool = tmp_path / "spool"
-    shutil.copytree(station[0] / "clips", spool / "clips")
-    for name in ("spool.json", "ledger.sqlite3"):
-        shutil.copy(station[0] / name, spool)
+    copy_spool(station[0], to=spool)
     docking, _ = dockings_of(station)
     with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
         one, other = (await ledger.in_docking(docking))[:2]
@@ -405,9 +410,7 @@ async def test_what_is_damaged_and_nowhere_else_is_kept(
 ) -> None:
     """A damaged file in an export that nothing here can replace may be all there is: it stays."""
     spool, disk = tmp_path / "spool", tmp_path / "disk"
-    shutil.copytree(station[0] / "clips", spool / "clips")
-    for name in ("spool.json", "ledger.sqlite3"):
-        shutil.copy(station[0] / name, spool)
+    copy_spool(station[0], to=spool)
     config = configured(spool)
     docking, _ = dockings_of(station)
     assert exported(config, capsys, docking, disk)[0] == 0
@@ -529,9 +532,7 @@ async def test_what_is_not_here_is_said_with_its_place(
 ) -> None:
     """A purged clip is named with its store and key, one not yet proven too; partial is marked."""
     spool, disk = tmp_path / "spool", tmp_path / "disk"
-    shutil.copytree(station[0] / "clips", spool / "clips")
-    for name in ("spool.json", "ledger.sqlite3"):
-        shutil.copy(station[0] / name, spool)
+    copy_spool(station[0], to=spool)
     config = configured(spool)
     docking, _ = dockings_of(station)
     content = b"as far as it went"
@@ -703,9 +704,7 @@ def test_what_made_room_meanwhile_is_at_its_store(
 ) -> None:
     """A clip that was stored and purged while others were copied is not there, and is not bad."""
     spool = tmp_path / "spool"
-    shutil.copytree(station[0] / "clips", spool / "clips")
-    for name in ("spool.json", "ledger.sqlite3"):
-        shutil.copy(station[0] / name, spool)
+    copy_spool(station[0], to=spool)
     docking, _ = dockings_of(station)
 
     async def purge() -> None:
