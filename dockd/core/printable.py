@@ -13,6 +13,9 @@ def printable(value: bytes | str) -> str:
     """
     # A byte that is not UTF-8 becomes a surrogate here (PEP 383) and is shown as the byte it was.
     text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+    # Nearly every text is one that stays as it is, and there is one in every line of the journal.
+    if text.isprintable() and "\\" not in text:
+        return text
     return "".join(_character(character) for character in text)
 
 

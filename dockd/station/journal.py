@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import uuid
+from functools import cache
 from typing import Any, Final, TextIO
 
 from dockd.core.printable import printable
@@ -26,6 +27,7 @@ PRIORITIES: Final[dict[Level, int]] = {
 _NEEDS_QUOTES: Final = re.compile(r"[\s\"=]|^$")
 
 
+@cache
 def message_id(event: str) -> str:
     """Return the MESSAGE_ID of a kind of event: 32 hex digits, the same in every release."""
     return uuid.uuid5(_NAMESPACE, event).hex
@@ -96,6 +98,13 @@ class SystemdJournal:
             "PRIORITY": PRIORITIES[level],
             "SYSLOG_IDENTIFIER": "dockd",
             "DOCKD_EVENT": event,
+        }
+        # Left to itself the library names the line below, and reads this file to find it.
+        caller = sys._getframe(1)  # noqa: SLF001 - the documented way to the caller's frame
+        entry |= {
+            "CODE_FILE": caller.f_code.co_filename,
+            "CODE_LINE": caller.f_lineno,
+            "CODE_FUNC": caller.f_code.co_name,
         }
         try:
             self._send(line(sentence, present), MESSAGE_ID=message_id(event), **entry)

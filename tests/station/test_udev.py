@@ -39,6 +39,12 @@ def test_a_device_that_comes_or_goes_rings() -> None:
 
 
 @pytest.mark.real
+def test_what_belongs_to_a_device_does_not_ring() -> None:
+    """A camera's interface and disk change nothing in its slot; the camera's leaving does."""
+    assert scene("below") == {"rings": 0, "serials": []}
+
+
+@pytest.mark.real
 def test_bursts_are_drained() -> None:
     """Events that come in bursts are all taken in, and what comes after them still rings."""
     played = scene("burst")

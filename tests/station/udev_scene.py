@@ -9,6 +9,9 @@ import ctypes
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pyudev
 
 from dockd.ports.journal import Level
 from dockd.station.udev import UdevBus
@@ -41,10 +44,10 @@ class Kernel:
         self._add("/devices/pci0000:00/0000:00:14.0/usb1", "usb", bDeviceClass="09", devnum="1")
         self._add(HUB.removeprefix("/sys"), "usb", bDeviceClass="09", devnum="2")
 
-    def _add(self, path: str, subsystem: str, **attributes: str) -> None:
+    def _add(self, path: str, subsystem: str, kind: str = "usb_device", **attributes: str) -> None:
         lines = [f"P: {path}", f"E: SUBSYSTEM={subsystem}"]
-        if subsystem == "usb":
-            lines.append("E: DEVTYPE=usb_device")
+        if subsystem != "pci":
+            lines.append(f"E: DEVTYPE={kind}")
         lines += [f"A: {name}={value}" for name, value in attributes.items()]
         text = "\n".join(lines) + "\n"
         if not _mock.umockdev_testbed_add_from_string(self._bed, text.encode(), None):
@@ -54,6 +57,12 @@ class Kernel:
         attributes = {"idVendor": "46f4", "idProduct": "0001", "bDeviceClass": "00"}
         path = CAMERA.removeprefix("/sys")
         self._add(path, "usb", serial=f"BWC-{devnum}", devnum=str(devnum), **attributes)
+
+    def plug_what_is_on_it(self) -> None:
+        """Have the camera's interface and its disk appear, once it is authorised."""
+        path = f"{CAMERA.removeprefix('/sys')}/{Path(CAMERA).name}:1.0"
+        self._add(path, "usb", kind="usb_interface", bInterfaceClass="08")
+        self._add(f"{path}/host0/target0:0:0/0:0:0:0/block/sda", "block", kind="disk", size="8")
 
     def tell(self, action: str) -> None:
         _mock.umockdev_testbed_uevent(self._bed, CAMERA.encode(), action.encode())
@@ -112,6 +121,27 @@ async def come_and_go(scene: Scene) -> object:
     return {"seen": seen, "port": first.port, "still": scene.bus.is_there(first)}
 
 
+async def below(scene: Scene) -> object:
+    """Plug a camera in, and have its interface and its disk appear."""
+    with scene.bus.listening(scene.ring):
+        await scene.ringing()
+        scene.kernel.plug(3)
+        await scene.ringing()
+        rings = scene.rings
+        witness = pyudev.Monitor.from_netlink(pyudev.Context(), source="udev")
+        witness.filter_by("block")
+        witness.start()
+        scene.kernel.plug_what_is_on_it()
+        assert witness.poll(timeout=PATIENCE_S) is not None
+        # The loop looks once at what has come by now.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        rings_below = scene.rings - rings
+        scene.kernel.unplug()
+        await scene.ringing()
+    return {"rings": rings_below, "serials": scene.serials()}
+
+
 async def burst(scene: Scene) -> object:
     """Tell of changes in bursts, as a shift change does, then of one more."""
     with scene.bus.listening(scene.ring):
@@ -131,6 +161,7 @@ async def burst(scene: Scene) -> object:
 
 SCENES: dict[str, Callable[[Scene], Awaitable[object]]] = {
     "come-and-go": come_and_go,
+    "below": below,
     "burst": burst,
 }
 

@@ -15,7 +15,6 @@ from dockd.ports.journal import Journal
 
 _RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 _AGAIN_S: Final = 5.0
-_SUBSYSTEMS: Final = ("usb", "block")
 
 
 class Monitor(Protocol):
@@ -42,8 +41,9 @@ class UdevMonitor:
             OSError: there is nothing to listen to.
         """
         self._monitor: Final = pyudev.Monitor.from_netlink(pyudev.Context(), source="udev")
-        for subsystem in _SUBSYSTEMS:
-            self._monitor.filter_by(subsystem)
+        # What a slot holds is a device. Its interfaces and its disk come and go with it: a dozen
+        # events for each camera, none of them news.
+        self._monitor.filter_by("usb", "usb_device")
         # Beyond net.core.rmem_max only a privileged process may go; libudev then leaves it there.
         with suppress(PermissionError):
             self._monitor.set_receive_buffer_size(_RECEIVE_BUFFER_BYTES)
