@@ -255,8 +255,9 @@ class CutForSafety(PermanentError):
     slug = "cut-for-safety"
     owner: Owner = "station"
     next_step = (
-        "Take the camera out and look at it and at the contacts. Where nothing is wrong any more "
-        "the slot has power again an hour after dockd's next start (`systemctl restart dockd`)."
+        "Take the camera out and look at it and at the contacts. Where nothing is wrong any more: "
+        "`dockd release --slot SLOT --why ...`; else the slot has power again an hour after "
+        "dockd's start."
     )
 
 

@@ -1,7 +1,7 @@
 """Options that several commands share, and the configuration they lead to."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -23,13 +23,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Why = Annotated[
     str, typer.Option("--why", help="The reason. It goes on record with who asked, for good.")
 ]
-Subject = Annotated[
-    str,
-    typer.Argument(
-        metavar="CLIP|DOCKING|CAMERA",
-        help="A clip's id (or 6 digits of it) or key; a docking, as 20261123T015900Z-7f3a91c2; "
-        "or a camera's serial number.",
-    ),
+_SUBJECT: Final = typer.Argument(
+    metavar="CLIP|DOCKING|CAMERA",
+    help="A clip's id (or 6 digits of it) or key; a docking, as 20261123T015900Z-7f3a91c2; "
+    "or a camera's serial number.",
+)
+Subject = Annotated[str, _SUBJECT]
+SubjectOrNone = Annotated[str | None, _SUBJECT]
+SlotOrNone = Annotated[
+    str | None,
+    typer.Option("--slot", metavar="SLOT", help="A slot that was cut for safety, as A7."),
 ]
 
 

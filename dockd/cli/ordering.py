@@ -10,7 +10,7 @@ import typer
 from dockd.cli import options, showing
 from dockd.cli.asking import Daemon, quoted
 from dockd.cli.exits import errors_shown
-from dockd.cli.options import AsJson, ConfigPath, Subject, Why
+from dockd.cli.options import AsJson, ConfigPath, SlotOrNone, Subject, SubjectOrNone, Why
 from dockd.config import Config
 from dockd.core.printable import printable
 from dockd.errors import DaemonUnreachable, DockdError, NotFound
@@ -59,14 +59,27 @@ def hold(
 
 
 def release(
-    subject: Subject,
     why: Why,
+    subject: SubjectOrNone = None,
+    slot: SlotOrNone = None,
     kind: HoldKind = "error",
     config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let go of what was set aside; only the hold of this kind ends."""
-    _order("release", subject, why=why, hold=kind, config=config, as_json=as_json)
+    """Let go of what was set aside: only the hold of this kind ends. Or of a slot, with --slot.
+
+    With --slot its safety cut ends, which a person has looked into. What is measured decides anew:
+    no order gives power to a slot that is too cold or too hot.
+    """
+    if (subject is None) is (slot is None):
+        raise typer.BadParameter("either a clip, a docking or a camera, or --slot: one of the two")
+    if slot is None:
+        _order("release", subject or "", why=why, hold=kind, config=config, as_json=as_json)
+        return
+    with errors_shown(as_json=as_json):
+        daemon = options.daemon(config)
+        answer = daemon.order("release", kind="slots", reference=slot, why=why, hold=kind)
+    _show("release", answer, as_json=as_json)
 
 
 def prioritise(

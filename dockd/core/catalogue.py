@@ -397,7 +397,9 @@ _CAMERAS: Final = (
         "station",
         sentence="A slot is too cold or too hot to charge in: its port is cut.",
         reason="Slot {slot}: {detail}.",
-        next_step="Bring the rack between 0 and 45 C; charging goes on by itself.",
+        next_step=(
+            "Bring the rack between 0 and 45 C; charging goes on by itself, and no order lifts it."
+        ),
     ),
     _found(
         "cut-while-busy",
@@ -418,7 +420,7 @@ _CAMERAS: Final = (
         reason="Slot {slot}: {detail}.",
         next_step=(
             "Take the camera out, have it and the contacts checked. Once it is seen in another "
-            "slot this one has power again; else restart dockd: an hour later it has."
+            "slot this one has power again; else by `dockd release --slot SLOT --why ...`."
         ),
     ),
     _found(
@@ -429,7 +431,7 @@ _CAMERAS: Final = (
         reason="Slot {slot}: {detail}.",
         next_step=(
             "Take the camera out of service: where the power goes is heat. Once it is seen in "
-            "another slot this one has power again; else restart dockd: an hour later it has."
+            "another slot this one has power again; else by `dockd release --slot SLOT --why ...`."
         ),
     ),
     _found(

@@ -242,6 +242,8 @@ class Station:
         for upload in self.uploads:
             upload.heard(committed)
         self.holds.heard(committed)
+        if self.charge is not None:
+            self.charge.heard(committed)
         self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:

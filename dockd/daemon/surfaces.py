@@ -61,7 +61,7 @@ class Surfaces:
         self._report.charge = station.charge
         self._report.wear = station.wear
         self._follow = Follow(self._report, ledger=station.ledger, clock=clock)
-        self._actions = Obey(ledger=station.ledger, holds=station.holds)
+        self._actions = Obey(ledger=station.ledger, holds=station.holds, safety_cuts=station.charge)
         app = build_app(
             self._report,
             news=self._follow,

@@ -24,7 +24,7 @@ from dockd.ports.answers import (
 
 HealthDocument = Mapping[str, JsonValue]
 """An `application/health+json` document (core/health.document)."""
-SubjectKind = Literal["clips", "dockings", "cameras"]
+SubjectKind = Literal["clips", "dockings", "cameras", "slots"]
 Verb = Literal["retry", "hold", "release", "prioritise"]
 UplinkVerb = Literal["pause", "resume"]
 
@@ -43,7 +43,9 @@ class ClipQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a person asks for: ``reference`` names a clip, a docking or a camera.
+    """What a person asks for: ``reference`` names a clip, a docking, a camera or a slot.
+
+    A slot can only be released: its safety cut is lifted.
 
     ``actor`` is who asked, as the kernel says it (never as they say it themselves), or the key
     that signed the ``command`` in which it came: that goes on record with it.
@@ -186,7 +188,7 @@ class StationActions(Protocol):
         """Do it; durable on return.
 
         Raises:
-            NotFound: there is no such clip, docking or camera.
+            NotFound: there is no such clip, docking, camera or slot.
             Refused: it makes no sense in the present state.
             RequestInvalid: it says no reason.
         """

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
 
-from dockd.core import charge_plan, facts
+from dockd.core import charge_plan, charge_release, facts
 from dockd.core.charge_words import Moment, Plan, PlanMemory, PlanPolicy, SlotView
-from dockd.core.port_power import PortMode
+from dockd.core.port_power import CutKind, PortMode
 from dockd.core.shifts import Shift, upcoming
-from dockd.errors import ChargerUnreachable, DockdError, PortNotSwitchable
+from dockd.errors import ChargerUnreachable, DockdError, NotFound, PortNotSwitchable, Refused
 from dockd.ports.charger import Charger, ChargerReading
 from dockd.ports.clock import Clock
 from dockd.ports.ledger import Ledger
@@ -79,12 +79,37 @@ class Charge:
         self._silence = SlotSilence()
         self._silent: Mapping[str, str] = {}
         self._memory = PlanMemory()
+        self._seen: Mapping[str, SlotView] = {}
+        self._released: set[str] = set()
         # None until the first look: an earlier run may have said something that stands no longer.
         self._said: set[tuple[str, str]] | None = None
         self.slots: Mapping[str, SlotCharge] = {}
         self.drawn_w: float | None = None
         self.enough_percent = policy.plan.enough_percent
         self.forecast_errors_s: deque[int] = deque(maxlen=_FORECASTS_KEPT)
+
+    def check_release(self, slot: str) -> None:
+        """Do nothing if a person may lift a slot's safety cut.
+
+        Raises:
+            NotFound: there is no such slot.
+            Refused: it is not cut for safety, or what it is cut for is measured still.
+        """
+        if slot not in {one.slot for one in self._board.snapshots()}:
+            raise NotFound(f"there is no slot {slot!r} here")
+        because = charge_release.refused_because(
+            self._memory.slots.get(slot),
+            self._seen.get(slot),
+            is_cut=self._power.cuts().get(slot) is CutKind.SAFETY,
+        )
+        if because is not None:
+            raise Refused(f"the safety cut of slot {slot} is not lifted: {because}")
+
+    def heard(self, committed: Sequence[facts.Fact]) -> None:
+        """Note which safety cuts were lifted; the next turn acts on it."""
+        self._released |= {
+            fact.slot for fact in committed if isinstance(fact, facts.SafetyCutReleased)
+        }
 
     async def run(self) -> None:
         """Look and act until cancelled."""
@@ -143,9 +168,21 @@ class Charge:
             can_switch=PortMode.OFF in self._charger.switchable,
         )
         following = [view for view in views if view.slot not in stuck]
-        plan = charge_plan.plan(following, policy=policy, now=moment, memory=self._memory)
+        self._seen = {view.slot: view for view in views}
+        memory = self._with_released(self._memory)
+        plan = charge_plan.plan(following, policy=policy, now=moment, memory=memory)
         self._memory = plan.memory
         return plan
+
+    def _with_released(self, memory: PlanMemory) -> PlanMemory:
+        """Return the memory without the dangers that a person lifted."""
+        slots = dict(memory.slots)
+        for slot in self._released:
+            self._ports.release(slot)
+            if slot in slots:
+                slots[slot] = charge_release.released(slots[slot])
+        self._released.clear()
+        return replace(memory, slots=slots)
 
     def _spoken_for(self) -> frozenset[str]:
         """Return the slots of whose device something is said already: that it is refused, say."""

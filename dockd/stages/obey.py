@@ -6,7 +6,7 @@ put on the clip, for the hold is what keeps it from being tried; a legal hold st
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from dockd.core import facts
 from dockd.core.clip import Clip, Place
@@ -21,19 +21,37 @@ _CLIPS_AT_ONCE = 500
 _TO_BE_SENT: Final = (Place.SEEN, Place.SPOOLED, Place.VERIFIED, Place.HELD)
 
 
+class SafetyCuts(Protocol):
+    """Who knows which slots are cut for safety."""
+
+    def check_release(self, slot: str) -> None:
+        """Do nothing if a person may lift a slot's safety cut.
+
+        Raises:
+            NotFound: there is no such slot.
+            Refused: it is not cut for safety, or what it is cut for is measured still.
+        """
+
+
 class Obey:
     """Implements `ports.station.StationActions` on the ledger."""
 
-    def __init__(self, *, ledger: Ledger, holds: HoldMemory) -> None:
-        """Record orders in ``ledger`` through ``holds``; whoever listens to it acts on them."""
+    def __init__(
+        self, *, ledger: Ledger, holds: HoldMemory, safety_cuts: SafetyCuts | None = None
+    ) -> None:
+        """Record orders in ``ledger`` through ``holds``; whoever listens to it acts on them.
+
+        ``safety_cuts`` knows which may be lifted; None: this station charges nothing.
+        """
         self._ledger = ledger
         self._holds = holds
+        self._safety_cuts = safety_cuts
 
     async def carry_out(self, order: Order | UplinkOrder) -> None:
         """Record what a person ordered; durable on return.
 
         Raises:
-            NotFound: there is no such clip, docking or camera.
+            NotFound: there is no such clip, docking, camera or slot.
             Refused: it makes no sense in the present state.
             RequestInvalid: it says no reason.
         """
@@ -41,6 +59,9 @@ class Obey:
             raise RequestInvalid("an order needs a why: it goes on record with who gave it")
         if isinstance(order, UplinkOrder):
             await self._pause_or_resume(order)
+            return
+        if order.kind == "slots":
+            await self._release_slot(order)
             return
         if order.kind == "clips":
             clip = await self._ledger.find(order.reference)
@@ -70,6 +91,18 @@ class Obey:
         if paused is None:
             raise Refused("uploads are not paused")
         await self._record(order, facts.UploadsResumed(why=order.why, actor=order.actor))
+
+    async def _release_slot(self, order: Order) -> None:
+        """Record that the safety cut of a slot is lifted."""
+        if order.verb != "release":
+            raise Refused(f"a slot can be released, and nothing else: {order.verb} is for footage")
+        if self._safety_cuts is None:
+            raise Refused("this station switches no slots")
+        self._safety_cuts.check_release(order.reference)
+        await self._record(
+            order,
+            facts.SafetyCutReleased(slot=order.reference, why=order.why, actor=order.actor),
+        )
 
     async def _about_clip(self, order: Order, clip: Clip) -> Sequence[facts.Fact]:
         number, why, actor = clip.number, order.why, order.actor

@@ -178,5 +178,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_DRIVER}test_a_safety_cut_is_lifted_by_safety_alone",
         f"{_DAEMON}test_a_rack_that_is_too_hot_is_cut_and_comes_back_one_port_at_a_time",
         f"{_LIFTING}test_a_slot_whose_burning_camera_was_carried_elsewhere_has_power_again",
+        f"{_LIFTING}test_a_person_lifts_a_cut_and_who_and_why_is_on_record",
+        f"{_LIFTING}test_a_persons_word_does_not_lift_a_heat_that_stands",
     ),
 }

@@ -101,6 +101,23 @@ async def test_orders_reach_the_daemon(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_slot_is_released_by_name(tmp_path: Path) -> None:
+    """Release --slot reaches the daemon; it takes a slot or footage, and says what is refused."""
+    config = configured(tmp_path)
+    why = ("--why", "looked at", "--config", config)
+    async with answering(tmp_path) as station:
+        status, out, _ = await dockd("release", "--slot", "A1", *why)
+        assert (status, out.split(",")[0]) == (0, "release: accepted and on record")
+        kinds = [event.kind for event in await station.ledger.events_after(0, limit=100)]
+        assert kinds.count("safety-cut-released") == 1
+        hot = await dockd("release", "--slot", "A2", "--json", *why)
+        assert (hot[0], one_json(hot[2])["slug"]) == (4, "refused")
+        assert (await dockd("release", "--slot", "B9", *why))[0] == 5
+        assert (await dockd("release", *why))[0] == 2
+        assert (await dockd("release", "A1", "--slot", "A1", *why))[0] == 2
+
+
+@pytest.mark.asyncio
 async def test_uploads_are_paused_and_a_camera_goes_first(tmp_path: Path) -> None:
     """prioritise, pause-uploads and resume-uploads reach the daemon; nonsense is refused."""
     config = configured(tmp_path)

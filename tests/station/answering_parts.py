@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import httpx2
 
+from dockd.errors import NotFound, Refused
 from dockd.ports.camera import Sighting
 from dockd.ports.ledger import Ledger
 from dockd.stages.board import SlotBoard
@@ -70,6 +71,16 @@ class Asked:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the ledger has
         self.times += 1
         return getattr(self._ledger, name)
+
+
+class Cuts:
+    """The slots of the station, of which A1 is cut and may be released, and A2 is too hot."""
+
+    def check_release(self, slot: str) -> None:
+        if slot not in {"A1", "A2"}:
+            raise NotFound(f"there is no slot {slot!r} here")
+        if slot == "A2":
+            raise Refused("the safety cut of slot A2 is not lifted: it is above 45 C")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +159,7 @@ async def answering(folder: Path, **tcp: Any) -> AsyncIterator[Answering]:  # no
         build_app(
             report,
             news=follow,
-            actions=Obey(ledger=ledger, holds=holds),
+            actions=Obey(ledger=ledger, holds=holds, safety_cuts=Cuts()),
             version="0.1.0",
         ),
         clock=clock,

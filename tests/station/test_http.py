@@ -224,6 +224,32 @@ async def test_orders_are_taken_on_the_socket_with_the_kernels_word_for_who_gave
 
 
 @pytest.mark.asyncio
+async def test_a_slot_is_released_on_the_socket_only(tmp_path: Path) -> None:
+    """The order reaches who knows the cuts, and is on record with the peer; over TCP it is 405."""
+    async with answering(tmp_path) as station:
+        order = {"why": "the contacts were bent"}
+        response = await station.by_socket.post("/v1/slots/A1/release", json=order)
+        assert response.status_code == 202
+        assert (response.json()["kind"], response.json()["id"]) == ("slots", "A1")
+        (event,) = [
+            event
+            for event in await station.ledger.events_after(0, limit=100)
+            if event.kind == "safety-cut-released"
+        ]
+        assert (event.fields["slot"], event.fields["why"]) == ("A1", "the contacts were bent")
+        assert f"uid {os.getuid()}, pid {os.getpid()}" in str(event.fields["actor"])
+        absent = await station.by_socket.post("/v1/slots/B9/release", json=order)
+        assert (absent.status_code, absent.json()["slug"]) == (404, "not-found")
+        hot = await station.by_socket.post("/v1/slots/A2/release", json=order)
+        assert (hot.status_code, hot.json()["slug"]) == (409, "refused")
+        assert "45 C" in hot.json()["reason"]
+        held = await station.by_socket.post("/v1/slots/A1/hold", json=order)
+        assert held.status_code == 409
+        over_tcp = await station.by_tcp.post("/v1/slots/A1/release", json=order)
+        assert (over_tcp.status_code, over_tcp.json()["slug"]) == (405, "orders-by-socket-only")
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("body", ["{", '{"why":"x","kind":"error"}', ""])
 async def test_orders_over_tcp_are_refused(tmp_path: Path, body: str) -> None:
     """On TCP every order is 405 with problem details, whatever its body; nothing is recorded."""

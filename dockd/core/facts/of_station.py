@@ -120,6 +120,17 @@ class SetFree(
 
 
 @dataclass(frozen=True, kw_only=True)
+class SafetyCutReleased(
+    StationFact,
+    kind="safety-cut-released",
+    sentence="A person lifted the safety cut of a slot; it has power again unless danger shows.",
+):
+    slot: str
+    why: str
+    actor: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class UploadsPaused(
     StationFact,
     kind="uploads-paused",

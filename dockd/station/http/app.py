@@ -239,7 +239,7 @@ def _add_orders(app: FastAPI, actions: StationActions) -> None:
     @app.post(
         _ORDER_PATH,
         status_code=http.HTTPStatus.ACCEPTED,
-        summary="Try again, set aside, let go, or send first (Unix socket only; 405 elsewhere)",
+        summary="Try again, set aside, let go (a slot too) or send first (Unix socket; else 405)",
         responses=description.refusals(400, 404, 405, 409, 413),
     )
     async def order(

@@ -137,7 +137,13 @@ def carry_out_for_station(
             | facts.CommandTaken()
         ):
             _note(connection, fact)
-        case facts.StationStarted() | facts.StationStopped() | facts.HoldsListed():
+        case (
+            facts.StationStarted()
+            | facts.StationStopped()
+            | facts.HoldsListed()
+            | facts.SafetyCutReleased()
+        ):
+            # On record, and no state of the ledger's.
             pass
         case _:
             raise IllegalFact(f"{fact.kind}: the ledger does not know this kind of fact")
