@@ -38,7 +38,8 @@ def word_in(root: int, path: bytes, *, slot: str, error_percent: float) -> Batte
         return _unbelieved(slot)
     return BatteryWord(
         reading=from_text(content, slot=slot, error_percent=error_percent),
-        said=f"{status.st_ino}:{tree.mtime_ns_of(status)}",
+        # No inode: a file system like vfat gives a file another with each mount.
+        said=f"{tree.mtime_ns_of(status)}",
     )
 
 

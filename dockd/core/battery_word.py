@@ -18,6 +18,7 @@ from dockd.core.battery import (
     from_camera,
     from_hub,
 )
+from dockd.core.battery_model import BatteryModel, corrected
 from dockd.core.charge_curve import ChargeCurve, percent_after
 from dockd.core.port_power import PortMode, PortReading
 
@@ -37,12 +38,20 @@ class BatteryWord:
     reading: BatteryReading | Nonsense
     said: str
 
+    @property
+    def mark(self) -> str | None:
+        """What tells this saying from any other of the same camera, for the record; None: none."""
+        if isinstance(self.reading, Nonsense):
+            return None
+        return f"{self.said}={self.reading.percent:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """A camera's last word, and what its port has given it since; times are monotonic seconds.
 
-    ``counted_wh`` is what the hub's counter stood at, None where none does.
+    ``counted_wh`` is what the hub's counter stood at, None where none does. ``unseen_s`` is how
+    long the word was old already when it was heard: its port may have had power then, or not.
     """
 
     word: BatteryWord
@@ -50,6 +59,7 @@ class Heard:
     powered_s: float = 0.0
     counted_wh: float | None = None
     since_wh: float = 0.0
+    unseen_s: float = 0.0
 
 
 def from_text(
@@ -64,13 +74,23 @@ def from_text(
 
 
 def heard(
-    before: Heard | None, word: BatteryWord | None, *, port: PortReading, now_s: float
+    before: Heard | None,
+    word: BatteryWord | None,
+    *,
+    port: PortReading,
+    now_s: float,
+    unseen_s: float = 0.0,
 ) -> Heard | None:
-    """Return what was heard, by one more look at a camera's port; ``word``: what it says now."""
+    """Return what was heard, by one more look at a camera's port; ``word``: what it says now.
+
+    ``unseen_s`` is how old that was when it was first heard here.
+    """
     if before is None and word is None:
         return None
     if before is None or (word is not None and word != before.word):
-        return None if word is None else Heard(word=word, at_s=now_s, counted_wh=port.energy_wh)
+        if word is None:
+            return None
+        return Heard(word=word, at_s=now_s, counted_wh=port.energy_wh, unseen_s=unseen_s)
     passed_s = 0.0 if port.mode is PortMode.OFF else max(0.0, now_s - before.at_s)
     return replace(
         before,
@@ -82,16 +102,26 @@ def heard(
 
 
 def charge_of(
-    known: Heard | None, *, port: PortReading, curve: ChargeCurve
+    known: Heard | None,
+    *,
+    port: PortReading,
+    curve: ChargeCurve,
+    model: BatteryModel | None = None,
 ) -> BatteryReading | None:
-    """Return the charge by everything that is known: the camera's word, and the port's numbers."""
-    word = known.word.reading if known is not None else None
-    if known is None or not isinstance(word, BatteryReading):
+    """Return the charge by everything that is known: the camera's word, and the port's numbers.
+
+    With a ``model`` of its battery the word counts without what its gauge shows too much.
+    """
+    said = known.word.reading if known is not None else None
+    if known is None or not isinstance(said, BatteryReading):
         return from_hub(port, curve=curve, before=None)
+    word = corrected(said, model)
     # The counter began with the docking; what counts is what came after the camera had spoken.
     counted = port if port.energy_wh is None else replace(port, energy_wh=known.since_wh)
-    of_port = from_hub(counted, curve=curve, before=word)
-    own = _aged(word, powered_s=known.powered_s, curve=curve)
+    began = _aged(word, least_s=0.0, most_s=known.unseen_s, curve=curve)
+    of_port = from_hub(counted, curve=curve, before=began)
+    most_s = known.powered_s + known.unseen_s
+    own = _aged(word, least_s=known.powered_s, most_s=most_s, curve=curve)
     if of_port is None:
         return own
     # What was measured is better than what a port should have given by the clock.
@@ -105,15 +135,19 @@ def _more_wh(before_wh: float | None, now_wh: float | None) -> float:
     return now_wh - before_wh if now_wh >= before_wh else now_wh
 
 
-def _aged(word: BatteryReading, *, powered_s: float, curve: ChargeCurve) -> BatteryReading:
+def _aged(
+    word: BatteryReading, *, least_s: float, most_s: float, curve: ChargeCurve
+) -> BatteryReading:
+    """Return a word after its port had power for so long, at the least and at the most."""
+
     def after(percent: float, *, seconds: float) -> float:
         return percent_after(curve, from_percent=percent, seconds=seconds)
 
-    gained = after(word.percent, seconds=powered_s) - word.percent
+    gained = after(word.percent, seconds=most_s) - word.percent
     if gained < LEAST_ERROR_PERCENT:
         return replace(word, error_percent=word.error_percent + gained)
-    low = after(word.low_percent, seconds=powered_s * (1 - curve.full_error))
-    high = after(word.high_percent, seconds=powered_s * (1 + curve.full_error))
+    low = after(word.low_percent, seconds=least_s * (1 - curve.full_error))
+    high = after(word.high_percent, seconds=most_s * (1 + curve.full_error))
     return BatteryReading(
         percent=(low + high) / 2, error_percent=(high - low) / 2, source=ChargeSource.INFERRED
     )

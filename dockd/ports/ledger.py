@@ -53,6 +53,7 @@ class DockingRow:
     """One stay of a camera; times are RFC 3339 UTC, ``ended_at`` None while it lasts.
 
     ``read_errors`` are the files that could not be read; both counts are known when it has ended.
+    ``battery_said`` is which saying of its battery the camera brought, None where it said nothing.
     """
 
     docking: str
@@ -70,6 +71,7 @@ class DockingRow:
     charge: ChargeMeasured | None = None
     read_bytes: int = 0
     read_errors: int = 0
+    battery_said: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +279,9 @@ class Ledger(Protocol):
         self, *, camera: str | None = None, after: str = "", limit: int = 100
     ) -> Sequence[DockingRow]:
         """Return dockings in the order of their ids."""
+
+    async def newest_dockings(self, camera: str, *, limit: int) -> Sequence[DockingRow]:
+        """Return a camera's last dockings, the newest first."""
 
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""

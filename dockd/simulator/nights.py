@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
+from dockd.core.battery_learning import Learning, begun, ended, looked, told
+from dockd.core.battery_model import CurveSample
 from dockd.core.charge_plan import plan
-from dockd.core.charge_words import Moment, PlanMemory, PlanPolicy, PortOrder
+from dockd.core.charge_words import Moment, PlanMemory, PlanPolicy, PortOrder, Presence, SlotView
 from dockd.core.port_power import PortMode
 from dockd.core.shifts import Due
 from dockd.simulator.batteries import Battery, SimulatedRack
@@ -85,6 +87,8 @@ class Planned:
         self._out_s = out_h * 3600
         self._cameras = cameras
         self._memory = PlanMemory()
+        self._learning: dict[str, tuple[str, Learning]] = {}
+        self._known: dict[str, tuple[CurveSample, ...]] = {}
         self.orders: tuple[PortOrder, ...] = ()
 
     def __call__(self, seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
@@ -93,9 +97,35 @@ class Planned:
         starts_s = (days + (time_s >= self._out_s)) * DAY_S + self._out_s
         due = Due(at=MONDAY + timedelta(seconds=starts_s), cameras=self._cameras)
         now = Moment(monotonic_s=at_s, wall=MONDAY + timedelta(seconds=at_s), due=(due,))
-        made = plan(seen.views(), policy=self._policy, now=now, memory=self._memory)
+        views = [self._learned(view, now_s=at_s) for view in seen.views()]
+        made = plan(views, policy=self._policy, now=now, memory=self._memory)
         self._memory, self.orders = made.memory, made.orders
         return {order.slot: order.mode for order in made.orders}
+
+    def _learned(self, view: SlotView, *, now_s: float) -> SlotView:
+        """Return a slot as the daemon would tell the plan of it: by what it learned of cameras."""
+        slot = view.slot
+        camera, before = self._learning.get(slot, (None, None))
+        if view.presence is Presence.EMPTY or (view.camera and view.camera != camera):
+            self._ended(slot)
+            camera, before = None, None
+        if view.camera and before is None:
+            for other in [
+                other for other, (who, _) in self._learning.items() if who == view.camera
+            ]:
+                self._ended(other)
+            camera = view.camera
+            before = begun(self._known.get(camera, ()), usual=view.curve)
+        if camera is None or before is None:
+            return view
+        known = looked(before, view, now_s=now_s)
+        self._learning[slot] = camera, known
+        return told(view, known.model)
+
+    def _ended(self, slot: str) -> None:
+        camera, known = self._learning.pop(slot, (None, None))
+        if camera is not None and known is not None:
+            self._known[camera] = ended(known)
 
 
 def first_come(at_once: int) -> Decide:

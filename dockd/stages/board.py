@@ -15,7 +15,8 @@ class SlotSnapshot:
     """One slot; ``bytes_read`` are those read from its camera so far in this docking.
 
     ``fill_fraction`` is how full its camera came, 0 to 1, None where nobody knows; ``battery`` what
-    it said last of its battery, for the first time at ``battery_s`` (monotonic seconds).
+    it said last of its battery, for the first time at ``battery_s`` (monotonic seconds), and
+    ``battery_unseen_s`` how old that was then at the least, by what is on record.
     """
 
     slot: str
@@ -27,6 +28,7 @@ class SlotSnapshot:
     fill_fraction: float | None = None
     battery: BatteryWord | None = None
     battery_s: float = 0.0
+    battery_unseen_s: float = 0.0
 
 
 class SlotBoard:
@@ -84,12 +86,16 @@ class SlotBoard:
             if known is not None:
                 self._slots[slot] = replace(known, bytes_read=known.bytes_read + size_bytes)
 
-    def heard(self, slot: str, battery: BatteryWord | None, *, now_s: float) -> None:
+    def heard(
+        self, slot: str, battery: BatteryWord | None, *, now_s: float, unseen_s: float = 0.0
+    ) -> None:
         """A camera said something of its battery, or nothing; what it said before is not new."""
         with self._lock:
             known = self._slots.get(slot, SlotSnapshot(slot=slot))
             if battery != known.battery:
-                self._slots[slot] = replace(known, battery=battery, battery_s=now_s)
+                self._slots[slot] = replace(
+                    known, battery=battery, battery_s=now_s, battery_unseen_s=unseen_s
+                )
 
     def left(self, slot: str) -> None:
         """The camera left its slot."""

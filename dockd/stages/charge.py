@@ -203,6 +203,7 @@ class Charge:
             has_shifts=has_shifts,
             policy=self.policy.plan,
             now_s=now_s,
+            samples=self._view.samples,
         )
         enough = enough_percent(self.policy.plan, has_shifts=has_shifts)
         self.enough_percent = enough

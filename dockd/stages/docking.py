@@ -1,9 +1,11 @@
 """One stay of one camera in one slot: identify, charge beside (offload, then wipe)."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Final
 
 from dockd.core import backoff, facts, naming
@@ -22,6 +24,8 @@ from dockd.stages.threads import in_thread, obtained
 from dockd.stages.wipe import NewFootage, Wipe
 
 _AWAY: Final = "dockd was away"
+# Each cut of its slot begins another one.
+_DOCKINGS_LOOKED_AT: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +200,7 @@ class Docking:
         # A cut that was none took it off the board, and its stay went on.
         self._show(stay)
         self._board.event(stay.camera.slot, SlotEvent.IDENTIFIED)
-        word = await in_thread(stay.camera.battery)
-        self._board.heard(stay.camera.slot, word, now_s=self._clock.monotonic_s())
+        await self._hear_battery(stay)
         clips = await self._offload.run(stay)
         if stay.news:
             await self._ledger.record(facts.DockingOffloaded(docking=stay.docking, clips=clips))
@@ -207,6 +210,40 @@ class Docking:
             if problem.slug != "wipe-failed":
                 await self._problems.clear(problem.slug, subject=problem.subject)
         self._board.event(stay.camera.slot, SlotEvent.OFFLOADED)
+
+    async def _hear_battery(self, stay: Stay) -> None:
+        """Ask a camera for its charge; what it said in an earlier docking already is old news.
+
+        What it says a second time was written before, by a camera that does not go on writing: that
+        goes on record, for a restart of dockd forgets when it was heard.
+        """
+        word = await in_thread(stay.camera.battery)
+        before, stay.battery = stay.battery, word
+        unseen_s = 0.0
+        if word is not None and (mark := word.mark) is not None:
+            if before is None:
+                unseen_s = await self._unseen_s(stay, mark)
+            elif before == word and stay.battery_noted != mark:
+                await self._ledger.record(facts.BatterySaid(docking=stay.docking, said=mark))
+                stay.battery_noted = mark
+        self._board.heard(
+            stay.camera.slot, word, now_s=self._clock.monotonic_s(), unseen_s=unseen_s
+        )
+
+    async def _unseen_s(self, stay: Stay, mark: str) -> float:
+        """Return how long ago a camera brought the same word already, in seconds; 0: it did not."""
+        known = await self._ledger.newest_dockings(stay.camera.serial, limit=_DOCKINGS_LOOKED_AT)
+        since = None
+        for row in known:
+            if row.battery_said is not None and row.battery_said != mark:
+                break
+            if row.battery_said is not None:
+                since = datetime.fromisoformat(row.started_at)
+        if since is None:
+            return 0.0
+        passed_s = (self._clock.now() - since).total_seconds()
+        # By a clock that was set back nobody can tell.
+        return passed_s if passed_s >= 0 else math.inf
 
     async def _wipe_as_receipts_come(self, stay: Stay) -> None:
         """Wipe what is stored; return when it is time to list the camera again."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dockd.core.battery_model import CurveSample
 from dockd.core.charge_record import ChargeRecord, recorded
 from dockd.core.charge_words import PlanPolicy, Presence, SlotView
 from dockd.core.facts import ChargeMeasured
@@ -49,8 +50,11 @@ class Forecasts:
         has_shifts: bool,
         policy: PlanPolicy,
         now_s: float,
+        samples: Mapping[str, CurveSample],
     ) -> Mapping[str, Readiness]:
         """Return the forecast of every slot whose camera shows itself.
+
+        ``samples`` is what the stays of its cameras have shown of their batteries, to be kept.
 
         ``released`` are the slots that are charged beyond the hold, for a shift that nears. What
         is held charges on at a time that only the plan will know, so none is said.
@@ -85,6 +89,7 @@ class Forecasts:
                 curve=view.curve,
                 ready_in_s=forecast.ready_in_s,
                 now_s=now_s,
+                sample=samples.get(view.camera),
             )
         return found
 

@@ -6,7 +6,10 @@ from typing import Final
 
 from dockd.core import battery
 from dockd.core.battery import BatteryReading, Nonsense
+from dockd.core.battery_learning import Learning, begun, looked, told
+from dockd.core.battery_model import BatteryModel, CurveSample
 from dockd.core.battery_word import BatteryWord, Heard, charge_of, heard
+from dockd.core.charge_record import sample_of
 from dockd.core.charge_words import ENOUGH_PERCENT, Presence, SlotView
 from dockd.core.clip import Place
 from dockd.core.port_power import Light, PortMode, PortReading
@@ -22,6 +25,8 @@ _VERIFIED: Final = (Place.VERIFIED, Place.STORED, Place.WIPED)
 _UNWIPED: Final = (Place.VERIFIED, Place.STORED)
 _UNPROVEN: Final = (Place.SEEN, Place.SPOOLED)
 _TO_BE_READ: Final = frozenset({SlotState.SETTLING, SlotState.OFFLOADING, SlotState.FAULT})
+# As many stays as a model is learned from, each cut of a slot being the end of one.
+_STAYS_LOOKED_AT: Final = 200
 # A quiet camera is asked once a minute: two looks may be late.
 _FRESH_S: Final = 180.0
 _LIGHTS: Final[Mapping[Advice, Light]] = {
@@ -52,7 +57,11 @@ def quoted(snapshots: Sequence[SlotSnapshot], *, now_s: float) -> Mapping[str, S
 
     What its ports give is nobody's to know there, so an older word says nothing any more.
     """
-    words = {one.slot: one.battery for one in snapshots if now_s - one.battery_s < _FRESH_S}
+    words = {
+        one.slot: one.battery
+        for one in snapshots
+        if now_s - one.battery_s + one.battery_unseen_s < _FRESH_S
+    }
     return {
         slot: SlotCharge(
             slot=slot,
@@ -79,6 +88,7 @@ class RackView:
         self.nonsense: dict[str, str] = {}
         self._heard: dict[str, Heard] = {}
         self._charges: dict[str, BatteryReading] = {}
+        self._learning: dict[str, Learning] = {}
 
     async def slots(
         self, reading: ChargerReading, *, given_up: frozenset[str], now_s: float
@@ -107,8 +117,35 @@ class RackView:
                 is_busy=self._power.is_at_work(snapshot.slot) and snapshot.slot not in given_up,
                 temperature_c=temperature_c,
             )
-            views.append(self._with_charge(view, snapshot.battery, now_s=now_s))
+            known = await self._learned_of(view)
+            views.append(self._with_charge(view, snapshot, known=known, now_s=now_s))
         return views
+
+    @property
+    def samples(self) -> Mapping[str, CurveSample]:
+        """What the stays that last have shown of their cameras' batteries so far, by camera."""
+        return {camera: known.sample for camera, known in self._learning.items()}
+
+    @property
+    def models(self) -> Mapping[str, BatteryModel]:
+        """What is known of the batteries of the cameras that are here, by camera."""
+        return {
+            camera: known.model
+            for camera, known in self._learning.items()
+            if known.model is not None
+        }
+
+    async def _learned_of(self, view: SlotView) -> Learning | None:
+        """Return what was learned of a slot's camera, from the record if it has just come."""
+        if view.camera is None or view.port is None:
+            return None
+        known = self._learning.get(view.camera)
+        if known is None:
+            stays = await self._ledger.newest_dockings(view.camera, limit=_STAYS_LOOKED_AT)
+            shown = [sample_of(row.charge) for row in reversed(stays) if row.charge is not None]
+            known = begun(tuple(shown), usual=view.curve)
+            self._learning[view.camera] = known
+        return known
 
     def _slot(
         self,
@@ -143,19 +180,33 @@ class RackView:
             temperature_c=temperature_c,
         )
 
-    def _with_charge(self, view: SlotView, word: BatteryWord | None, *, now_s: float) -> SlotView:
+    def _with_charge(
+        self, view: SlotView, snapshot: SlotSnapshot, *, known: Learning | None, now_s: float
+    ) -> SlotView:
         """Return the view with its camera's charge; behind a cut port, with the last one known."""
-        if view.camera is None or view.port is None:
+        if view.camera is None or view.port is None or known is None:
             return view
-        known = heard(self._heard.get(view.camera), word, port=view.port, now_s=now_s)
-        if known is not None:
-            self._heard[view.camera] = known
-            self._complain(view.slot, known.word)
+        word = heard(
+            self._heard.get(view.camera),
+            snapshot.battery,
+            port=view.port,
+            now_s=now_s,
+            unseen_s=snapshot.battery_unseen_s,
+        )
+        if word is not None:
+            self._heard[view.camera] = word
+            self._complain(view.slot, word.word)
         if view.presence is Presence.CAMERA:
-            now = charge_of(known, port=view.port, curve=view.curve)
+            own = word.word.reading if word is not None else None
+            fresh = own if isinstance(own, BatteryReading) and word and not word.unseen_s else None
+            known = looked(known, replace(view, charge=fresh), now_s=now_s)
+            self._learning[view.camera] = known
+            now = charge_of(
+                word, port=view.port, curve=told(view, known.model).curve, model=known.model
+            )
             if now is not None:
                 self._charges[view.camera] = now
-        return replace(view, charge=self._charges.get(view.camera))
+        return replace(told(view, known.model), charge=self._charges.get(view.camera))
 
     def _complain(self, slot: str, word: BatteryWord) -> None:
         if isinstance(word.reading, Nonsense):
@@ -172,7 +223,7 @@ class RackView:
     ) -> Mapping[str, SlotCharge]:
         """Return the same for people; cameras that are nowhere any more are forgotten."""
         there = {view.camera for view in views}
-        for of_cameras in (self._charges, self._heard):
+        for of_cameras in (self._charges, self._heard, self._learning):
             for camera in of_cameras.keys() - there:
                 del of_cameras[camera]
         states = {snapshot.slot: snapshot.state for snapshot in self._board.snapshots()}

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dockd.core.battery_word import BatteryWord
 from dockd.ports.camera import Camera
 
 
@@ -14,7 +15,8 @@ class Stay:
     ``begun`` is true once its beginning was recorded, ``listed`` once a listing was; ``news`` until
     what the last one brought was recorded as offloaded. ``must_yield`` says that the work has to
     pause, for the slot is cut. ``unreadable`` are the paths that could not be read, "" among them
-    where a listing may lack some.
+    where a listing may lack some. ``battery`` is what the camera said last of its battery, and
+    ``battery_noted`` the mark of what is on record of that.
     """
 
     docking: str
@@ -24,6 +26,8 @@ class Stay:
     news: bool = True
     must_yield: Callable[[], bool] = lambda: False
     unreadable: set[bytes] = field(default_factory=set)
+    battery: BatteryWord | None = None
+    battery_noted: str | None = None
     _read_bytes: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)

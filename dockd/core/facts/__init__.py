@@ -45,6 +45,7 @@ from dockd.core.facts.of_clips import (
 )
 from dockd.core.facts.of_dockings import (
     SWITCHED_OFF,
+    BatterySaid,
     ChargeMeasured,
     Docked,
     DockingCleared,
@@ -94,6 +95,7 @@ from dockd.core.facts.of_transfers import (
 __all__ = [
     "FACTS",
     "SWITCHED_OFF",
+    "BatterySaid",
     "ChargeMeasured",
     "Checkpointed",
     "ClipCopied",

@@ -69,6 +69,8 @@ class ChargeMeasured(
     """From one percentage to another in ``seconds``, and what it took; None: nobody could tell.
 
     ``forecast_s`` after that forecast was made it should have been ready; it was after ``ready_s``.
+    What follows is of its curve (`core/battery_model.CurveSample`): per cent of its own gauge, per
+    hour for the rate, in hundredths.
     """
 
     seconds: int
@@ -78,6 +80,22 @@ class ChargeMeasured(
     resets: int
     forecast_s: int | None
     ready_s: int | None
+    rate_hundredths: int | None = None
+    power_mw: int | None = None
+    taper_hundredths: int | None = None
+    ends_hundredths: int | None = None
+    ends_error_hundredths: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatterySaid(
+    DockingFact,
+    kind="battery-said",
+    sentence="A camera said how full its battery is, for the first time in a docking.",
+):
+    """``said`` tells one saying from the next: the same in a later docking is old news."""
+
+    said: str
 
 
 @dataclass(frozen=True, kw_only=True)

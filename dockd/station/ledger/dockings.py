@@ -35,6 +35,11 @@ def carry_out(connection: sqlite3.Connection, fact: facts.DockingFact, *, event:
         # Known only when the camera has left, or was switched off for good.
         _note_charge(connection, fact)
         return
+    if isinstance(fact, facts.BatterySaid):
+        connection.execute(
+            "UPDATE dockings SET battery_said = ? WHERE docking = ?", (fact.said, fact.docking)
+        )
+        return
     if isinstance(fact, facts.LeftWhileCut):
         # It ended as a pause, and now it is known for what.
         connection.execute(

@@ -283,6 +283,10 @@ class SqliteLedger:
         """Return dockings in the order of their ids."""
         return await self._read(reading.dockings, camera, after, limit)
 
+    async def newest_dockings(self, camera: str, *, limit: int) -> Sequence[DockingRow]:
+        """Return a camera's last dockings, the newest first."""
+        return await self._read(reading.newest_dockings, camera, limit)
+
     async def docking(self, reference: str) -> DockingRow | None:
         """Return one docking by its id."""
         return await self._read(reading.docking, reference)

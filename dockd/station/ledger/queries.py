@@ -106,6 +106,9 @@ HOT_QUERIES: Final[dict[str, str]] = {
         SELECT * FROM dockings WHERE camera = :camera AND docking > :after
         ORDER BY docking LIMIT :limit
         """,
+    "newest dockings of a camera": """
+        SELECT * FROM dockings WHERE camera = :camera ORDER BY docking DESC LIMIT :limit
+        """,
     "stays": """
         SELECT count(*) AS stays FROM dockings WHERE camera = :camera AND continues IS NULL
         """,

@@ -344,6 +344,12 @@ def dockings(
     return [rows.docking_from(row) for row in _all(connection, query, **values)]
 
 
+def newest_dockings(connection: sqlite3.Connection, camera: str, limit: int) -> list[DockingRow]:
+    """Return a camera's last dockings, the newest first."""
+    found = _all(connection, "newest dockings of a camera", camera=camera, limit=limit)
+    return [rows.docking_from(row) for row in found]
+
+
 def docking(connection: sqlite3.Connection, reference: str) -> DockingRow | None:
     """Return one docking, or None."""
     row = _one(connection, "docking", docking=reference)

@@ -239,6 +239,7 @@ def docking_from(row: sqlite3.Row) -> DockingRow:
         charge=_charge_from(row),
         read_bytes=row["read_bytes"],
         read_errors=row["read_errors"],
+        battery_said=row["battery_said"],
     )
 
 

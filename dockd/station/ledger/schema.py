@@ -87,6 +87,17 @@ _READS: Final = (
     "ALTER TABLE dockings ADD COLUMN read_errors INTEGER NOT NULL DEFAULT 0",
 )
 
+_CURVES: Final = (
+    # What a docking showed of its camera's battery, for the model of it (core/battery_model).
+    "ALTER TABLE dockings ADD COLUMN charge_rate_hundredths INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_power_mw INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_taper_hundredths INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_ends_hundredths INTEGER",
+    "ALTER TABLE dockings ADD COLUMN charge_ends_error_hundredths INTEGER",
+    # Which saying of its battery a camera brought: the same one again is old.
+    "ALTER TABLE dockings ADD COLUMN battery_said TEXT",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
@@ -98,4 +109,5 @@ MIGRATIONS: Final = (
     Migration(8, _DOUBTS),
     Migration(9, _PRIORITISED),
     Migration(10, _READS),
+    Migration(11, _CURVES),
 )
