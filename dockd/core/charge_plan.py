@@ -39,6 +39,7 @@ from dockd.core.charge_words import (
     PortOrder,
     SlotMemory,
     SlotView,
+    Wanted,
 )
 from dockd.core.port_power import CutKind, PortMode
 
@@ -73,7 +74,13 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             if view.port is not None
         ]
         orders = _orders(
-            turns, views=views, memories=memories, policy=policy, now_s=now_s, before=memory
+            turns,
+            views=views,
+            memories=memories,
+            policy=policy,
+            now_s=now_s,
+            before=memory,
+            is_complete=_is_complete(memories, wanted=wanted, now=now),
         )
         looks = {each.slot for each in turns if each.is_look}
     reserved_w = sum(
@@ -102,8 +109,11 @@ def _orders(
     policy: PlanPolicy,
     now_s: float,
     before: PlanMemory,
+    is_complete: bool,
 ) -> list[PortOrder]:
-    may_look = _may_look(memories, policy=policy, now_s=now_s, before=before)
+    may_look = _may_look(
+        memories, policy=policy, now_s=now_s, before=before, is_complete=is_complete
+    )
     unseen = frozenset(
         slot
         for slot, each in memories.items()
@@ -137,8 +147,21 @@ def _finds(memories: Mapping[str, SlotMemory], *, before: PlanMemory) -> bool:
     )
 
 
+def _is_complete(
+    memories: Mapping[str, SlotMemory], *, wanted: Mapping[str, Wanted], now: Moment
+) -> bool:
+    is_tight = any(each.is_tight and each.place == 0 for each in wanted.values())
+    known = sum(each.camera is not None for each in memories.values())
+    return is_tight and known >= now.due[0].cameras
+
+
 def _may_look(
-    memories: Mapping[str, SlotMemory], *, policy: PlanPolicy, now_s: float, before: PlanMemory
+    memories: Mapping[str, SlotMemory],
+    *,
+    policy: PlanPolicy,
+    now_s: float,
+    before: PlanMemory,
+    is_complete: bool,
 ) -> bool:
     looking = any(
         each.is_on and each.camera is None and now_s - each.changed_s < policy.look_s
@@ -147,9 +170,11 @@ def _may_look(
     if before.looked_s is None or looking:
         return True
     # A look takes one port of all that have power: the fewer those are, the rarer it is. Cameras
-    # come when a shift ends: an hour after the last one it is rarer still.
+    # come when a shift ends: an hour after the last one it is rarer still, and so it is once as
+    # many are here as the next shift needs and there is not time enough for all of them.
     at_once = max(1, int(policy.budget_w / policy.camera_w))
-    is_quiet = before.found_s is not None and now_s - before.found_s > _QUIET_AFTER_S
+    is_late = before.found_s is not None and now_s - before.found_s > _QUIET_AFTER_S
+    is_quiet = is_late or is_complete
     every_s = policy.least_on_s / at_once**2 * (_QUIET_FACTOR if is_quiet else 1)
     return now_s - before.looked_s >= min(every_s, policy.least_on_s)
 

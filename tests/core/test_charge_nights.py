@@ -180,3 +180,29 @@ def test_the_camera_of_the_next_shift_is_charged_before_an_emptier_one_of_a_late
     made.undock("A0")
     play(made, arriving=[], decide=decide, from_s=2 * 3600.0, until_s=12 * 3600.0, tick_s=30.0)
     assert percents(made)[0] >= 95
+
+
+@pytest.mark.parametrize(("cameras", "rarer"), [(4, True), (5, False)])
+def test_looks_are_rare_while_power_is_short_for_a_shift_whose_cameras_are_all_here(
+    cameras: int, rarer: bool
+) -> None:
+    """With the last camera of the shift in its slot nobody's turn goes into slots that seem empty.
+
+    One that is still to come is looked for as ever.
+    """
+    made = filled(5, 5, 5, 5, empty=4)
+    ours = Planned(policy(2), out_h=5.0, cameras=cameras)
+    looks = 0
+
+    def decide(seen: SimulatedRack, at_s: float) -> Mapping[str, PortMode]:
+        nonlocal looks
+        modes = ours(seen, at_s)
+        looks += sum(
+            mode is not PortMode.OFF and not (seen.bays[slot].is_on or seen.bays[slot].battery)
+            for slot, mode in modes.items()
+        )
+        return modes
+
+    play(made, arriving=[], decide=decide, from_s=0.0, until_s=3600.0, tick_s=6.0)
+    assert 0 < looks
+    assert (looks <= 10) is rarer

@@ -1,8 +1,11 @@
 """What is kept of a docking's charging: only what was measured, and one phase at a time."""
 
+from dataclasses import replace
+
 from dockd.core.battery import BatteryReading, ChargeSource
+from dockd.core.battery_model import CurveSample
 from dockd.core.charge_curve import ChargeCurve
-from dockd.core.charge_record import ChargeRecord, recorded
+from dockd.core.charge_record import ChargeRecord, recorded, sample_of
 from dockd.core.port_power import PortFault, PortMode, PortReading
 
 
@@ -35,12 +38,54 @@ def look(
 def test_what_a_docking_took_is_kept_from_its_first_to_its_last_measure() -> None:
     """Per cents, seconds and energy are those between the two, within one phase."""
     record = ChargeRecord(docking="d")
-    for at_s, percent, wh in ((0, 20, 0.1), (1800, 40, 3.1), (3600, 60, 6.1), (9000, 90, 9.0)):
-        record = look(record, at_s=at_s, percent=percent, wh=wh)
+    for at_s in range(0, 3601, 60):
+        record = look(record, at_s=at_s, percent=20 + at_s / 90, wh=0.1 + at_s / 600)
+    record = look(record, at_s=3660, percent=90, wh=9.0)
     measured = record.measured
     assert measured is not None
     assert (measured.from_percent, measured.to_percent) == (20, 60)
     assert (measured.seconds, measured.energy_mwh) == (3600, 6000)
+
+
+def test_the_hours_behind_a_cut_port_are_no_time_of_charging() -> None:
+    """A camera that was held for ten hours charged for one: nobody is to take it for worn."""
+    record = ChargeRecord(docking="d")
+    for at_s in (*range(0, 1801, 60), *range(36_000, 37_801, 60)):
+        charged_s = at_s if at_s <= 1800 else at_s - 36_000 + 1800
+        record = look(record, at_s=at_s, percent=20 + charged_s / 90)
+    measured = record.measured
+    assert measured is not None
+    assert (measured.from_percent, measured.to_percent, measured.seconds) == (20, 60, 3600)
+
+
+def test_what_a_stay_showed_of_its_battery_is_kept_and_found_again() -> None:
+    """To a hundredth of a per cent; what it did not show is not on record either."""
+    shown = CurveSample(
+        rate_percent_h=44.284,
+        power_w=6.2,
+        taper_percent=87.013,
+        ends_at_percent=102.961,
+        ends_error_percent=0.123,
+    )
+    record = look(ChargeRecord(docking="d"), at_s=0, percent=20)
+    assert record.measured is None
+    measured = replace(record, sample=shown).measured
+    assert measured is not None
+    assert (measured.rate_hundredths, measured.power_mw, measured.ends_hundredths) == (
+        4428,
+        6200,
+        10296,
+    )
+    assert sample_of(measured) == CurveSample(
+        rate_percent_h=44.28,
+        power_w=6.2,
+        taper_percent=87.01,
+        ends_at_percent=102.96,
+        ends_error_percent=0.12,
+    )
+    partly = replace(record, sample=CurveSample(rate_percent_h=40.0)).measured
+    assert partly is not None
+    assert sample_of(partly) == CurveSample(rate_percent_h=40.0)
 
 
 def test_an_inferred_charge_proves_nothing() -> None:
