@@ -51,7 +51,8 @@ def looked(before: Learning, view: SlotView, *, now_s: float) -> Learning:
         view.charge if view.presence is Presence.CAMERA else None,
         now_s=now_s,
         power_w=None if port is None else port.power_w,
-        is_idle=not view.is_busy,
+        # While footage is copied a camera uses what it would charge with; a look is short.
+        is_idle=not (view.is_busy and view.needs_reading),
     )
     known = replace(before, trace=trace)
     if trace is None or (before.trace and trace.bins.keys() == before.trace.bins.keys()):

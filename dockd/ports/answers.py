@@ -252,10 +252,31 @@ class WearReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryReport:
+    """What ``stays`` showed of a camera's battery; None is what they did not, or not well enough.
+
+    Attributes:
+        percent_per_h: How fast it charges in the first phase, at most ``error`` of it off.
+        error: A fraction.
+        taper_percent: From where on it charges ever more slowly.
+        gauge_offset_percent: What its own gauge shows too much.
+        gauge_error_percent: How far that can be off.
+    """
+
+    stays: int
+    percent_per_h: float
+    error: float
+    taper_percent: float
+    gauge_offset_percent: float | None
+    gauge_error_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraReport:
     """One camera, and where it is now; ``slot`` and ``docking`` are None while it is away.
 
-    ``wear`` is None until its dockings were looked at, a few times a day.
+    ``wear`` is None until its dockings were looked at, a few times a day; ``battery`` until one of
+    its dockings showed something of it.
     """
 
     camera: str
@@ -266,6 +287,7 @@ class CameraReport:
     dockings: tuple[DockingReport, ...]
     problems: tuple[ProblemReport, ...]
     wear: WearReport | None = None
+    battery: BatteryReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from dockd.core import slot as slots
+from dockd.core.battery_model import BatteryModel
+from dockd.core.charge_curve import FULL_PERCENT
 from dockd.core.clip import Clip, Place
 from dockd.core.explain import Explanation
 from dockd.core.health import Problem
@@ -13,6 +15,7 @@ from dockd.core.printable import printable
 from dockd.core.slot import SlotFootage
 from dockd.core.wear import WearVerdict
 from dockd.ports.answers import (
+    BatteryReport,
     ClipDetail,
     ClipReport,
     CompletenessReport,
@@ -116,6 +119,25 @@ def wear_report(verdict: WearVerdict | None) -> WearReport | None:
     if verdict is None:
         return None
     return WearReport(**{field.name: getattr(verdict, field.name) for field in fields(WearReport)})
+
+
+def battery_report(model: BatteryModel | None) -> BatteryReport | None:
+    """Return what is known of a camera's battery."""
+    if model is None:
+        return None
+    curve = model.curve
+    return BatteryReport(
+        stays=model.stays,
+        percent_per_h=round(curve.power_w / curve.full_wh * FULL_PERCENT, 1),
+        error=round(model.rate_error, 2),
+        taper_percent=round(curve.taper_from_percent, 1),
+        gauge_offset_percent=_tenths(model.offset_percent),
+        gauge_error_percent=_tenths(model.offset_error_percent),
+    )
+
+
+def _tenths(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def slot_report(

@@ -7,8 +7,9 @@ from typing import Final
 from dockd.core import battery
 from dockd.core.battery import BatteryReading, Nonsense
 from dockd.core.battery_learning import Learning, begun, looked, told
-from dockd.core.battery_model import BatteryModel, CurveSample
+from dockd.core.battery_model import BatteryModel, CurveSample, learned
 from dockd.core.battery_word import BatteryWord, Heard, charge_of, heard
+from dockd.core.charge_curve import ChargeCurve
 from dockd.core.charge_record import sample_of
 from dockd.core.charge_words import ENOUGH_PERCENT, Presence, SlotView
 from dockd.core.clip import Place
@@ -16,7 +17,7 @@ from dockd.core.port_power import Light, PortMode, PortReading
 from dockd.core.readiness import Readiness, suffices
 from dockd.core.slot import Advice, SlotFootage, SlotState, advice
 from dockd.ports.charger import ChargerReading
-from dockd.ports.ledger import Ledger, Tally
+from dockd.ports.ledger import DockingRow, Ledger, Tally
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.forecasts import Footage
 from dockd.stages.slot_power import SlotPower
@@ -126,15 +127,6 @@ class RackView:
         """What the stays that last have shown of their cameras' batteries so far, by camera."""
         return {camera: known.sample for camera, known in self._learning.items()}
 
-    @property
-    def models(self) -> Mapping[str, BatteryModel]:
-        """What is known of the batteries of the cameras that are here, by camera."""
-        return {
-            camera: known.model
-            for camera, known in self._learning.items()
-            if known.model is not None
-        }
-
     async def _learned_of(self, view: SlotView) -> Learning | None:
         """Return what was learned of a slot's camera, from the record if it has just come."""
         if view.camera is None or view.port is None:
@@ -142,8 +134,7 @@ class RackView:
         known = self._learning.get(view.camera)
         if known is None:
             stays = await self._ledger.newest_dockings(view.camera, limit=_STAYS_LOOKED_AT)
-            shown = [sample_of(row.charge) for row in reversed(stays) if row.charge is not None]
-            known = begun(tuple(shown), usual=view.curve)
+            known = begun(_shown(tuple(reversed(stays))), usual=view.curve)
             self._learning[view.camera] = known
         return known
 
@@ -249,6 +240,15 @@ class RackView:
             power_w=view.port.power_w if view.port else None,
             light=Light.EMPTY if view.presence is Presence.EMPTY else _LIGHTS[told],
         )
+
+
+def model_of(stays: Sequence[DockingRow]) -> BatteryModel | None:
+    """Return what a camera's dockings, the newest last, showed of its battery; None: nothing."""
+    return learned(_shown(stays), usual=ChargeCurve())
+
+
+def _shown(stays: Sequence[DockingRow]) -> tuple[CurveSample, ...]:
+    return tuple(sample_of(row.charge) for row in stays if row.charge is not None)
 
 
 def _presence(camera: str | None) -> Presence:

@@ -31,7 +31,7 @@ from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.charge import Charge
 from dockd.stages.gaps import Gaps
 from dockd.stages.problems import ProblemBoard
-from dockd.stages.rack_view import SlotCharge, quoted
+from dockd.stages.rack_view import SlotCharge, model_of, quoted
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 from dockd.stages.turns import Turns
@@ -305,6 +305,7 @@ class Report:
             wear=describe.wear_report(self.wear.verdicts.get((Part.CAMERA, serial)))
             if self.wear
             else None,
+            battery=describe.battery_report(model_of(rows)),
         )
 
     async def _all_dockings(self, serial: str) -> Sequence[DockingRow]:

@@ -1,11 +1,13 @@
 """What cameras say of their batteries, carried from the camera to the plan and to people."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dockd.core.battery import BatteryReading, ChargeSource, Nonsense
 from dockd.core.battery_word import BatteryWord
+from dockd.core.slot import SlotState
 from tests.stages.charging import FOR_BOTH, FOR_ONE, Station, one_cut, station
 from tests.stages.report_parts import report_of
 from tests.stages.rig import running, until
@@ -116,3 +118,78 @@ async def test_a_station_that_charges_nothing_quotes_its_cameras_while_they_spea
         nonsense = Nonsense(slot="A1", what="percent", reason="400 %")
         board.heard("A1", BatteryWord(reading=nonsense, said="3"), now_s=clock.monotonic_s())
         assert await shown() == (None, None)
+
+
+def _is_ready(it: Station, slot: str) -> bool:
+    shown = {one.slot: one.state for one in it.rig.board.snapshots()}
+    return shown.get(slot) is SlotState.READY
+
+
+async def _turns(it: Station, *, hours: float) -> None:
+    """Let hours pass, with a look every minute."""
+    for _ in range(round(hours * 60)):
+        await it.charge.turn()
+        await it.rig.clock.sleep(60.0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("written_anew", [False, True])
+async def test_a_charge_from_before_a_restart_is_not_taken_for_the_present_one(
+    tmp_path: Path, written_anew: bool
+) -> None:
+    """A camera wrote 41 % and was docked; two hours later dockd starts anew and reads that again.
+
+    It may have charged all the while, or not at all: 41 % is the least, and no word of the
+    camera's. What was written since is its word.
+    """
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        async with running(it.rig, uploads=False):
+            await docked(it, "A1", "41")
+            await _turns(it, hours=2)
+            await until(lambda: it.kinds("battery-said") == 1, what="it is on record")
+        began = it.rig.clock.now()
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        it.rig.clock.advance((began - it.rig.clock.now()).total_seconds())
+        if written_anew:
+            gauge(it, "A1", "41")
+        it.charger.put_in("A1", "CAM-A1")
+        await until(lambda: _is_ready(it, "A1"), what="it is found again")
+        await it.charge.turn()
+        charge = it.charge.slots["A1"].charge
+        assert charge is not None
+        if written_anew:
+            assert charge == BatteryReading(percent=41, error_percent=3, source=ChargeSource.CAMERA)
+        else:
+            assert charge.source is ChargeSource.INFERRED
+            assert charge.low_percent == pytest.approx(38)
+            assert charge.high_percent > 95
+
+
+@pytest.mark.asyncio
+async def test_what_a_camera_brings_is_recorded_once_a_stay(tmp_path: Path) -> None:
+    """However often it is asked; a gauge that lives says something new and is not recorded."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        await docked(it, "A1", "41")
+        await until(lambda: it.kinds("battery-said") == 1, what="it is on record")
+        await _turns(it, hours=0.5)
+        assert it.kinds("battery-said") == 1
+        for percent in range(42, 50):
+            gauge(it, "A1", str(percent))
+            await until(partial(_says, it, "A1", percent), what="it is asked")
+        assert it.kinds("battery-said") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_was_set_back_says_nothing_of_how_old_a_word_is(tmp_path: Path) -> None:
+    """Then it may be of any age, and the charge anything from there on."""
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        it.rig.clock.advance(86_400.0)
+        await docked(it, "A1", "41")
+        await until(lambda: it.kinds("battery-said") == 1, what="it is on record")
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        it.charger.put_in("A1", "CAM-A1")
+        await until(lambda: _is_ready(it, "A1"), what="it is found again")
+        await it.charge.turn()
+        charge = it.charge.slots["A1"].charge
+        assert charge is not None
+        assert (charge.source, charge.high_percent) == (ChargeSource.INFERRED, 100.0)
