@@ -23,7 +23,7 @@ from dockd.core.battery import BatteryReading, ChargeSource
 from dockd.core.charge_curve import FULL_PERCENT, ChargeCurve
 
 # As much of a bin as has to be seen for its rate to count, and below how much it is in the taper.
-_SEEN_OF_A_BIN: Final = 0.9
+_SEEN_OF_A_BIN: Final = 0.6
 _FALLEN_TO: Final = 0.93
 _FIRST_PHASE_BELOW_PERCENT: Final = 75.0
 _LEAST_BINS: Final = 4

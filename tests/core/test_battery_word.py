@@ -1,5 +1,6 @@
 """A camera's own word: quoted while it is fresh, and reckoned on from when it is not."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockd.core.battery import BatteryReading, ChargeSource, Nonsense
+from dockd.core.battery_model import BatteryModel
 from dockd.core.battery_word import BatteryWord, Heard, charge_of, from_text, heard
 from dockd.core.charge_curve import ChargeCurve, percent_after
 from dockd.core.port_power import PortMode, PortReading
@@ -123,3 +125,55 @@ def test_what_is_inferred_holds_the_truth(
     assert found is not None
     truth = percent_after(CURVE, from_percent=percent, seconds=seconds * efficiency)
     assert found.low_percent - 0.01 <= truth <= found.high_percent + 0.01
+
+
+def test_a_word_that_was_old_when_it_was_heard_is_a_band_from_there_on() -> None:
+    """Heard two hours late: at least what it says, at most what two hours of power make of it.
+
+    What the hub counted before counts for nothing, for nobody knows from when on.
+    """
+    old = heard(None, word(), port=PORT, now_s=0, unseen_s=7200.0)
+    found = charge_of(old, port=PORT, curve=CURVE)
+    assert found is not None
+    assert found.source is ChargeSource.INFERRED
+    assert found.low_percent == pytest.approx(37.0)
+    assert found.high_percent == pytest.approx(
+        percent_after(CURVE, from_percent=43.0, seconds=7200.0 * (1 + CURVE.full_error))
+    )
+    counting = heard(None, word(), port=COUNTING, now_s=0, unseen_s=7200.0)
+    with_energy = charge_of(counting, port=COUNTING, curve=CURVE)
+    assert with_energy is not None
+    assert with_energy.low_percent == pytest.approx(37.0)
+    assert with_energy.high_percent > 90
+    of_any_age = charge_of(
+        heard(None, word(), port=PORT, now_s=0, unseen_s=math.inf), port=PORT, curve=CURVE
+    )
+    assert of_any_age is not None
+    assert of_any_age.low_percent == pytest.approx(37.0)
+    assert of_any_age.high_percent == pytest.approx(100.0)
+
+
+def test_a_word_has_a_mark_of_its_own() -> None:
+    """Another time or another number is another mark; what is not believed has none."""
+    assert word().mark == word().mark
+    assert len({word().mark, word(said="2").mark, word(41.0).mark}) == 3
+    nonsense = Nonsense(slot="A1", what="percent", reason="400 %")
+    assert BatteryWord(reading=nonsense, said="1").mark is None
+
+
+def test_a_word_counts_without_what_its_gauge_shows_too_much() -> None:
+    """A gauge that is known to show two per cent too much is corrected before it is reckoned on."""
+    model = BatteryModel(
+        curve=CURVE, stays=3, rate_error=0.03, offset_percent=2.0, offset_error_percent=0.7
+    )
+    first = heard(None, word(), port=PORT, now_s=0)
+    found = charge_of(first, port=PORT, curve=CURVE, model=model)
+    assert found is not None
+    assert found.percent == pytest.approx(38.0)
+    assert found.error_percent == pytest.approx(0.7)
+    counted = heard(first, word(), port=COUNTING, now_s=3600)
+    later_on = charge_of(counted, port=COUNTING, curve=CURVE, model=model)
+    without = charge_of(counted, port=COUNTING, curve=CURVE)
+    assert later_on is not None
+    assert without is not None
+    assert later_on.error_percent < without.error_percent

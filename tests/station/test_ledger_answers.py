@@ -334,3 +334,36 @@ async def test_only_a_whole_listing_bounds_what_comes_later(path: Path) -> None:
         await ledger.record(replace(hiding, refused=0))
         assert await ledger.last_listed_at(parts.CAMERA) is not None
         assert await ledger.last_listed_at("another") is None
+
+
+@pytest.mark.asyncio
+async def test_a_cameras_last_dockings_come_first_with_what_they_showed(tmp_path: Path) -> None:
+    """The newest few, with the curve of each and the mark of what its camera brought."""
+    with parts.ledger_at(tmp_path / "ledger.sqlite3") as ledger:
+        names = [f"2026112{day}T015900Z-7f3a91c2" for day in range(1, 4)]
+        for number, docking in enumerate(names):
+            await ledger.record(
+                facts.Docked(docking=docking, camera="CAM", slot="A1", family="directory"),
+                facts.BatterySaid(docking=docking, said=f"{number}=41"),
+                facts.Undocked(docking=docking, reason="the camera left"),
+                facts.ChargeMeasured(
+                    docking=docking,
+                    seconds=0,
+                    from_percent=None,
+                    to_percent=None,
+                    energy_mwh=None,
+                    resets=0,
+                    forecast_s=None,
+                    ready_s=None,
+                    rate_hundredths=4400 + number,
+                    ends_hundredths=10_100,
+                    ends_error_hundredths=12,
+                ),
+            )
+        found = await ledger.newest_dockings("CAM", limit=2)
+        assert [row.docking for row in found] == [names[2], names[1]]
+        assert [row.battery_said for row in found] == ["2=41", "1=41"]
+        shown = [row.charge for row in found if row.charge is not None]
+        assert [one.rate_hundredths for one in shown] == [4402, 4401]
+        assert (shown[0].ends_hundredths, shown[0].power_mw) == (10_100, None)
+        assert await ledger.newest_dockings("NOBODY", limit=2) == []
