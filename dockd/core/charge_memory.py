@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from dockd.core.battery import ChargeSource
-from dockd.core.charge_curve import percent_after
+from dockd.core.charge_curve import ChargeCurve, percent_after
 from dockd.core.charge_words import Danger, PlanPolicy, Presence, SlotMemory, SlotView
 from dockd.core.port_power import PortFault, PortMode
 
@@ -24,6 +24,8 @@ PROGRESS_PERCENT: Final = 1.0
 _NEARLY_FULL_PERCENT: Final = 95.0
 _ENERGY_FACTOR: Final = 1.5
 _STILL_CHARGING: Final = 0.5
+# Not what was learned of this one: a battery that turns energy into heat would teach that it may.
+_ANY_CAMERA: Final = ChargeCurve()
 _THERMAL: Final = frozenset({Danger.COLD, Danger.HOT})
 
 
@@ -129,9 +131,9 @@ def _makes_no_progress(view: SlotView, memory: SlotMemory) -> bool:
     port = view.port
     if port is None or port.power_w is None or port.energy_wh is None:
         return False
-    most_wh = view.curve.full_wh * (1 + view.curve.full_error) * _ENERGY_FACTOR
+    most_wh = _ANY_CAMERA.full_wh * (1 + _ANY_CAMERA.full_error) * _ENERGY_FACTOR
     takes_more = port.energy_wh - (port.energy_error_wh or 0.0) > most_wh
-    still = port.power_w - (port.power_error_w or 0.0) > view.curve.power_w * _STILL_CHARGING
+    still = port.power_w - (port.power_error_w or 0.0) > _ANY_CAMERA.power_w * _STILL_CHARGING
     return takes_more and still
 
 

@@ -404,8 +404,12 @@ def test_without_a_wall_clock_no_shift_chooses_its_cameras() -> None:
     assert order_of(made).mode is not PortMode.OFF
 
 
-def test_a_camera_that_takes_more_energy_than_it_holds_is_cut() -> None:
-    """Nobody reads its charge: the hub's watt-hours alone show that it does not charge."""
+@pytest.mark.parametrize("learned_wh", [15.0, 80.0])
+def test_a_camera_that_takes_more_energy_than_it_holds_is_cut(learned_wh: float) -> None:
+    """Nobody reads its charge: the hub's watt-hours alone show that it does not charge.
+
+    A battery that gets hot instead of full has taught for weeks that it takes so much: no matter.
+    """
     curve = ChargeCurve()
     full = PortReading(
         slot="A1",
@@ -415,7 +419,8 @@ def test_a_camera_that_takes_more_energy_than_it_holds_is_cut() -> None:
         energy_wh=curve.full_wh * 2,
         energy_error_wh=0.1,
     )
-    made = plan([view(charge=None, port=full)], policy=policy(), now=moment(0), memory=PlanMemory())
+    seen = replace(view(charge=None, port=full), curve=ChargeCurve(full_wh=learned_wh))
+    made = plan([seen], policy=policy(), now=moment(0), memory=PlanMemory())
     assert (order_of(made).mode, order_of(made).kind) == (PortMode.OFF, CutKind.SAFETY)
 
 
