@@ -10,6 +10,8 @@ _PLAN: Final = "tests/core/test_charge_plan.py::"
 _NIGHTS: Final = "tests/core/test_charge_nights.py::"
 _BATTERY: Final = "tests/core/test_battery.py::"
 _WORD: Final = "tests/core/test_battery_word.py::"
+_MODEL: Final = "tests/core/test_battery_model.py::"
+_MODELS: Final = "tests/stages/test_battery_models.py::"
 _WEAR: Final = "tests/core/test_wear.py::"
 _READY: Final = "tests/core/test_readiness.py::"
 _STAGE: Final = "tests/stages/test_charge.py::"
@@ -90,6 +92,17 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "the forecast's error is recorded per docking": (
         f"{_STAGE}test_readiness_is_forecast_and_its_error_recorded",
+        f"{_MODELS}test_readiness_is_forecast_by_what_was_learned",
+    ),
+    "a battery of its own for each camera": (
+        f"{_MODEL}test_one_stay_shows_how_far_a_gauge_is_off",
+        f"{_MODEL}test_one_odd_stay_moves_nothing",
+        f"{_MODEL}test_no_record_however_mad_breaks_a_model",
+        f"{_MODELS}test_a_gauge_that_was_off_in_one_docking_is_corrected_in_the_next",
+    ),
+    "a camera's word from before a restart": (
+        f"{_OWN}test_a_charge_from_before_a_restart_is_not_taken_for_the_present_one",
+        f"{_WORD}test_a_word_that_was_old_when_it_was_heard_is_a_band_from_there_on",
     ),
     "issue order": (
         f"{_STAGE}test_the_least_used_camera_is_to_be_taken_first",

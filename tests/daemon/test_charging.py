@@ -106,3 +106,39 @@ def test_power_is_given_back_within_the_budget_by_the_living_and_for_the_dead(
         slots.follow()
         subprocess.run([GIVE_BACK, str(world.folder)], check=True)
         assert slots.dark() == []
+
+
+def test_a_person_gives_a_slot_its_power_back_that_was_cut_for_safety(tmp_path: Path) -> None:
+    """A slot that drew too much has power again by an order, before a restart of dockd and after.
+
+    Who ordered it is on record, and while nobody does it stays dark.
+    """
+    world = World(tmp_path, room=Share(tmp_path))
+    with station(world) as dockd, powered_slots(world, SLOTS) as slots:
+        all_cleared(dockd, world, slots)
+
+        def burn() -> None:
+            usual_ma = slots.hub.ports[1].current_ma
+            slots.hub.ports[1].current_ma = 3000
+            dockd.until(lambda: slots.dark() == ["A1"], "the slot is cut")
+            slots.hub.ports[1].current_ma = usual_ma
+            looked_at(dockd, slots, times=2)
+            assert slots.dark() == ["A1"]
+
+        burn()
+        dockd.order("release", "slots", "A1")
+        dockd.until(lambda: not slots.dark(), "the slot has power again")
+        dockd.happened("safety-cut-released", slot="A1")
+        burn()
+        dockd.kill()
+        dockd.start()
+        dockd.until(lambda: "cut-for-safety" in problems_of(dockd), "what was found is said")
+        assert slots.dark() == ["A1"]
+        dockd.order("release", "slots", "A1")
+        dockd.until(lambda: not slots.dark(), "the slot has power again")
+        dockd.until(lambda: "cut-for-safety" not in problems_of(dockd), "it is over")
+
+
+def problems_of(dockd: StationProcess) -> set[str]:
+    """Return the slugs of the open problems."""
+    return {problem["slug"] for problem in dockd.get("/v1/problems")["problems"]}
