@@ -25,6 +25,8 @@ _HELD_AGAIN_PERCENT: Final = 5.0
 _LOOKS_GAIN_AT_MOST_PERCENT: Final = 5.0
 # What may be over the hold is over it, up to here: a poor reading holds no camera half empty.
 _OVER_AT_MOST_PERCENT: Final = 5.0
+# However well a gauge is known: a look lasts longer than it is reckoned with, by a tick or two.
+_OVER_AT_LEAST_PERCENT: Final = 3.0
 # The last per cent takes for ever, and nobody can tell it from the rest.
 _TARGET_AT_MOST_PERCENT: Final = 99.0
 # A camera that needs so much of the time that is left waits for nobody.
@@ -109,7 +111,8 @@ def _is_charged_enough(
     gains = percent_after(view.curve, from_percent=0.0, seconds=looks * policy.look_s)
     from_percent = policy.hold_percent - min(gains, _LOOKS_GAIN_AT_MOST_PERCENT)
     from_percent -= _HELD_AGAIN_PERCENT if memory.is_held else 0.0
-    return memory.percent + min(memory.over_percent, _OVER_AT_MOST_PERCENT) >= from_percent
+    over_percent = max(_OVER_AT_LEAST_PERCENT, min(memory.over_percent, _OVER_AT_MOST_PERCENT))
+    return memory.percent + over_percent >= from_percent
 
 
 def _near(wanted: Mapping[str, Wanted], *, policy: PlanPolicy, now: Moment) -> set[str]:
