@@ -154,6 +154,7 @@ def asked(clips: int) -> Mapping[str, Mapping[str, object]]:
         "without manifest": {"limit": 50},
         "dockings": {"after": "", "limit": 50},
         "dockings of a camera": {"camera": camera, "after": "", "limit": 50},
+        "newest dockings of a camera": {"camera": camera, "limit": 50},
         "tallies": {"scope": "station"},
         "originals": {"scope": "station"},
         "tallies of a day": {**day, "camera": None},
