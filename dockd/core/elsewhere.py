@@ -76,6 +76,19 @@ def is_alarming(clip: Clip) -> bool:
     return is_unexplained(clip) and clip.spool_copy is SpoolCopy.PROVEN and not clip.proven_by
 
 
+def is_of_whole(partial: Clip, *, newest: Clip) -> bool:
+    """Return whether the newest clip of its name is the whole file that ``partial`` begins.
+
+    By path, size and mtime, by which a file is taken for a clip that is whole as well.
+    """
+    return (
+        partial.partial
+        and newest.number != partial.number
+        and (newest.camera, newest.path) == (partial.camera, partial.path)
+        and (newest.size_bytes, newest.mtime_ns) == (partial.size_bytes, partial.mtime_ns)
+    )
+
+
 def explains(manifest: Manifest, clip: Clip, *, station: str) -> bool:
     """Return whether the clip was on its camera at another station after it was seen here last."""
     return (

@@ -2,7 +2,8 @@
 
 A camera that was docked at another station may have been cleared there. That station's manifest of
 the docking stands in the stores, so they are asked before anybody is alarmed. What nothing explains
-is `clip-gone`, for as long as no store has proven a copy either.
+is `clip-gone`, for as long as no store has proven a copy either. The beginning of a clip whose camera
+is back with all of it is gone from nowhere: the whole file is a clip of its own.
 """
 
 import asyncio
@@ -82,10 +83,10 @@ class Elsewhere:
         by_camera: defaultdict[str, list[Clip]] = defaultdict(list)
         for number in sorted(self._noted):
             clip = await self._ledger.clip(number)
-            if elsewhere.is_unexplained(clip):
+            if elsewhere.is_unexplained(clip) and not await self._is_back(clip):
                 by_camera[clip.camera].append(clip)
             else:
-                await self._settle(clip)
+                await self._problems.clear(_SLUG, subject=_subject(clip))
                 self._noted.discard(number)
         for camera, clips in by_camera.items():
             all_asked = await self._explain(camera, clips)
@@ -95,6 +96,16 @@ class Elsewhere:
                 # The other station's manifest may only be on its way.
                 if all_asked and not elsewhere.is_alarming(now):
                     self._noted.discard(clip.number)
+
+    async def _is_back(self, clip: Clip) -> bool:
+        """Return whether a clip that was cut short was shown again, all of it, as a clip of its own.
+
+        What becomes of that one is its own matter from there on.
+        """
+        return clip.partial and any(
+            elsewhere.is_of_whole(clip, newest=newest)
+            for newest in await self._ledger.on_camera(clip.camera)
+        )
 
     async def _explain(self, camera: str, clips: Sequence[Clip]) -> bool:
         """Record of each clip where it was since, as far as that is known; False to ask again."""
@@ -141,8 +152,11 @@ class Elsewhere:
         return found
 
     async def _settle(self, clip: Clip) -> None:
-        subject = f"clip {clip.id}"
         if elsewhere.is_alarming(clip):
-            await self._problems.open(_SLUG, subject=subject, reason=_REASON)
+            await self._problems.open(_SLUG, subject=_subject(clip), reason=_REASON)
         else:
-            await self._problems.clear(_SLUG, subject=subject)
+            await self._problems.clear(_SLUG, subject=_subject(clip))
+
+
+def _subject(clip: Clip) -> str:
+    return f"clip {clip.id}"

@@ -127,3 +127,32 @@ def test_an_explanation_ends_when_the_clip_is_back() -> None:
     back = after(seen_again(), clip=explained)
     assert back.elsewhere is None
     assert isinstance(ELSEWHERE, facts.ClipElsewhere)
+
+
+PARTIAL = replace(GONE_CLIP, partial=True, size_bytes=9)
+
+
+def test_a_beginning_is_of_the_whole_file_that_its_camera_shows_later() -> None:
+    """The file of the same name, size and time is the one that was cut short."""
+    assert elsewhere.is_of_whole(PARTIAL, newest=replace(PARTIAL, number=2, partial=False))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": 1},
+        {"camera": "BWC-2"},
+        {"path": b"DCIM/2"},
+        {"size_bytes": 8},
+        {"mtime_ns": 2},
+    ],
+)
+def test_a_beginning_is_of_no_other_file(changes: dict[str, Any]) -> None:
+    """Neither of itself, nor of a file that differs in anything."""
+    other = replace(PARTIAL, **{"number": 2, "partial": False, **changes})
+    assert not elsewhere.is_of_whole(PARTIAL, newest=other)
+
+
+def test_a_whole_clip_begins_no_other() -> None:
+    """A clip that is whole and gone stays gone, whatever has its name now."""
+    assert not elsewhere.is_of_whole(GONE_CLIP, newest=replace(GONE_CLIP, number=2))

@@ -208,6 +208,40 @@ async def test_a_clip_of_which_only_the_beginning_is_here_is_said(tmp_path: Path
 
 
 @pytest.mark.asyncio
+async def test_a_camera_that_comes_back_with_the_whole_clip_alarms_nobody(tmp_path: Path) -> None:
+    """What was kept of a beginning is not `clip-gone` as its camera brings all of it again.
+
+    Nothing is sent, so no store proves either copy meanwhile.
+    """
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await cut_short(rig)
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
+        await rig.housekeeping._keep_partials()
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipVerified) == 2, what="all of it is here")
+        await until(lambda: not rig.open_problems(), what="nothing is open")
+        assert rig.count(facts.ClipOverwritten) == 1
+        assert "clip-gone" not in said(rig)
+
+
+@pytest.mark.asyncio
+async def test_a_beginning_whose_name_another_file_took_is_gone(tmp_path: Path) -> None:
+    """Another file of that name is no comfort: of the one that was cut short no more is to come."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await cut_short(rig)
+        rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
+        await rig.housekeeping._keep_partials()
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE - 1))
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: "clip-gone" in rig.open_problems(), what="it is said to be gone")
+
+
+def said(rig: Rig) -> set[object]:
+    """Return the slugs of the problems that were ever said."""
+    return {fields["slug"] for event, fields in rig.journal.said if event == "problem-opened"}
+
+
+@pytest.mark.asyncio
 async def test_a_beginning_that_its_camera_takes_up_again_is_none(tmp_path: Path) -> None:
     """The camera comes back at the very moment at which dockd gives up waiting for it."""
     async with rig_at(tmp_path) as rig, running(rig, uploads=False):
