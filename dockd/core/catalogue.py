@@ -324,6 +324,15 @@ _CAMERAS: Final = (
         "dockd.",
     ),
     _found(
+        "camera-left-early",
+        "warn",
+        "station",
+        sentence="A camera was taken away before all of its clips were copied.",
+        reason="Clips on it of which there is no copy: {clips} ({size_bytes} bytes). It was in "
+        "slot {slot} last.",
+        next_step="Find the camera and dock it in any slot: dockd goes on where it stopped.",
+    ),
+    _found(
         "camera-dirty",
         "warn",
         "station",

@@ -89,11 +89,16 @@ def is_of_whole(partial: Clip, *, newest: Clip) -> bool:
     )
 
 
+def was_docked(manifest: Manifest, *, camera: str, after: str, station: str) -> bool:
+    """Return whether another station emptied a camera of all it had, behind one of our dockings.
+
+    For a manifest is written of a docking in which every clip was proven.
+    """
+    return manifest.station != station and manifest.camera == camera and manifest.docking > after
+
+
 def explains(manifest: Manifest, clip: Clip, *, station: str) -> bool:
     """Return whether the clip was on its camera at another station after it was seen here last."""
-    return (
-        manifest.station != station
-        and manifest.camera == clip.camera
-        and manifest.docking > clip.docking
-        and clip.key in manifest.keys
+    return clip.key in manifest.keys and was_docked(
+        manifest, camera=clip.camera, after=clip.docking, station=station
     )

@@ -90,8 +90,11 @@ def _problem_around(situation: Situation) -> Explanation | None:
     """Return the first problem of whatever the clip needs for its next step."""
     clip = situation.clip
     match situation.place:
-        case Place.SEEN | Place.SPOOLED:
+        case Place.SEEN:
             subjects = {"spool", "ledger", f"slot {clip.slot}", f"camera {clip.camera}"}
+        case Place.SPOOLED:
+            # Read back from the disk alone, wherever its camera is.
+            subjects = {"spool", "ledger"}
         case Place.VERIFIED:
             subjects = {f"store {name}" for name in situation.stores if name not in clip.proven_by}
             subjects.add("uplink")

@@ -28,6 +28,7 @@ from dockd.stages.enduring import enduring
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.keeping_up import KeepingUp
 from dockd.stages.known_copies import KnownCopies
+from dockd.stages.left_early import LeftEarly
 from dockd.stages.manifests import Manifests
 from dockd.stages.narrate import Narrator
 from dockd.stages.offload import Offload, OffloadPolicy
@@ -165,6 +166,13 @@ class Station:
             problems=self.problems,
             station=config.station.name,
         )
+        self.left_early = LeftEarly(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            clock=clock,
+            station=config.station.name,
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -237,6 +245,7 @@ class Station:
         self.read_backs.heard(committed)
         self.known_copies.heard(committed)
         self.elsewhere.heard(committed)
+        self.left_early.heard(committed)
         self.renew.heard(committed)
         self.manifests.heard(committed)
         for upload in self.uploads:
@@ -349,6 +358,7 @@ class Station:
             "record": self.audit.run,
             "commits": self.keeping_up.run,
             "gone clips": self.elsewhere.run,
+            "cameras that left": self.left_early.run,
             "manifests": self.manifests.run,
             "holds": self.holds.run,
             "shared holds": self.shared_holds.run,

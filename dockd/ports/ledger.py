@@ -75,6 +75,17 @@ class DockingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOnCamera:
+    """What an undocked camera has that nobody else is known to have; where it was docked last."""
+
+    camera: str
+    docking: str
+    slot: str
+    clips: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One event of the record."""
 
@@ -300,6 +311,12 @@ class Ledger(Protocol):
 
     async def paused_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings that ended as their slot was switched off, and nothing follows."""
+
+    async def left_on_cameras(self) -> Sequence[LeftOnCamera]:
+        """Return the cameras that left with clips of which there is no whole copy, and are away.
+
+        Of a clip that was given up as partial its own problem tells.
+        """
 
     async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
         """Return dockings that were offloaded and whose manifest is not stored yet."""

@@ -2,8 +2,8 @@
 
 A camera that was docked at another station may have been cleared there. That station's manifest of
 the docking stands in the stores, so they are asked before anybody is alarmed. What nothing explains
-is `clip-gone`, for as long as no store has proven a copy either. The beginning of a clip whose camera
-is back with all of it is gone from nowhere: the whole file is a clip of its own.
+is `clip-gone`, for as long as no store has proven a copy either. The beginning of a clip whose
+camera is back with all of it is not gone: the whole file is a clip of its own.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dockd.core import elsewhere, facts, naming
+from dockd.core import elsewhere, facts
 from dockd.core.clip import Clip
-from dockd.core.elsewhere import Manifest
 from dockd.errors import DockdError
 from dockd.ports.ledger import Ledger
 from dockd.ports.store import Store
+from dockd.stages.other_stations import manifests_behind
 from dockd.stages.problems import ProblemBoard
 
 _AT_ONCE: Final = 256
@@ -98,7 +98,7 @@ class Elsewhere:
                     self._noted.discard(clip.number)
 
     async def _is_back(self, clip: Clip) -> bool:
-        """Return whether a clip that was cut short was shown again, all of it, as a clip of its own.
+        """Return whether all of a clip that was cut short was shown again, as a clip of its own.
 
         What becomes of that one is its own matter from there on.
         """
@@ -113,8 +113,8 @@ class Elsewhere:
         unexplained = list(clips)
         for store in self._stores.values():
             try:
-                manifests = await self._manifests(
-                    store, camera, after=min(clip.docking for clip in clips)
+                manifests = await manifests_behind(
+                    min(clip.docking for clip in clips), camera=camera, store=store
                 )
             except DockdError:
                 # Whatever is wrong with a store is said where clips are sent to it.
@@ -137,19 +137,6 @@ class Elsewhere:
                     )
                     unexplained.remove(clip)
         return all_asked or not unexplained
-
-    async def _manifests(self, store: Store, camera: str, *, after: str) -> Sequence[Manifest]:
-        """Return the manifests of a camera's dockings behind one of ours, the oldest first."""
-        keys = await store.records(
-            naming.manifests_of(camera), after=naming.manifest_key(camera, docking=after)
-        )
-        found: list[Manifest] = []
-        for key in keys:
-            content = await store.read_record(key)
-            manifest = None if content is None else elsewhere.read(content, key=key)
-            if manifest is not None:
-                found.append(manifest)
-        return found
 
     async def _settle(self, clip: Clip) -> None:
         if elsewhere.is_alarming(clip):

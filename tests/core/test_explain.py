@@ -19,6 +19,12 @@ OUTDATED = problem(
 UNREACHABLE = problem(
     "store-unreachable", subject="store central", since="2026-11-23T02:00:00Z", reason="No answer."
 )
+LEFT = problem(
+    "camera-left-early",
+    subject="camera BWC",
+    since="2026-11-23T02:00:00Z",
+    reason="Two clips are on it.",
+)
 
 
 def clip(**changes: Any) -> Clip:  # noqa: ANN401 - any field of a clip
@@ -62,7 +68,9 @@ STORED = clip(spool_copy=SpoolCopy.PROVEN, proven_by=("central",))
         (situation(Place.SEEN, clip=clip(trouble=TROUBLE)), "It broke."),
         (situation(Place.SEEN), "waits for its turn to be copied"),
         (situation(Place.SEEN, docked=False), "left before the clip was copied"),
+        (situation(Place.SEEN, docked=False, problems=(LEFT,)), "Two clips are on it."),
         (situation(Place.SPOOLED), "waits to be read back"),
+        (situation(Place.SPOOLED, docked=False, problems=(LEFT,)), "waits to be read back"),
         (situation(Place.VERIFIED, clip=VERIFIED), "waits for its turn on the uplink"),
         (situation(Place.VERIFIED, clip=VERIFIED, stores=frozenset()), "No store is configured"),
         (situation(Place.VERIFIED, clip=VERIFIED, problems=(UNREACHABLE,)), "No answer."),

@@ -159,6 +159,8 @@ ON_ITS_OWN: Final[Mapping[str, str]] = {
     "clip-partial": f"{_STAGES}left_behind.py::"
     "test_a_clip_of_which_only_the_beginning_is_here_is_said",
     "camera-stuck": f"{_STAGES}stuck.py::test_a_read_that_hangs_holds_up_no_other_slot",
+    "camera-left-early": f"{_STAGES}left_early.py::"
+    "test_a_camera_that_left_early_is_said_until_it_is_docked_again",
     "camera-dirty": f"{_STAGES}usb_cameras.py::"
     "test_a_dirty_medium_is_not_written_to_before_all_is_stored",
     "camera-clock-wrong": f"{_STAGES}dating.py::test_a_clock_that_was_set_right_is_wrong_no_longer",

@@ -26,6 +26,7 @@ from dockd.stages.docking import Docking, DockingPolicy
 from dockd.stages.elsewhere import Elsewhere
 from dockd.stages.housekeeping import Housekeeping, HousekeepingPolicy
 from dockd.stages.known_copies import KnownCopies
+from dockd.stages.left_early import LeftEarly
 from dockd.stages.offload import Offload, OffloadPolicy
 from dockd.stages.pausing import UplinkPause
 from dockd.stages.problems import ProblemBoard
@@ -196,6 +197,13 @@ class Rig:
             station="rig",
             look_again_s=0.02,
         )
+        self.left_early = LeftEarly(
+            ledger=self.ledger,
+            stores=self.stores,
+            problems=self.problems,
+            clock=self.clock,
+            station="rig",
+        )
         self.renew = Renew(
             ledger=self.ledger,
             confirming=self.confirming,
@@ -268,6 +276,7 @@ class Rig:
         self.wipe.heard(committed)
         self.known_copies.heard(committed)
         self.elsewhere.heard(committed)
+        self.left_early.heard(committed)
         self.renew.heard(committed)
         for upload in self.uploads:
             upload.heard(committed)

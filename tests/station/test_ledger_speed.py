@@ -81,6 +81,15 @@ FILLING: Final = (
     UPDATE dockings SET end_reason = '{SWITCHED_OFF}'
     WHERE docking = (SELECT max(docking) FROM dockings WHERE ended_at IS NOT NULL)
     """,
+    # The first of the two cameras that are at work left with much of what it had.
+    f"""
+    UPDATE clips SET copied = 0 WHERE spool_copy IN ('none', 'partial')
+    AND number <= (SELECT max(number) FROM clips) - {CLIPS_PER_CAMERA}
+    """,
+    f"""
+    UPDATE dockings SET ended_at = 't'
+    WHERE camera = (SELECT camera FROM clips ORDER BY number DESC LIMIT 1 OFFSET {CLIPS_PER_CAMERA})
+    """,
     f"""
     INSERT INTO events {_NUMBERS} SELECT i, 't', 'synchronised', 1, 'clip-seen',
     printf('clip:%d', i), '{{}}', 'p', 'o' FROM n

@@ -27,6 +27,7 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    LeftOnCamera,
     PurgePage,
     PurgePlace,
     Queue,
@@ -310,6 +311,10 @@ class SqliteLedger:
     async def paused_dockings(self) -> Sequence[DockingRow]:
         """Return the dockings that ended as their slot was switched off, and nothing follows."""
         return await self._read(reading.paused_dockings)
+
+    async def left_on_cameras(self) -> Sequence[LeftOnCamera]:
+        """Return the cameras that left with clips of which there is no whole copy, and are away."""
+        return await self._read(reading.left_on_cameras)
 
     async def without_manifest(self, *, limit: int) -> Sequence[DockingRow]:
         """Return dockings that were offloaded and whose manifest is not stored yet."""

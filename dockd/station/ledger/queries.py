@@ -26,6 +26,11 @@ NOT EXISTS (SELECT 1 FROM holds WHERE subject = 'camera ' || clips.camera)
 AND NOT EXISTS (SELECT 1 FROM sightings JOIN holds
     ON holds.subject = 'docking ' || sightings.docking WHERE sightings.clip = clips.number)
 """
+# The words of facts.SWITCHED_OFF, as the index has them: of a parameter it would not know.
+_IS_PAUSED = """
+end_reason = 'its slot was switched off' AND NOT EXISTS
+    (SELECT 1 FROM dockings AS later WHERE later.continues = dockings.docking)
+"""
 
 HOT_QUERIES: Final[dict[str, str]] = {
     # --- one clip ---
@@ -118,12 +123,23 @@ HOT_QUERIES: Final[dict[str, str]] = {
         WHERE camera = :camera AND wiped_unsaid > 0
         """,
     "open dockings": "SELECT * FROM dockings WHERE ended_at IS NULL ORDER BY docking",
-    # The words of facts.SWITCHED_OFF, as the index has them: of a parameter it would not know.
-    "paused dockings": """
-        SELECT * FROM dockings WHERE end_reason = 'its slot was switched off' AND NOT EXISTS
-            (SELECT 1 FROM dockings AS later WHERE later.continues = dockings.docking)
-        ORDER BY docking
-        """,
+    "paused dockings": f"""
+        SELECT * FROM dockings WHERE {_IS_PAUSED} ORDER BY docking
+        """,  # noqa: S608 - constants of this module
+    # What is neither seen nor held has a copy. A camera whose slot is merely off has not left.
+    "left on cameras": f"""
+        SELECT clips.camera, max(clips.docking) AS docking, clips.slot, count(*) AS clips,
+            sum(clips.size_bytes) AS size_bytes
+        FROM clips WHERE clips.place IN ('seen', 'held') AND clips.merged_into IS NULL
+        AND clips.camera_copy = 'present' AND clips.spool_copy IN ('none', 'partial')
+        AND clips.copied = 0 AND NOT EXISTS
+            (SELECT 1 FROM store_copies WHERE clip = clips.number AND proven = 1)
+        AND NOT EXISTS (SELECT 1 FROM dockings WHERE dockings.camera = clips.camera
+            AND dockings.ended_at IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM dockings WHERE dockings.camera = clips.camera
+            AND {_IS_PAUSED})
+        GROUP BY clips.camera ORDER BY clips.camera
+        """,  # noqa: S608 - constants of this module
     "without manifest": """
         SELECT * FROM dockings WHERE offloaded = 1 AND manifested = 0
         ORDER BY docking LIMIT :limit

@@ -18,6 +18,7 @@ from dockd.ports.ledger import (
     DockingRow,
     EventRow,
     Head,
+    LeftOnCamera,
     PurgePage,
     PurgePlace,
     Queue,
@@ -382,6 +383,11 @@ def open_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
 def paused_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
     """Return the dockings that ended as their slot was switched off, and that nothing follows."""
     return [rows.docking_from(row) for row in _all(connection, "paused dockings")]
+
+
+def left_on_cameras(connection: sqlite3.Connection) -> list[LeftOnCamera]:
+    """Return the cameras that left with clips of which there is no whole copy, and are away."""
+    return [LeftOnCamera(**row) for row in _all(connection, "left on cameras")]
 
 
 def without_manifest(connection: sqlite3.Connection, limit: int) -> list[DockingRow]:
