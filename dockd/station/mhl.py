@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 import xxhash
-from ascmhl import chain_xml_parser
+from ascmhl import chain_xml_parser, hasher
 from ascmhl.generator import MHLGenerationCreationSession
 from ascmhl.hashlist import MHLCreatorInfo, MHLHashList, MHLProcess, MHLProcessInfo, MHLTool
 from ascmhl.history import MHLHistory
@@ -24,6 +25,16 @@ import dockd
 
 FOLDER: Final = "ascmhl"
 _CHAIN: Final = "ascmhl_chain.xml"
+# What the library writes of a first generation, to the byte: nothing vouches for a chain itself.
+_FIRST_CHAIN: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<ascmhldirectory xmlns="urn:ASC:MHL:DIRECTORY:v2.0">
+  <hashlist sequencenr="1">
+    <path>{name}</path>
+    <c4>{c4}</c4>
+  </hashlist>
+</ascmhldirectory>
+"""
 _ANY_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - only the zone is asked for
 
 
@@ -82,8 +93,10 @@ def said(files: Mapping[str, bytes]) -> Mapping[str, str]:
     """Return the xxh128 of each place that a history's ``files``, by their names, vouch for.
 
     Raises:
-        ValueError: they are no history, or not as the history's chain has them.
+        ValueError: they are no history, or not as the history's chain has them, or the chain of
+            a history that nobody went on with is not to the byte what was written.
     """
+    _refuse_unless_ours(files)
     with tempfile.TemporaryDirectory(prefix="dockd-mhl-") as scratch:
         folder = Path(scratch) / FOLDER
         folder.mkdir()
@@ -107,12 +120,25 @@ def said(files: Mapping[str, bytes]) -> Mapping[str, str]:
     }
 
 
+def _refuse_unless_ours(files: Mapping[str, bytes]) -> None:
+    """Let no byte differ of the chain over one list; longer ones others write in their form."""
+    if _CHAIN not in files or len(files) != len({_CHAIN, "the list"}):
+        return
+    (name,) = files.keys() - {_CHAIN}
+    c4 = hasher.hash_data(files[name], "c4")
+    if files[_CHAIN] != _FIRST_CHAIN.format(name=escape(name), c4=c4).encode():
+        raise ValueError(f"{_CHAIN} is not the chain over {name} that was written")
+
+
 def _lists(folder: Path, *, names: AbstractSet[str]) -> Sequence[MHLHashList]:
     """Return the hash lists of a history's folder, as its chain has them."""
     chain = chain_xml_parser.parse(str(folder / _CHAIN))
     # The library opens what a chain names, wherever that is.
     if {each.ascmhl_filename for each in chain.generations} != names:
         raise ValueError("its chain names other files than there are")
+    numbers = [each.generation_number for each in chain.generations]
+    if numbers != [str(number) for number in range(1, len(names) + 1)]:
+        raise ValueError("its chain does not count its files")
     return list(MHLHistory.load_from_path(str(folder.parent)).hash_lists)
 
 

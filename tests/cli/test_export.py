@@ -323,6 +323,36 @@ def test_a_check_reads_what_vouches_too(
     assert (sha256sum(tmp_path / docking), ascmhl(tmp_path / docking)) == (0, 0)
 
 
+def test_a_check_finds_a_flipped_bit_wherever_it_is(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """In any file of an export: its first byte, its last, and some between."""
+    docking, _ = dockings_of(station)
+    assert exported(station[1], capsys, docking, tmp_path)[0] == 0
+    files = [path for path in (tmp_path / docking).rglob("*") if path.is_file()]
+    kinds = {path.relative_to(tmp_path / docking).parts[0] for path in files}
+    assert kinds == {"footage", "manifest.json", "SHA256SUMS", "ascmhl"}
+    unseen = []
+    for file in files:
+        content = file.read_bytes()
+        for offset in places_in(content):
+            flipped = bytearray(content)
+            flipped[offset] ^= 1 << offset % 8
+            file.write_bytes(flipped)
+            if exported(station[1], capsys, "--check", docking, tmp_path)[0] == 0:
+                unseen.append((file.name, offset))
+        file.write_bytes(content)
+    assert unseen == []
+    assert exported(station[1], capsys, "--check", docking, tmp_path)[0] == 0
+
+
+def places_in(content: bytes) -> set[int]:
+    """Return where a file is to be tried: both its ends, and two between."""
+    if not content:
+        return set()
+    return {0, len(content) - 1, *(len(content) * part // 3 + part for part in (1, 2))}
+
+
 def test_a_check_of_what_is_not_there_makes_nothing(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
