@@ -115,7 +115,9 @@ class Heed:
             await self._actions.carry_out(_order(asked, fact=fact))
         except (NotFound, Refused) as error:
             # It counted all the same: what makes no sense now must not be repeated until it does.
-            await self._ledger.record(replace(fact, refused=error.reason))
+            # Of an order about many clips it is on record with the first of them.
+            if fact.nonce not in (await self._ledger.commands_taken()).nonces:
+                await self._ledger.record(replace(fact, refused=error.reason))
             raise
 
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from dockd.core import facts
 from dockd.core.clip import Clip, Place
 from dockd.core.transfer import State
-from dockd.errors import NotFound, Refused, RequestInvalid
+from dockd.errors import IllegalFact, NotFound, Refused, RequestInvalid
 from dockd.ports.ledger import ClipFilter, Ledger
 from dockd.ports.station import Order, UplinkOrder
 from dockd.stages.remember import HoldMemory
@@ -79,7 +79,11 @@ class Obey:
     async def _record(self, order: Order | UplinkOrder, *ordered: facts.Fact) -> None:
         """Record an order, and in the same transaction the command that it came in."""
         command = () if order.command is None else (order.command,)
-        await self._holds.record(*command, *ordered)
+        try:
+            await self._holds.record(*command, *ordered)
+        except IllegalFact as error:
+            # Whoever ordered it saw another state: it is answered, and not dockd's mistake.
+            raise Refused(f"what it is about has changed meanwhile: {error.reason}") from error
 
     async def _pause_or_resume(self, order: UplinkOrder) -> None:
         paused = await self._ledger.uploads_paused()

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockd.core import facts
-from dockd.errors import SpoolFull
+from dockd.core.clip import Clip
+from dockd.errors import IllegalFact, SpoolFull
 from dockd.ports.broker import Told
 from dockd.stages.heed import Heed
 from dockd.stages.obey import Obey
@@ -213,6 +214,52 @@ async def test_what_makes_no_sense_now_is_not_kept_for_later(tmp_path: Path) -> 
         rows = await bench.ledger.events_after(0, limit=1000)
         refused = [row.fields["refused"] for row in rows if row.kind == "command-taken"]
         assert [bool(each) for each in refused] == [False, True, True, False]
+
+
+async def test_what_comes_too_late_is_answered_and_spent(tmp_path: Path) -> None:
+    """Its clip turned out to be another: the command is on record with why nothing came of it."""
+    async with bench_at(tmp_path) as bench:
+        await bench.ledger.record(parts.seen(2))
+        clip, find = await bench.ledger.clip(2), bench.ledger.find
+        hold = bench.signed("hold", subject=f"clip {clip.id}", kind="legal")
+
+        async def late(reference: str) -> Clip:
+            found = await find(reference)
+            await bench.ledger.record(facts.ClipMerged(clip=2, into=1))
+            return found
+
+        bench.ledger.find = late  # type: ignore[method-assign]  # a moment that no fake can hit
+        assert "changed meanwhile" in await bench.take(hold)
+        bench.ledger.find = find  # type: ignore[method-assign]  # and it is over
+        assert "taken before" in await bench.take(hold)
+        rows = await bench.ledger.events_after(0, limit=1000)
+        (refused,) = [row.fields["refused"] for row in rows if row.kind == "command-taken"]
+        assert "changed meanwhile" in str(refused)
+
+
+async def test_a_command_about_many_is_on_record_once_although_it_fails_later(
+    tmp_path: Path,
+) -> None:
+    """Of two pages of clips the first is asked for, and the second changed meanwhile."""
+    async with bench_at(tmp_path) as bench:
+        more = range(2, 700)
+        await bench.ledger.record(*(parts.seen(number) for number in more))
+        record, asked = (
+            bench.holds.record,
+            bench.signed("prioritise", subject=f"camera {parts.CAMERA}"),
+        )
+        pages = 0
+
+        async def once(*recorded: facts.Fact) -> None:
+            nonlocal pages
+            pages += 1
+            if pages > 1:
+                raise IllegalFact("it is no more as it was")
+            await record(*recorded)
+
+        bench.holds.record = once  # type: ignore[method-assign]  # a moment that no fake can hit
+        assert "no more as it was" in await bench.take(asked)
+        assert (await bench.events()).count("command-taken") == 1
 
 
 async def test_a_command_that_could_not_be_recorded_may_be_sent_again(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dockd.core import facts
+from dockd.core.clip import Clip
 from dockd.core.facts import HoldKind
-from dockd.errors import IllegalFact, NotFound, Refused, RequestInvalid
+from dockd.errors import NotFound, Refused, RequestInvalid
 from dockd.ports.station import (
     Order,
     StationActions,
@@ -238,6 +239,25 @@ async def test_a_command_is_on_record_with_what_came_of_it_or_not_at_all(
         key="k", nonce="n", expires=_AT, at=_AT, command="pause-uploads", subject=""
     )
     await obey.carry_out(replace(uplink("pause"), command=command))
-    with pytest.raises(IllegalFact, match="taken before"):
+    with pytest.raises(Refused, match="taken before"):
         await obey.carry_out(replace(uplink("resume"), command=command))
     assert await ledger.uploads_paused() is not None
+
+
+@pytest.mark.asyncio
+async def test_an_order_that_came_too_late_is_answered(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changed between the look and the record is no mistake of dockd's, and says so."""
+    obey = await obeying(ledger)
+    await one_clip(ledger)
+    await ledger.record(parts.seen(2))
+    clip = await ledger.clip(2)
+
+    async def late(_: str) -> Clip:
+        await ledger.record(facts.ClipMerged(clip=2, into=1))
+        return clip
+
+    monkeypatch.setattr(ledger, "find", late)
+    with pytest.raises(Refused, match="changed meanwhile"):
+        await obey.carry_out(order("hold", clip.id, hold="legal"))
