@@ -1,8 +1,12 @@
-"""`python -m tests.page`: the screenshots of the README, of a station that has no hardware."""
+"""`python -m tests.page [FOLDER]`: the README's screenshots, of a station that has no hardware.
+
+Into docs/images, or a folder of one's own. Of each it says which slots are in the picture, and how.
+"""
 
 import asyncio
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
@@ -68,15 +72,20 @@ async def _fill(station: Answering) -> None:
     await noted(station, points=24)
 
 
-async def _shot(page: Page, name: str) -> None:
-    await page.locator(".tile").nth(len(_RACK)).wait_for()
+async def _shot(page: Page, picture: Path) -> None:
+    tiles = page.locator(".tile")
+    await tiles.nth(len(_RACK)).wait_for()
     await page.locator("figure").nth(1).wait_for()
-    _IMAGES.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=_IMAGES / name)
-    print(_IMAGES / name)  # noqa: T201 - a command tells what it made
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=picture)
+    print(picture)  # noqa: T201 - a command tells what it made
+    for tile in await tiles.all():
+        box, size = await tile.bounding_box(), page.viewport_size
+        if box is not None and size is not None and box["y"] + box["height"] <= size["height"]:
+            print(f"  {' | '.join((await tile.inner_text()).split(chr(10)))}")  # noqa: T201 - as above
 
 
-async def _main(address: str, folder: Path) -> None:
+async def _main(address: str, folder: Path, *, images: Path) -> None:
     looks: tuple[tuple[str, tuple[int, int], Literal["light", "dark"]], ...] = (
         ("kiosk.png", browser.KIOSK, "light"),
         ("phone.png", browser.PHONE, "dark"),
@@ -86,17 +95,18 @@ async def _main(address: str, folder: Path) -> None:
         for name, size, scheme in looks:
             url = f"http://{station.server.listen}/"
             async with browser.looking_at(address, url, size=size, scheme=scheme) as page:
-                await _shot(page, name)
+                await _shot(page, images / name)
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Make them."""
+    images = Path(arguments[0]) if arguments else _IMAGES
     with TemporaryDirectory() as folder, browser.chromium(Path(folder)) as address:
         station = Path(folder) / "station"
         station.mkdir()
-        asyncio.run(_main(address, station))
+        asyncio.run(_main(address, station, images=images))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
