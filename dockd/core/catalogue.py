@@ -369,7 +369,8 @@ _CAMERAS: Final = (
         "slot-silent",
         "warn",
         "station",
-        sentence="A slot shows no device although one should be there.",
+        sentence="A charging hub feels a device in a slot, and none shows itself; no other driver "
+        "can tell.",
         reason="The hub feels a device in slot {slot}, and for {minutes} min none has shown "
         "itself there.",
         next_step="Reseat the camera, clean the contacts, and try another camera in the slot.",
