@@ -1,9 +1,9 @@
 """Notices a slot in which a hub feels a device and the rack sees none: its contacts, mostly.
 
-Only a charging hub feels one. Of a device that is connected and never answers, the kernel makes no
-device, and in sysfs its port looks as an empty one does: ``portX/state``, which would tell the two
-apart, came in 2023 (Documentation/ABI/testing/sysfs-bus-usb) and Debian 12 has Linux 6.1. What a port
-of the driver ``usb-port`` is known to hold has shown itself already.
+Only a charging hub feels one. Of a device that is connected and never answers the kernel makes no
+device, and in sysfs its port looks like an empty one: ``portX/state``, which would tell the two
+apart, came in 2023 (Documentation/ABI/testing/sysfs-bus-usb), and Debian 12 has Linux 6.1. What a
+port of the driver ``usb-port`` is known to hold has shown itself already.
 """
 
 from collections.abc import Collection, Mapping, Sequence
