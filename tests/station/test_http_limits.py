@@ -26,6 +26,15 @@ async def test_headers_and_bodies_are_bounded(tmp_path: Path) -> None:
             writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 20_000)
             assert b" 400 " in (await ended(reader)).splitlines()[0]
 
+        # All at once, and with its end, it is no smaller; what fits is answered.
+        for size, status in ((20_000, b" 400 "), (200_000, b" 400 "), (14_000, b" 200 ")):
+            async with connected(station) as (reader, writer):
+                writer.write(
+                    b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx: "
+                )
+                writer.write(b"a" * size + b"\r\n\r\n")
+                assert status in (await ended(reader)).splitlines()[0]
+
         async def much() -> AsyncIterator[bytes]:
             for _ in range(1000):
                 yield b" " * 1000

@@ -14,6 +14,7 @@ from dockd.station.http.limits import Limits
 from dockd.station.http.peers import peer_of
 
 EVENTS_PATH: Final = "/v1/events"
+PIECE_BYTES: Final = 1024
 
 
 class LimitedProtocol(H11Protocol):
@@ -40,7 +41,11 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came; the deadline runs from a request's first byte to its last header."""
-        super().data_received(data)
+        # h11 bounds only headers that are not complete yet: piece by piece none grows beyond that.
+        for begin in range(0, len(data), PIECE_BYTES):
+            super().data_received(data[begin : begin + PIECE_BYTES])
+            if self.transport.is_closing():
+                break
         if not self._is_owed_more():
             self._forget_request()
         elif self._request_due is None:

@@ -20,7 +20,7 @@ from dockd.config.values import ListenAddress
 from dockd.ports.clock import Clock
 from dockd.station.http import listeners
 from dockd.station.http.access import Access, BearerToken
-from dockd.station.http.connection import LimitedProtocol
+from dockd.station.http.connection import PIECE_BYTES, LimitedProtocol
 from dockd.station.http.doorway import Doorway
 from dockd.station.http.edge import Application, Edge
 from dockd.station.http.limits import Limits
@@ -125,7 +125,7 @@ class HttpServer:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
-            h11_max_incomplete_event_size=limits.header_bytes,
+            h11_max_incomplete_event_size=limits.header_bytes - PIECE_BYTES,
             **tls,
         )
         config.load()
