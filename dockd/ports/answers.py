@@ -223,13 +223,15 @@ class CompletenessReport:
     """How many originals, and where each is: once, at its furthest place.
 
     ``seen`` is all originals ever seen; ``gone`` those without any known copy, each of which is a
-    problem. Those on their way to being verified are not unaccounted for. ``gaps`` are the numbers
-    that are missing among a camera's own, of the station's those of the cameras in the rack.
-    ``closes``: `seen` is the sum of those at each place, and nothing is ``unaccounted`` for.
+    problem. ``waiting`` are those that are not verified yet, on a camera or in the spool. ``gaps``
+    are the numbers that are missing among a camera's own, of the station's those of the cameras in
+    the rack. ``closes``: ``seen`` is the sum of those at each place from ``waiting`` to ``gone``,
+    and nothing is ``unaccounted`` for.
     """
 
     scope: str
     seen: int
+    waiting: int
     verified: int
     stored: int
     wiped: int

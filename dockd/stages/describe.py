@@ -194,6 +194,7 @@ def completeness_report(found: Completeness, *, gaps: Sequence[str]) -> Complete
     return CompletenessReport(
         scope=found.scope,
         seen=found.seen,
+        waiting=found.at.get(Place.SEEN, 0) + found.at.get(Place.SPOOLED, 0),
         verified=found.at.get(Place.VERIFIED, 0),
         stored=found.at.get(Place.STORED, 0),
         wiped=found.at.get(Place.WIPED, 0),

@@ -32,7 +32,8 @@ CLIP_KEYS = {
 }  # fmt: skip
 PROBLEM_KEYS = {"slug", "severity", "since", "subject", "reason", "owner", "next"}
 BOOKS_KEYS = {
-    "scope", "seen", "verified", "stored", "wiped", "held", "gone", "gaps", "unaccounted", "closes",
+    "scope", "seen", "waiting", "verified", "stored", "wiped", "held", "gone", "gaps",
+    "unaccounted", "closes",
 }  # fmt: skip
 
 
@@ -127,6 +128,8 @@ async def test_the_books_close(tmp_path: Path) -> None:
         books = await station.ask("/v1/completeness")
         assert books.keys() == BOOKS_KEYS
         assert (books["seen"], books["verified"], books["closes"]) == (2, 1, True)
+        places = ("waiting", "verified", "stored", "wiped", "held", "gone")
+        assert books["seen"] == sum(books[place] for place in places)
         await station.ledger.record(facts.ClipGone(clip=2, docking=parts.DOCKING))
         books = await station.ask(f"/v1/completeness?camera={parts.CAMERA}")
         assert (books["gone"], books["gaps"], books["closes"]) == (1, [], True)

@@ -48,7 +48,7 @@ function clipTable(page) {
 }
 
 function books(found) {
-  const names = ["seen", "verified", "stored", "wiped", "held", "gone", "unaccounted"];
+  const names = ["seen", "waiting", "verified", "stored", "wiped", "held", "gone", "unaccounted"];
   return element("dl", { class: "books" }, ...names.map((name) => term(name, String(found[name]))));
 }
 
