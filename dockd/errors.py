@@ -307,7 +307,7 @@ class NameUnsupported(PermanentError):
 
     slug = "name-unsupported"
     owner: Owner = "evidence"
-    next_step = "Copy the file off the camera by hand and keep it; dockd leaves it where it is."
+    next_step = "Copy it off the camera by hand and keep it; dockd leaves it where it is."
 
 
 # --- spool and ledger -----------------------------------------------------------------------

@@ -207,7 +207,13 @@ class Charge:
         )
         enough = enough_percent(self.policy.plan, has_shifts=has_shifts)
         self.enough_percent = enough
-        return self._view.charges(views, enough_percent=enough, forecasts=forecasts, now_s=now_s)
+        return self._view.charges(
+            views,
+            enough_percent=enough,
+            forecasts=forecasts,
+            refused=self._spoken_for() | self._silent.keys(),
+            now_s=now_s,
+        )
 
     async def _keep_records(self) -> None:
         """Record how those cameras charged that are not here any more."""

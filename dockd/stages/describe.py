@@ -12,7 +12,7 @@ from dockd.core.explain import Explanation
 from dockd.core.health import Problem
 from dockd.core.port_power import PortMode
 from dockd.core.printable import printable
-from dockd.core.slot import SlotFootage
+from dockd.core.slot import SlotFootage, SlotState
 from dockd.core.wear import WearVerdict
 from dockd.ports.answers import (
     BatteryReport,
@@ -30,6 +30,7 @@ from dockd.ports.answers import (
 from dockd.ports.ledger import Completeness, DockingRow, EventRow, Sent, Tally
 from dockd.stages.board import SlotSnapshot
 from dockd.stages.rack_view import SlotCharge
+from dockd.stages.slot_silence import SLUG as SILENT
 
 _VERIFIED = (Place.VERIFIED, Place.STORED, Place.WIPED)
 _STORED = (Place.STORED, Place.WIPED)
@@ -159,11 +160,12 @@ def slot_report(
     footage = SlotFootage(
         clips=sum(clips.values()), verified=sum(clips[place] for place in _VERIFIED)
     )
+    state = state_of(snapshot, problems)
     return SlotReport(
         slot=snapshot.slot,
         port=snapshot.port,
-        state=snapshot.state,
-        advice=slots.advice(snapshot.state, footage=footage, charge_sufficient=is_sufficient),
+        state=state,
+        advice=slots.advice(state, footage=footage, charge_sufficient=is_sufficient),
         camera=snapshot.camera,
         docking=snapshot.docking,
         clips={str(place): count for place, count in clips.items()},
@@ -180,6 +182,18 @@ def slot_report(
         ready_at=None if ready_at is None else f"{ready_at:%Y-%m-%dT%H:%M:%SZ}",
         problems=tuple(problem_report(problem) for problem in problems),
     )
+
+
+def state_of(snapshot: SlotSnapshot, problems: Sequence[Problem]) -> SlotState:
+    """Return a slot's state as it stands in front of the officer.
+
+    In one that holds no camera for dockd something may be all the same: what is refused, which is
+    said of the slot for as long as it is there, and what a hub feels and nobody sees.
+    """
+    is_taken = any(
+        problem.subject == f"slot {snapshot.slot}" or problem.slug == SILENT for problem in problems
+    )
+    return SlotState.FAULT if is_taken and snapshot.state is SlotState.EMPTY else snapshot.state
 
 
 def _is_charging(snapshot: SlotSnapshot, charging: SlotCharge | None) -> bool | None:

@@ -1,6 +1,7 @@
 """The rack as the charge plan is told of it, and as people are: footage and charge of each slot."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -210,9 +211,13 @@ class RackView:
         *,
         enough_percent: float,
         forecasts: Mapping[str, Readiness],
+        refused: AbstractSet[str],
         now_s: float,
     ) -> Mapping[str, SlotCharge]:
-        """Return the same for people; cameras that are nowhere any more are forgotten."""
+        """Return the same for people; cameras that are nowhere any more are forgotten.
+
+        In the slots of ``refused`` is something that is no docked camera.
+        """
         there = {view.camera for view in views}
         for of_cameras in (self._charges, self._heard, self._learning):
             for camera in of_cameras.keys() - there:
@@ -221,6 +226,8 @@ class RackView:
         found = {}
         for view in views:
             told = self._of(view, states[view.slot], enough_percent=enough_percent)
+            if view.slot in refused and told.light is Light.EMPTY:
+                told = replace(told, light=Light.REPORT)
             forecast = forecasts.get(view.slot)
             if forecast is not None and forecast.ready_in_s is not None:
                 told = replace(told, ready_at_s=now_s + forecast.ready_in_s)

@@ -15,7 +15,7 @@ from dockd.core.charge_curve import FULL_PERCENT
 from dockd.core.clearance import is_set_aside
 from dockd.core.clip import Clip, Place, place
 from dockd.core.explain import Situation, explain
-from dockd.core.health import health_of
+from dockd.core.health import Problem, health_of
 from dockd.core.readiness import Candidate, issue_order
 from dockd.core.slot import Advice
 from dockd.core.turn import Turn
@@ -199,12 +199,15 @@ class Report:
         return describe.slot_report(
             snapshot,
             tally=tally,
-            problems=(
-                *self._problems.of_subject(f"slot {snapshot.slot}"),
-                *self._problems.of_subject(f"port {snapshot.slot}"),
-            ),
+            problems=self._problems_of(snapshot.slot),
             charging=charging,
             ready_at=self._at(charging.ready_at_s if charging else None),
+        )
+
+    def _problems_of(self, slot: str) -> Sequence[Problem]:
+        return (
+            *self._problems.of_subject(f"slot {slot}"),
+            *self._problems.of_subject(f"port {slot}"),
         )
 
     async def clips(self, query: ClipQuery) -> answers.ClipPage:
@@ -351,7 +354,10 @@ class Report:
             uptime_s=self._uptime_s(),
             clips={at: tally.clips.get(at, 0) for at in Place},
             clip_bytes={at: tally.size_bytes.get(at, 0) for at in Place},
-            slots=Counter(slot.state for slot in self._board.snapshots()),
+            slots=Counter(
+                describe.state_of(slot, self._problems_of(slot.slot))
+                for slot in self._board.snapshots()
+            ),
             problems=Counter(
                 (problem.slug, problem.severity) for problem in self._problems.current()
             ),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from dockd.core.port_power import Light
 from dockd.stages.slot_silence import SILENT_S
 from tests.stages.charging import FOR_BOTH, Station, station
 from tests.stages.rig import running, until
@@ -41,6 +42,7 @@ async def test_a_slot_that_stays_silent_is_said_until_something_shows_itself(
         (reason,) = await looks(it, 3)
         assert reason.startswith("The hub feels a device in slot A1, and for 2 min none has shown")
         assert [one.subject for one in it.rig.problems.current()] == ["port A1"]
+        assert it.charger.lights["A1"] is Light.REPORT
         it.charger.put_in("A1", "CAM-1")
         await it.offloaded(2)
         assert await looks(it, 1) == []
@@ -60,3 +62,4 @@ async def test_a_slot_whose_device_is_refused_or_taken_out_is_not_silent(tmp_pat
             "camera-not-storage", subject="slot A1", reason="it is a keyboard"
         )
         assert await looks(it, LOOKS + 1) == []
+        assert it.charger.lights["A1"] is Light.REPORT

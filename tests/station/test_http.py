@@ -105,6 +105,31 @@ async def test_a_stored_clip_shows_its_receipts(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("slug", "subject", "state", "advice"),
+    [
+        ("camera-not-allowed", "slot A2", "fault", "report"),
+        ("slot-silent", "port A2", "fault", "report"),
+        # What is wrong with the port itself says nothing of anything in it.
+        ("port-not-switchable", "port A2", "empty", "leave"),
+    ],
+)
+async def test_a_slot_with_something_in_it_that_is_no_camera_is_not_free(
+    tmp_path: Path, slug: str, subject: str, state: str, advice: str
+) -> None:
+    """Nobody is told to drop a camera in where one is that dockd refuses, or cannot see."""
+    async with answering(tmp_path) as station:
+        station.board.left("A2")
+        (slot,) = [one for one in (await station.ask("/v1/slots"))["slots"] if one["slot"] == "A2"]
+        assert (slot["state"], slot["advice"]) == ("empty", "leave")
+        await station.problems.open(slug, subject=subject, reason="as a test has it")
+        (slot,) = [one for one in (await station.ask("/v1/slots"))["slots"] if one["slot"] == "A2"]
+        assert (slot["state"], slot["advice"], slot["camera"]) == (state, advice, None)
+        measured = (await station.by_tcp.get("/metrics")).text
+        assert f'dockd_slots{{state="{state}"}} 0.0' not in measured
+
+
+@pytest.mark.asyncio
 async def test_lists_go_on_behind_their_cursor(tmp_path: Path) -> None:
     """Every clip is on exactly one page, and the last page has no cursor."""
     async with answering(tmp_path) as station:

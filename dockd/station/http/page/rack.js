@@ -46,7 +46,7 @@ class Tile {
     this.progress.hidden = !slot.docking;
     this.progress.value = slot.bytes_total > 0 ? done : 0;
     this.#tell(slot.docking ? {
-      Copied: slot.bytes_total > 0 ? `${done} % of ${bytes(slot.bytes_total)}` : "nothing yet",
+      Copied: slot.bytes_total > 0 ? `${done} % of ${bytes(slot.bytes_total)}` : slot.state === "ready" ? "nothing on it" : "nothing yet",
       Battery: battery(slot),
       Ready: slot.ready_at ? clock(slot.ready_at) : kindOf(slot) === "take" ? "now" : "unknown",
     } : {});
