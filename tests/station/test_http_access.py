@@ -147,7 +147,7 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
         for wrong in (
             "", "dockd-session=", "dockd-session=first of all tokens",
             f"dockd-session={until}.", cookie[:-1],
-            f"dockd-session={int(until) + 1}.{proof}", "dockd-session=9" * 3000, "\xff", "a=;;=",
+            f"dockd-session={int(until) + 1}.{proof}", "dockd-session=9" * 900, "\xff", "a=;;=",
         ):  # fmt: skip
             assert await status(wrong) == 401, wrong
         station.clock.advance(91 * 86_400)
