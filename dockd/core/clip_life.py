@@ -126,7 +126,11 @@ def _part_spooled(clip: Clip, fact: facts.PartSpooled) -> Clip:
         clip,
         spool_parts=(*kept, part),
         copied_in=_with(clip.copied_in, fact.docking),
+        # A copy that was whole, and was not what was read, goes on behind this part.
         copied=False,
+        copied_sha256=None,
+        hashed_in=None,
+        rehashed=False,
     )
 
 

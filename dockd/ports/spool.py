@@ -134,6 +134,13 @@ class Spool(Protocol):
             CameraGone: ``stop`` said so.
         """
 
+    def still_holds(self, clip: Clip, *, part_name: str, stop: StopFlag) -> int:
+        """Return how many of a copy's recorded parts, from the first, read back as recorded.
+
+        Raises:
+            CameraGone: ``stop`` said so.
+        """
+
     def keep(self, *proven: Keeping) -> None:
         """Give proven copies their names and sidecars, all of them durable when this returns.
 

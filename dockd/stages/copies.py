@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dockd.core import clip as clips
-from dockd.core import facts
+from dockd.core import facts, remains
 from dockd.core.clip import Clip
 from dockd.errors import (
     CameraGone,
@@ -234,14 +234,26 @@ class Copier:
         if isinstance(error, _OF_THE_FILE) and not await in_thread(stay.camera.is_present):
             raise CameraGone(f"{stay.camera.serial} left while it was read") from error
         if isinstance(error, (*_OF_THE_FILE, FsyncFailed)):
-            await self._forget(attempt.task.clip, error)
+            await self._fall_back(attempt.task.clip, error)
 
-    async def _forget(self, clip: Clip, error: DockdError) -> None:
-        """Record that what was copied of a clip is of no use, if anything was recorded of it."""
+    async def _fall_back(self, clip: Clip, error: DockdError) -> None:
+        """Forget of a copy what is of no use, if anything was recorded of it.
+
+        ``clip`` is as it was before the attempt. A medium that gives up has given what it gave, and
+        what an earlier attempt read is not undone by a file that changes now: either may be all
+        that there will ever be of the clip.
+        """
         now = await self._ledger.clip(clip.number)
-        if now.spool_copy is clips.SpoolCopy.PARTIAL:
-            await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=error.reason))
-        await in_thread(self._spool.discard, clip)
+        match error:
+            case ClipUnreadable():
+                parts = len(now.spool_parts)
+            case ClipChangedWhileRead():
+                parts = remains.in_common(clip.spool_parts, now.spool_parts)
+            case _:
+                parts = 0
+        await self._ledger.record(*remains.shortened(now, parts=parts, reason=error.reason))
+        if not parts:
+            await in_thread(self._spool.discard, clip)
 
 
 class _Counting:

@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
-from dockd.core import facts
+from dockd.core import remains
 from dockd.core.clip import Clip, SpoolCopy
 from dockd.errors import DigestMismatch, DockdError
 from dockd.ports.camera import StopFlag
@@ -50,8 +51,8 @@ class Prover:
     async def prove(self, copies: Sequence[Unproven], *, stop: StopFlag) -> Sequence[Failed]:
         """Read back copies that are recorded as copied; return those that were not proven.
 
-        What is not what was read from the camera is discarded. Waits for its turn. The ``.part``
-        files are given back, whatever happens.
+        Of what is not what was read from the camera only the parts are kept that still hold. Waits
+        for its turn. The ``.part`` files are given back, whatever happens.
 
         Raises:
             CameraGone: ``stop`` said so; the copies stay and are proven later.
@@ -69,7 +70,7 @@ class Prover:
                     continue
                 try:
                     reason = "read back, the copy is not what the camera gave"
-                    await self._discard(copy.clip, reason)
+                    await self._fall_back(copy.clip, copy.lease, reason, stop=stop)
                 except DigestMismatch as error:
                     failed.append((copy.clip, error))
             others = await self._acceptance.accept_all(good)
@@ -111,7 +112,8 @@ class Prover:
         """Keep what is proven of a clip whose camera did not come back, marked partial.
 
         Raises:
-            DigestMismatch: what was recorded as durable no longer reads as it did.
+            DigestMismatch: what was recorded as durable no longer reads as it did; the parts before
+                that are left, to be tried again.
         """
         async with self._while_left_behind(clip) as now:
             if now is None or now.copied or not now.spool_parts:
@@ -121,7 +123,7 @@ class Prover:
                 proof = await self._read_back(now, lease, stop=_never)
                 if proof.sha256 != now.spool_parts[-1].sha256:
                     reason = "read back, the partial copy is not what was recorded"
-                    await self._discard(now, reason)
+                    await self._fall_back(now, lease, reason, stop=_never)
                 await self._acceptance.accept(now, lease=lease, proof=proof, partial=True)
 
     async def left_alone(self, number: int) -> None:
@@ -173,8 +175,16 @@ class Prover:
         if now.merged_into is not None:
             await in_thread(self._spool.discard, clip)
 
-    async def _discard(self, clip: Clip, reason: str) -> None:
-        await self._ledger.record(facts.CopyDiscarded(clip=clip.number, reason=reason))
+    async def _fall_back(
+        self, clip: Clip, lease: PartLease, reason: str, *, stop: StopFlag
+    ) -> NoReturn:
+        """Forget of a bad copy what does not hold, and raise DigestMismatch.
+
+        Its camera may be gone for good: what does hold may be all there is of the clip.
+        """
+        holding = lease.held_by(self._spool.still_holds)
+        parts = await in_thread(holding, clip, part_name=lease.target.part_name, stop=stop)
+        await self._ledger.record(*remains.shortened(clip, parts=parts, reason=reason))
         raise DigestMismatch(f"{clip.id}: {reason}")
 
 

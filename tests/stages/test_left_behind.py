@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import Clip, Part, SpoolCopy
-from dockd.errors import CameraGone
-from dockd.ports.camera import StopFlag
+from dockd.errors import CameraGone, ClipUnreadable, DockdError
+from dockd.ports.camera import ReadPacer, StopFlag
 from dockd.ports.spool import Copied, PartDurable, Proof
 from tests.stages.rig import Rig, rig_at, running, until
 from tests.station.spool_parts import PART, content_of
@@ -258,3 +259,119 @@ async def test_a_beginning_that_its_camera_takes_up_again_is_none(tmp_path: Path
         await rig.housekeeping._keep_partials()
         assert rig.open_problems() == set()
         assert [clip.partial for clip in await rig.clips()] == [False]
+
+
+def failing_behind(good_bytes: int, error: DockdError) -> type[DirectoryCamera]:
+    """Return cameras that give so many bytes of their files, and then an error."""
+
+    class Failing(DirectoryCamera):
+        given_bytes = 0
+
+        @property
+        def pacer(self) -> ReadPacer:
+            return self
+
+        def before_read(self, size_bytes: int) -> None:
+            if self.given_bytes + size_bytes > good_bytes:
+                raise error
+            self.given_bytes += size_bytes
+
+    return Failing
+
+
+async def kept_as_evidence(rig: Rig, *, size_bytes: int) -> None:
+    """Check that of a clip whose camera is gone for good so much is proven, to be stored."""
+    rig.housekeeping.policy = replace(rig.housekeeping.policy, partial_after_s=0.0)
+    await rig.housekeeping._keep_partials()
+    await rig.housekeeping._keep_partials()
+    (clip,) = (clip for clip in await rig.clips() if clip.spool_copy is SpoolCopy.PROVEN)
+    assert (clip.partial, clip.stored_size_bytes) == (True, size_bytes)
+    with rig.spool.open(clip) as kept:
+        assert kept.read() == content_of(SIZE)[:size_bytes]
+
+
+@pytest.mark.asyncio
+async def test_what_a_bad_medium_gave_is_kept(tmp_path: Path) -> None:
+    """A card fails in the middle of a file and its camera is taken away: the beginning is kept."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        rig.rack.camera_class = failing_behind(2 * PART, ClipUnreadable("a bad sector"))
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        await kept_as_evidence(rig, size_bytes=2 * PART)
+
+
+@pytest.mark.asyncio
+async def test_a_medium_that_went_bad_takes_nothing_back(tmp_path: Path) -> None:
+    """The camera comes back and gives nothing any more: what it gave before is kept."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await cut_short(rig)
+        rig.rack.camera_class = failing_behind(0, ClipUnreadable("a bad sector"))
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 2, what="the camera is gone")
+        await kept_as_evidence(rig, size_bytes=PART)
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_changes_takes_nothing_back(tmp_path: Path) -> None:
+    """The camera comes back and writes into the file: what was read of it before is kept."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await cut_short(rig)
+        file = rig.rack.folder("A1", "BWC-1") / "clip"
+
+        class Writing(DirectoryCamera):
+            @property
+            def pacer(self) -> ReadPacer:
+                return self
+
+            def before_read(self, size_bytes: int) -> None:
+                del size_bytes
+                file.write_bytes(b"another night")
+
+        rig.rack.camera_class = Writing
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 2, what="the camera is gone")
+        await kept_as_evidence(rig, size_bytes=PART)
+
+
+@pytest.mark.asyncio
+async def test_a_partial_copy_that_rots_is_kept_as_far_as_it_holds(tmp_path: Path) -> None:
+    """One bad place in the spool takes what is behind it, and nothing of what is before."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        rig.rack.camera_class = failing_behind(2 * PART, CameraGone("it was pulled"))
+        (rig.rack.folder("A1", "BWC-1") / "clip").write_bytes(content_of(SIZE))
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.PartSpooled) == 2, what="two parts are here")
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) == 1, what="the camera is gone")
+        _rot(tmp_path, at=2 * PART - 1)
+        await kept_as_evidence(rig, size_bytes=PART)
+
+
+@pytest.mark.asyncio
+async def test_a_whole_copy_that_rots_is_kept_as_far_as_it_holds(tmp_path: Path) -> None:
+    """It was whole when its camera was pulled, and read back it is not what was read."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await left_behind(rig)
+        _rot(tmp_path, at=SIZE - 1)
+        assert await rig.housekeeping.recover() == 0
+        assert "digest-mismatch" in rig.open_problems()
+        (clip,) = await rig.clips()
+        assert (clip.copied, clip.copied_sha256, clip.hashed_in) == (False, None, None)
+        await kept_as_evidence(rig, size_bytes=2 * PART)
+
+
+def _rot(folder: Path, *, at: int) -> None:
+    """Have one byte of the only copy in the spool become another."""
+    (part,) = (folder / "spool/incoming").glob("*.part")
+    with part.open("r+b") as file:
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))

@@ -256,6 +256,29 @@ def test_what_was_durable_outlives_a_full_disk(tmp_path: Path) -> None:
     assert resumed.pacer.read_bytes == 3 * PART
 
 
+def test_a_copy_is_told_how_far_it_holds(spool: DirectorySpool, tmp_path: Path) -> None:
+    """Up to the first part that is not what was recorded, or that the file has no more."""
+    content = content_of(3 * PART + 1)
+    attempt = Attempt(spool, clip_of(content), source_of(tmp_path, content), stop=stop_after(3))
+    with pytest.raises(CameraGone):
+        attempt.run()
+    clip = with_parts(attempt.clip, attempt.durable)
+    (part,) = (tmp_path / "spool/incoming").glob("*.part")
+
+    def holding() -> int:
+        return spool.still_holds(clip, part_name=part.name, stop=never_stop)
+
+    assert holding() == len(clip.spool_parts) == 3
+    with part.open("r+b") as file:
+        file.seek(2 * PART)
+        file.write(b"?")
+    assert holding() == 2
+    os.truncate(part, PART)
+    assert holding() == 1
+    part.unlink()
+    assert holding() == 0
+
+
 def test_the_source_leaves_no_pages_behind(spool: DirectorySpool, tmp_path: Path) -> None:
     """A camera's pages are dropped as they are copied, and the copy itself brings none."""
     content = content_of(8 * PART)

@@ -242,6 +242,17 @@ class DirectorySpool:
                 continue
         return nothing(part_size_bytes=self._part_size_bytes(clip.size_bytes))
 
+    def still_holds(self, clip: Clip, *, part_name: str, stop: StopFlag) -> int:
+        """Return how many of a copy's recorded parts, from the first, read back as recorded."""
+        try:
+            with self._part(part_name, flags=os.O_RDONLY) as part, self._buffers.lease() as buffer:
+                reached = progress_of(
+                    part, recorded=clip.spool_parts, buffer=buffer, stop=stop
+                ).offset
+        except FileNotFoundError:
+            return 0
+        return sum(part.offset + part.size_bytes <= reached for part in clip.spool_parts)
+
     def keep(self, *proven: Keeping) -> None:
         """Give proven copies their names and sidecars, all of them durable when this returns."""
         if not proven:

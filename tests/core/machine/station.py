@@ -6,7 +6,7 @@ the disk, the ledger and the world is left.
 
 from dataclasses import dataclass, field, replace
 
-from dockd.core import facts
+from dockd.core import facts, remains
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.core.transfer import State
 from tests.core.machine import world as worlds
@@ -210,8 +210,12 @@ class Station(Box):
 
     def prove_partial(self, number: int, back: bytes) -> Work:
         clip = self.ledger.clips[number]
-        if worlds.part_digests(back) != tuple(part.sha256 for part in clip.spool_parts):
-            self.ledger.record(facts.CopyDiscarded(clip=number, reason="not what was recorded"))
+        found = dict(enumerate(worlds.part_digests(back)))
+        hold = [found.get(part.index) == part.sha256 for part in clip.spool_parts]
+        if not all(hold):
+            parts, reason = hold.index(False), "not what was recorded"
+            for fact in remains.shortened(clip, parts=parts, reason=reason):
+                self.ledger.record(fact)
             return
         self.spool.incoming[name_of(clip)] = back
         if len(back) == clip.size_bytes:

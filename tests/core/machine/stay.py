@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from dockd.core import clearance, facts, redock
+from dockd.core import clearance, facts, redock, remains
 from dockd.core.clip import CameraCopy, Clip, SpoolCopy
 from dockd.core.transfer import State
 from tests.core.machine import world as worlds
@@ -147,7 +147,7 @@ class Stay:
         for index in range(len(clip.spool_parts), len(worlds.parts_of(listed.content))):
             self.here()
             if self.camera.files.get(clip.path) != listed:
-                yield from self._changed(clip.number)
+                yield from self._changed(clip)
                 return None
             part = worlds.parts_of(listed.content)[index]
             written = b"?" * len(part) if spool.corrupts else part
@@ -169,15 +169,18 @@ class Stay:
         spool.incoming.setdefault(name, b"")
         self.here()
         if self.camera.files.get(clip.path) != listed:
-            yield from self._changed(clip.number)
+            yield from self._changed(clip)
             return None
         return content
 
-    def _changed(self, number: int) -> Work:
-        """Throw away a copy of a file that changed while it was read."""
-        if self.ledger.clips[number].spool_copy is SpoolCopy.PARTIAL:
-            self.ledger.record(facts.CopyDiscarded(clip=number, reason="changed while read"))
-        self.station.spool.incoming.pop(name_of(self.ledger.clips[number]), None)
+    def _changed(self, before: Clip) -> Work:
+        """Throw away what was read of a file while it changed, and nothing from before."""
+        now = self.ledger.clips[before.number]
+        parts = remains.in_common(before.spool_parts, now.spool_parts)
+        for fact in remains.shortened(now, parts=parts, reason="changed while read"):
+            self.ledger.record(fact)
+        if not parts:
+            self.station.spool.incoming.pop(name_of(now), None)
         yield "changed"
 
     def _another(self, number: int, file: File) -> Work:
