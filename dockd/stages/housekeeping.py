@@ -20,6 +20,7 @@ from dockd.stages.ages import Ages
 from dockd.stages.evict import Evict, EvictPolicy
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.proving import Prover
+from dockd.stages.readmit import Readmit
 from dockd.stages.shared_holds import SharedHolds
 from dockd.stages.threads import in_thread
 
@@ -80,6 +81,7 @@ class Housekeeping:
             problems=problems,
             ages=Ages(clock),
         )
+        self._readmit = Readmit(ledger=ledger, spool=spool, problems=problems)
         self._partial_ages = Ages(clock)
         self._checkpointed_s = float("-inf")
         self._duties: Final[Sequence[Callable[[], Awaitable[object]]]] = (
@@ -116,8 +118,17 @@ class Housekeeping:
         try:
             await self.set_orphans_aside()
             await self.recover()
+            await self._take_in_what_was_forgotten()
         except DockdError as error:
             await self._problems.open(error.slug, subject="spool", reason=error.reason)
+
+    async def _take_in_what_was_forgotten(self) -> None:
+        """Look for copies that the ledger forgot, where it was ever restored.
+
+        At each start from then on: one may end before all are taken in.
+        """
+        if (await self._ledger.head()).epoch > 1:
+            await self._readmit.run()
 
     async def recover(self) -> int:
         """Prove the whole copies that a crash left before their read-back; return how many.

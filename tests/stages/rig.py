@@ -13,8 +13,8 @@ from pathlib import Path
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import Clip
-from dockd.errors import CameraGone
-from dockd.ports.camera import CameraSource, Refusal, Sighting
+from dockd.errors import CameraGone, DockdError
+from dockd.ports.camera import CameraSource, ReadPacer, Refusal, Sighting
 from dockd.ports.holds import HoldsList
 from dockd.ports.journal import Level
 from dockd.ports.ledger import ClipFilter
@@ -124,6 +124,24 @@ class Rack:
         )
         self.opened.append(camera)
         return camera
+
+
+def failing_behind(good_bytes: int, error: DockdError) -> type[DirectoryCamera]:
+    """Return cameras that give so many bytes of their files, and then an error."""
+
+    class Failing(DirectoryCamera):
+        given_bytes = 0
+
+        @property
+        def pacer(self) -> ReadPacer:
+            return self
+
+        def before_read(self, size_bytes: int) -> None:
+            if self.given_bytes + size_bytes > good_bytes:
+                raise error
+            self.given_bytes += size_bytes
+
+    return Failing
 
 
 class Rig:

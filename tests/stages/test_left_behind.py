@@ -11,10 +11,10 @@ import pytest
 from dockd.cameras.directory.camera import DirectoryCamera
 from dockd.core import facts
 from dockd.core.clip import Clip, Part, SpoolCopy
-from dockd.errors import CameraGone, ClipUnreadable, DockdError
+from dockd.errors import CameraGone, ClipUnreadable
 from dockd.ports.camera import ReadPacer, StopFlag
 from dockd.ports.spool import Copied, PartDurable, Proof
-from tests.stages.rig import Rig, rig_at, running, until
+from tests.stages.rig import Rig, failing_behind, rig_at, running, until
 from tests.station.spool_parts import PART, content_of
 
 SIZE = 2 * PART + 100
@@ -259,24 +259,6 @@ async def test_a_beginning_that_its_camera_takes_up_again_is_none(tmp_path: Path
         await rig.housekeeping._keep_partials()
         assert rig.open_problems() == set()
         assert [clip.partial for clip in await rig.clips()] == [False]
-
-
-def failing_behind(good_bytes: int, error: DockdError) -> type[DirectoryCamera]:
-    """Return cameras that give so many bytes of their files, and then an error."""
-
-    class Failing(DirectoryCamera):
-        given_bytes = 0
-
-        @property
-        def pacer(self) -> ReadPacer:
-            return self
-
-        def before_read(self, size_bytes: int) -> None:
-            if self.given_bytes + size_bytes > good_bytes:
-                raise error
-            self.given_bytes += size_bytes
-
-    return Failing
 
 
 async def kept_as_evidence(rig: Rig, *, size_bytes: int) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dockd.core import facts, sidecar
+from dockd.core import facts, readmission, sidecar
 from dockd.core.clip import Clip
-from dockd.core.facts import Fact
 from dockd.core.sidecar import Sidecar
 from dockd.errors import DockdError, Refused
 from dockd.ports.clock import Clock
@@ -21,7 +20,6 @@ from dockd.station.ledger.verifying import check_record
 
 LEDGER_NAME: Final = "ledger.sqlite3"
 _SIDE_FILES: Final = ("-wal", "-shm")
-_UNKNOWN: Final = "unknown"
 _REASON: Final = "rebuilt from the spool"
 
 
@@ -117,7 +115,7 @@ def _record_all(
 ) -> tuple[Sequence[Clip], Sequence[tuple[Path, str]]]:
     """Record every docking, then every clip, then the end of every docking."""
     clips = {path: each.clip for path, each in found.sidecars.items()}
-    dockings = dict(_dockings(list(clips.values())))
+    dockings = readmission.dockings(list(clips.values()))
     _wait(ledger.record_from_thread(fact) for fact in dockings.values())
     kept: list[Clip] = []
     refused: list[tuple[Path, str]] = []
@@ -130,7 +128,7 @@ def _record_all(
             highest += 1
             number = highest
         taken.add(number)
-        future = ledger.record_from_thread(*_facts_of(clip, number=number))
+        future = ledger.record_from_thread(*readmission.clip_facts(clip, number=number))
         pending.append((path, clip, future))
     for path, clip, future in pending:
         try:
@@ -147,72 +145,6 @@ def _record_all(
 def _wait(futures: Iterator["Future[None]"]) -> None:
     for future in list(futures):
         future.result()
-
-
-def _dockings(clips: Sequence[Clip]) -> Iterator[tuple[str, Fact]]:
-    slots = {clip.docking: clip.slot for clip in clips}
-    for clip in clips:
-        for docking in (clip.birth_docking, *clip.seen_in, clip.docking):
-            yield (
-                docking,
-                facts.Docked(
-                    docking=docking,
-                    camera=clip.camera,
-                    slot=slots.get(docking, _UNKNOWN),
-                    family=_UNKNOWN,
-                ),
-            )
-
-
-def _facts_of(clip: Clip, *, number: int) -> Iterator[Fact]:
-    """Yield the facts that a sidecar vouches for, in the order in which they once happened."""
-    if clip.sha256 is None or clip.xxh128 is None or clip.key is None:
-        message = "a sidecar is decoded with its digests"
-        raise TypeError(message)
-    yield facts.ClipSeen(
-        clip=number,
-        camera=clip.camera,
-        docking=clip.birth_docking,
-        slot=clip.slot,
-        path=clip.path,
-        size_bytes=clip.size_bytes,
-        mtime_ns=clip.mtime_ns,
-        flagged=clip.flagged,
-    )
-    for docking in dict.fromkeys((*clip.seen_in, clip.docking)):
-        if docking != clip.birth_docking:
-            yield facts.ClipSeenAgain(
-                clip=number, docking=docking, slot=clip.slot, mtime_ns=clip.mtime_ns
-            )
-    copied_in = clip.copied_in[-1] if clip.copied_in else clip.docking
-    if clip.partial:
-        yield facts.PartSpooled(
-            clip=number,
-            docking=copied_in,
-            index=0,
-            offset=0,
-            size_bytes=clip.stored_size_bytes,
-            sha256=clip.sha256,
-        )
-    else:
-        yield facts.ClipCopied(
-            clip=number,
-            docking=copied_in,
-            sha256=clip.sha256,
-            xxh128=clip.xxh128,
-            spliced=clip.hashed_in is None or clip.spliced,
-        )
-    yield facts.ClipVerified(
-        clip=number,
-        sha256=clip.sha256,
-        xxh128=clip.xxh128,
-        size_bytes=clip.stored_size_bytes,
-        key=clip.key,
-        part_size_bytes=clip.part_size_bytes,
-        part_sha256=clip.part_sha256,
-        proof=clip.proof or _UNKNOWN,
-        partial=clip.partial,
-    )
 
 
 def _finish(fresh: Path) -> str:

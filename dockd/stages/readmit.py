@@ -1,0 +1,89 @@
+"""Copies in the spool that a restored ledger forgot: each is a clip again, as its sidecar says.
+
+Since the backup cameras were offloaded and sent out again, so what lies here may be all there is of
+what they held. Nobody would ever send it, and nobody be told of it.
+"""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from dockd.core import facts, naming, readmission
+from dockd.core.clip import Clip
+from dockd.core.sidecar import Sidecar
+from dockd.errors import DockdError, NotFound, SpoolChanged
+from dockd.ports.ledger import Ledger
+from dockd.ports.spool import Spool
+from dockd.stages.problems import ProblemBoard
+from dockd.stages.threads import in_thread
+
+_AT_ONCE: Final = 64
+_REASON: Final = "found in the spool by a ledger that did not know it"
+
+
+class Readmit:
+    """Takes in what is kept and not known; done before any camera is read."""
+
+    def __init__(self, *, ledger: Ledger, spool: Spool, problems: ProblemBoard) -> None:
+        """Join what that needs; nothing happens yet."""
+        self._ledger = ledger
+        self._spool = spool
+        self._problems = problems
+
+    async def run(self) -> None:
+        """Take in every kept copy of no known clip.
+
+        One that cannot be is a problem, and keeps no other out.
+        """
+        # Whoever is right about them says it again.
+        for problem in self._problems.current():
+            if problem.slug == SpoolChanged.slug and problem.subject.startswith("clip "):
+                await self._problems.clear(problem.slug, subject=problem.subject)
+        # In the order in which they were filmed: of two at one path the later one is there now.
+        for clip in sorted(await self._forgotten(), key=lambda clip: clip.number):
+            try:
+                await self._take_in(clip)
+            except DockdError as error:
+                subject = f"clip {clip.id}"
+                await self._problems.open(error.slug, subject=subject, reason=error.reason)
+
+    async def _forgotten(self) -> Sequence[Clip]:
+        """Return what is kept under keys that the ledger does not know."""
+        forgotten: list[Clip] = []
+        kept = await in_thread(self._spool.sidecars)
+        while found := await in_thread(lambda: [*islice(kept, _AT_ONCE)]):
+            clips = {one.clip.key or "": one.clip for one in found if isinstance(one, Sidecar)}
+            known = await self._ledger.by_keys(list(clips))
+            forgotten += [clip for key, clip in clips.items() if key not in known]
+        return forgotten
+
+    async def _take_in(self, clip: Clip) -> None:
+        try:
+            (await in_thread(self._spool.open, clip)).close()
+        except FileNotFoundError as error:
+            raise SpoolChanged(f"{clip.id}: the copy is not where its sidecar is") from error
+        begun = await self._begun(clip)
+        if begun is not None and begun.copied:
+            # Only its proof is missing, and whoever reads it back sees to that.
+            return
+        number = self._ledger.next_clip_number() if begun is None else begun.number
+        began = {
+            docking: fact
+            for docking, fact in readmission.dockings([clip]).items()
+            if await self._ledger.docking(docking) is None
+        }
+        await self._ledger.record(
+            *began.values(),
+            *readmission.clip_facts(clip, number=number, begun=begun),
+            *(facts.Undocked(docking=docking, reason=_REASON) for docking in began),
+        )
+
+    async def _begun(self, clip: Clip) -> Clip | None:
+        """Return this clip as the ledger has it from before it was proven, or None."""
+        birth = naming.provisional_id(clip.camera, docking=clip.birth_docking, path=clip.path)
+        try:
+            begun = await self._ledger.find(birth)
+        except NotFound:
+            return None
+        is_it = begun.sha256 is None and begun.size_bytes == clip.size_bytes
+        return begun if is_it else None
