@@ -18,6 +18,7 @@ class Evidence:
     """Everything that the decision about one spool copy rests on.
 
     ``extra_stores`` are those that get flagged clips beside ``configured_stores``.
+    ``unasked`` are those that did not tell yet, in this run, whether the ledger was restored.
     ``receipts`` are those the clip has now, one a store. ``epoch`` is the ledger's. ``set_aside``
     holds every camera and docking that a person has set aside, ``docked`` every open docking.
     """
@@ -30,6 +31,7 @@ class Evidence:
     set_aside: frozenset[str]
     docked: frozenset[str]
     extra_stores: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
 
 
 def holders(clip: Clip, receipts: tuple[ReceiptAccepted, ...], *, epoch: int) -> frozenset[str]:
@@ -48,7 +50,8 @@ def holders(clip: Clip, receipts: tuple[ReceiptAccepted, ...], *, epoch: int) ->
 
 
 def _holders(evidence: Evidence) -> frozenset[str]:
-    return holders(evidence.clip, evidence.receipts, epoch=evidence.epoch)
+    # What a restored ledger says of a store may be long over, and its epoch not yet begun.
+    return holders(evidence.clip, evidence.receipts, epoch=evidence.epoch) - evidence.unasked
 
 
 def _to_have_it(evidence: Evidence) -> frozenset[str]:

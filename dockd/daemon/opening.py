@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from dockd.config import Config
-from dockd.core import custody, facts, naming
+from dockd.core import facts
 from dockd.core.custody import Checkpoint
-from dockd.errors import DockdError, SpoolChanged
+from dockd.errors import SpoolChanged
 from dockd.ports.clock import Clock
 from dockd.ports.journal import Journal
-from dockd.ports.ledger import ClipFilter, Ledger
-from dockd.ports.store import Store
+from dockd.ports.ledger import ClipFilter
 from dockd.stages.problems import ProblemBoard
 from dockd.stages.threads import in_thread
 from dockd.station.faults import Faults
@@ -111,15 +110,10 @@ async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) 
 
 
 async def settle_epoch_with_store(
-    opened: Opened, store: Store, *, station: str, problems: ProblemBoard
+    ledger: SqliteLedger, checkpoint: Checkpoint | None, *, problems: ProblemBoard
 ) -> None:
-    """Begin a new epoch when the ledger is behind what a store was last told of it.
-
-    A store that cannot be asked now is not asked again before the next start: the checkpoint in
-    the spool's folder is the first witness, and this is the second.
-    """
-    checkpoint = await _checkpoint_at(store, station)
-    await _settle_with(opened.ledger, checkpoint, problems, words=_RESTORED)
+    """Begin a new epoch when the ledger is behind what a store was last told of it."""
+    await _settle_with(ledger, checkpoint, problems, words=_RESTORED)
 
 
 async def _settle_with(
@@ -141,41 +135,3 @@ async def _settle_with(
 async def _begin_epoch(ledger: SqliteLedger, reason: str, problems: ProblemBoard) -> None:
     await ledger.begin_epoch(reason)
     await problems.open("ledger-restored", subject="ledger", reason=reason)
-
-
-def checkpoint_key(station: str) -> str:
-    """Return where a store keeps the last checkpoint of a station."""
-    return f".dockd/{naming.component(station.encode())}/checkpoint.json"
-
-
-async def _checkpoint_at(store: Store, station: str) -> Checkpoint | None:
-    try:
-        content = await store.read_record(checkpoint_key(station))
-        return None if content is None else custody.parse_checkpoint(content)
-    except (DockdError, ValueError):
-        return None
-
-
-async def write_checkpoints(
-    ledger: SqliteLedger, *, folder: Path, stores: Mapping[str, Store], station: str
-) -> None:
-    """Write the head of the record to the spool, then to every store that takes it now."""
-    checkpoint = await ledger.write_checkpoint(folder)
-    written = ["spool"]
-    for name, store in stores.items():
-        if not store.readable:
-            # What cannot be read again could never tell of a restored ledger.
-            continue
-        try:
-            await store.write_record(checkpoint_key(station), custody.encode_checkpoint(checkpoint))
-        except DockdError:
-            # Its own problem is on the board already; the next checkpoint tries again.
-            continue
-        written.append(name)
-    await _record_checkpoint(ledger, checkpoint, where=", ".join(written))
-
-
-async def _record_checkpoint(ledger: Ledger, checkpoint: Checkpoint, *, where: str) -> None:
-    await ledger.record(
-        facts.Checkpointed(where=where, sequence=checkpoint.sequence, root=checkpoint.root)
-    )

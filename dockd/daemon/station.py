@@ -11,6 +11,7 @@ from dockd.config import Config
 from dockd.core import facts
 from dockd.daemon import building, opening
 from dockd.daemon.signals import Pulse, Signals
+from dockd.daemon.store_checkpoints import StoreCheckpoints
 from dockd.ports.camera import CameraSource
 from dockd.ports.charger import Charger
 from dockd.ports.clock import Clock
@@ -146,6 +147,13 @@ class Station:
             )
             for (name, lane), upload in zip(self.lanes.items(), self.uploads, strict=True)
         ]
+        self.store_checkpoints = StoreCheckpoints(
+            self.ledger,
+            self.stores,
+            station=config.station.name,
+            problems=self.problems,
+            clock=clock,
+        )
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
             spool=self.spool,
@@ -153,6 +161,7 @@ class Station:
             shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=self._write_checkpoints,
+            unasked=self.store_checkpoints.unasked,
             clock=clock,
             policy=housekeeping_policy(config),
         )
@@ -256,11 +265,13 @@ class Station:
         self.narrator.heard(committed)
 
     async def _write_checkpoints(self) -> None:
-        await opening.write_checkpoints(
-            self.ledger,
-            folder=self.config.spool.path,
-            stores=self.stores,
-            station=self.config.station.name,
+        """Write the head of the record to the spool, then to the stores, and record where it is."""
+        checkpoint = await self.ledger.write_checkpoint(self.config.spool.path)
+        written = ["spool", *await self.store_checkpoints.write(checkpoint)]
+        await self.ledger.record(
+            facts.Checkpointed(
+                where=", ".join(written), sequence=checkpoint.sequence, root=checkpoint.root
+            )
         )
 
     async def prepare(self) -> None:
@@ -326,17 +337,6 @@ class Station:
         if self.charge is None:
             await forget_charging(self.problems)
 
-    async def _ask_stores_about_the_ledger(self) -> None:
-        """Hold the ledger against what the stores were last told of it.
-
-        Beside everything else, for a store may be out of reach for days: until a wipe nothing
-        rests on the epoch, and at a wipe every receipt is asked for again in any case.
-        """
-        for store in self.stores.values():
-            await opening.settle_epoch_with_store(
-                self._opened, store, station=self.config.station.name, problems=self.problems
-            )
-
     async def run(self, signals: Signals) -> None:
         """Run until told to stop; everything that is under way is parked."""
         async with asyncio.TaskGroup() as group:
@@ -364,7 +364,7 @@ class Station:
             "shared holds": self.shared_holds.run,
             "pause": self.pause.run,
             "receipts": self.renew.run,
-            "checkpoints": self._ask_stores_about_the_ledger,
+            "checkpoints": self.store_checkpoints.ask,
             "witness": self._note_spool,
             **{
                 f"upload to {name}": upload.run

@@ -3,7 +3,7 @@
 Whether one may go is decided by core/eviction; this pages through those that might.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -53,13 +53,18 @@ class Evict:
         shared_holds: SharedHolds,
         problems: ProblemBoard,
         ages: Ages,
+        unasked: Callable[[], frozenset[str]],
     ) -> None:
-        """``ages`` tells how long ago a copy was first noticed here."""
+        """``ages`` tells how long ago a copy was first noticed here.
+
+        ``unasked`` are the stores that did not tell yet whether the ledger was restored.
+        """
         self._ledger = ledger
         self._spool = spool
         self._shared_holds = shared_holds
         self._problems = problems
         self._ages = ages
+        self._unasked = unasked
         self._behind: PurgePlace | None = None
         self._leftovers_removed = False
 
@@ -97,6 +102,8 @@ class Evict:
 
     async def _evictable(self, clips: Sequence[Clip], policy: EvictPolicy) -> Sequence[Clip]:
         """Return the clips whose copies may go."""
+        # Before the epoch: a store that tells in between may begin another.
+        unasked = self._unasked()
         # However old the list is: what it names stays. A copy that every store has proven is not
         # the last one, so a list that does not come must not fill the spool.
         elsewhere = self._shared_holds.standing()
@@ -113,6 +120,7 @@ class Evict:
                 epoch=epoch,
                 set_aside=set_aside,
                 docked=docked,
+                unasked=unasked,
             )
             for clip in clips
         ]
@@ -125,7 +133,7 @@ class Evict:
 
     async def remove_leftovers(self, policy: EvictPolicy) -> None:
         """Once a start: remove the copies whose purge was recorded right before a crash."""
-        if self._leftovers_removed:
+        if self._leftovers_removed or self._unasked() & policy.stores:
             return
         kept = await in_thread(self._spool.sidecars)
         while found := await in_thread(lambda: [*islice(kept, _AT_ONCE)]):
@@ -177,6 +185,10 @@ class Evict:
         said = [f"{words} {size} bytes" for words, size in waits.items() if size]
         if held:
             said.append(f"{held} bytes are of clips on hold")
+        said += [
+            f"store {name} is first to tell what it was last told of the ledger"
+            for name in sorted(self._unasked() & (policy.stores | policy.extra))
+        ]
         if any(problem.slug == "ledger-restored" for problem in self._problems.current()):
             said.append("after the ledger's restore each store first repeats its receipts")
         return said

@@ -54,7 +54,7 @@ WriteCheckpoint = Callable[[], Awaitable[None]]
 class Housekeeping:
     """Runs beside everything else, and never in its way."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what looks after everything is told of everything
         self,
         *,
         ledger: Ledger,
@@ -65,8 +65,12 @@ class Housekeeping:
         checkpoint: WriteCheckpoint,
         clock: Clock,
         policy: HousekeepingPolicy,
+        unasked: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        """``checkpoint`` writes the head of the record to the spool and the stores."""
+        """``checkpoint`` writes the head of the record to the spool and the stores.
+
+        ``unasked`` are the stores that did not tell yet what they were last told of the ledger.
+        """
         self._ledger = ledger
         self._spool = spool
         self._prover = prover
@@ -80,6 +84,7 @@ class Housekeeping:
             shared_holds=shared_holds,
             problems=problems,
             ages=Ages(clock),
+            unasked=unasked,
         )
         self._readmit = Readmit(ledger=ledger, spool=spool, problems=problems)
         self._partial_ages = Ages(clock)

@@ -133,3 +133,10 @@ def test_a_receipt_counts_only_for_exactly_this_clip(change: dict[str, object]) 
     assert holders(CLIP, (RECEIPT,), epoch=2) == {"central"}
     changed = replace(RECEIPT, **change)  # type: ignore[arg-type]  # one field at a time
     assert holders(CLIP, (changed,), epoch=2) == frozenset()
+
+
+@pytest.mark.parametrize("store", ["central", "second"])
+def test_nothing_goes_on_the_word_of_a_store_that_has_yet_to_tell_of_a_restore(store: str) -> None:
+    """It may have lost since the backup what the ledger says of it."""
+    assert not may_evict(replace(GOOD, unasked=frozenset({store})))
+    assert may_evict(replace(GOOD, unasked=frozenset({"former"})))

@@ -1,13 +1,18 @@
 """What a station makes of the ledger that it finds."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from dockd.core.custody import parse_checkpoint
 from dockd.daemon.opening import Opened, settle_epoch
+from dockd.daemon.store_checkpoints import StoreCheckpoints
+from dockd.errors import StoreUnreachable
 from dockd.stages.problems import ProblemBoard
-from dockd.station.ledger import open_ledger
+from dockd.station.ledger import SqliteLedger, open_ledger
 from dockd.station.spool.directory import DirectorySpool
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.still_clock import StillClock
 from tests.stages.rig import Silent
 from tests.station import ledger_parts as parts
@@ -36,5 +41,68 @@ async def test_a_ledger_of_before_a_rebuild_is_a_restored_one(tmp_path: Path) ->
         await ledger.write_checkpoint(tmp_path)
         await settle_epoch(opened, folder=tmp_path, problems=board)
         assert (await ledger.head()).epoch == before + 1
+    finally:
+        ledger.close()
+
+
+class Away(MemoryStore):
+    """A store that gives nothing back for as long as the test says, and takes what it is sent."""
+
+    away = False
+
+    async def read_record(self, key: str) -> bytes | None:
+        if self.away:
+            raise StoreUnreachable("nobody answers")
+        return await super().read_record(key)
+
+
+def told(store: MemoryStore) -> int:
+    """Return up to where in the record a store was last told of it."""
+    (content,) = store.bucket.records.values()
+    return parse_checkpoint(content).sequence
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.asyncio
+async def test_a_store_is_told_nothing_before_it_told_what_it_knows(
+    tmp_path: Path, *, damaged: bool
+) -> None:
+    """A whole disk was put back, and its store is away at the start: it is a witness still."""
+    store = Away(name="central")
+    first = open_ledger(tmp_path / "first.sqlite3", clock=parts.HandClock())
+    await first.record(parts.docked())
+    first.close()
+    shutil.copy(tmp_path / "first.sqlite3", tmp_path / "yesterday.sqlite3")
+
+    def checkpoints(ledger: SqliteLedger) -> tuple[StoreCheckpoints, ProblemBoard]:
+        clock = StillClock()
+        board = ProblemBoard(ledger=ledger, journal=Silent(), clock=clock)
+        stores = {"central": store}
+        at_stores = StoreCheckpoints(ledger, stores, station="s", problems=board, clock=clock)
+        return at_stores, board
+
+    later = open_ledger(tmp_path / "first.sqlite3", clock=parts.HandClock(looks=500))
+    await later.record(*parts.proven(1))
+    at_stores, _ = checkpoints(later)
+    assert await at_stores.write(await later.checkpoint()) == ["central"]
+    later.close()
+    newest = told(store)
+    if damaged:
+        store.bucket.records = dict.fromkeys(store.bucket.records, b"?")
+
+    ledger = open_ledger(tmp_path / "yesterday.sqlite3", clock=parts.HandClock(looks=900))
+    try:
+        at_stores, board = checkpoints(ledger)
+        store.away = True
+        assert await at_stores.write(await ledger.checkpoint()) == []
+        assert damaged or told(store) == newest
+        assert at_stores.unasked() == {"central"}
+        store.away = False
+        await at_stores.ask()
+        assert at_stores.unasked() == frozenset()
+        assert (await ledger.head()).epoch == (1 if damaged else 2)
+        assert bool(board.of_subject("ledger")) is not damaged
+        assert await at_stores.write(await ledger.checkpoint()) == ["central"]
+        assert told(store) == (await ledger.head()).sequence
     finally:
         ledger.close()

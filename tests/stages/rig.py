@@ -230,6 +230,7 @@ class Rig:
             stores=self.stores,
             look_again_s=0.02,
         )
+        self.unasked: frozenset[str] = frozenset()
         self.housekeeping = Housekeeping(
             ledger=self.ledger,
             spool=self.spool,
@@ -237,6 +238,7 @@ class Rig:
             shared_holds=self.shared_holds,
             problems=self.problems,
             checkpoint=_nothing,
+            unasked=lambda: self.unasked,
             clock=self.clock,
             policy=HousekeepingPolicy(
                 keep_stored_s=1e9,

@@ -142,6 +142,29 @@ async def test_no_receipt_of_before_a_restore_makes_room(tmp_path: Path) -> None
 
 
 @pytest.mark.asyncio
+async def test_nothing_goes_before_its_store_told_whether_the_ledger_was_restored(
+    tmp_path: Path,
+) -> None:
+    """Not for want of room, and not what an interrupted purge left over; and it is said."""
+    async with rig_at(tmp_path) as rig, running(rig):
+        await stored_and_away(rig)
+        make_short(rig)
+        rig.unasked = frozenset({"central"})
+        await make_room(rig)
+        assert rig.count(facts.SpoolPurged) == 0
+        assert "store central is first to tell" in why_full(rig)
+        [clip] = await rig.clips()
+        await rig.ledger.record(facts.SpoolPurged(clip=clip.number, reason="room is short"))
+        await rig.housekeeping._remove_leftovers()
+        assert len(list(rig.spool.sidecars())) == 1
+        rig.unasked = frozenset()
+        await rig.housekeeping._remove_leftovers()
+        await make_room(rig)
+        assert list(rig.spool.sidecars()) == []
+        assert "is first to tell" not in why_full(rig)
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("held", [True, False])
 async def test_what_another_station_holds_makes_no_room(tmp_path: Path, held: bool) -> None:
     """What the shared list names stays, however old the list is; it keeps nothing else here."""

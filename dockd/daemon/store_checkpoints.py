@@ -1,0 +1,96 @@
+"""The head of the record at the stores: the second witness of a ledger that was restored.
+
+The first lies in the spool, beside the ledger, and is put back with it where a whole disk is. So a
+store is told nothing new before it was asked what it was told last, and until then nothing makes
+room on its word: it may have lost since the backup what the restored ledger says that it holds.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from dockd.core import custody, naming
+from dockd.core.custody import Checkpoint
+from dockd.daemon import opening
+from dockd.errors import DockdError
+from dockd.ports.clock import Clock
+from dockd.ports.store import Store
+from dockd.stages.problems import ProblemBoard
+from dockd.station.ledger import SqliteLedger
+
+_ASK_AGAIN_S: Final = 30.0
+
+
+class StoreCheckpoints:
+    """Asks each store once a run, and writes to those that were asked.
+
+    What cannot be read again could never tell of a restored ledger, and is left out.
+    """
+
+    def __init__(
+        self,
+        ledger: SqliteLedger,
+        stores: Mapping[str, Store],
+        *,
+        station: str,
+        problems: ProblemBoard,
+        clock: Clock,
+    ) -> None:
+        """No store was asked yet."""
+        self._ledger = ledger
+        self._stores = {name: store for name, store in stores.items() if store.readable}
+        self._key = f".dockd/{naming.component(station.encode())}/checkpoint.json"
+        self._problems = problems
+        self._clock = clock
+        self._unasked = set(self._stores)
+        self._turns = {name: asyncio.Lock() for name in self._stores}
+
+    def unasked(self) -> frozenset[str]:
+        """Return the stores that did not tell yet, for instance because they are out of reach."""
+        return frozenset(self._unasked)
+
+    async def ask(self) -> None:
+        """Hold the ledger against what each store was last told of it; ends when all have told."""
+        while self._unasked:
+            for name in self._stores:
+                await self._has_told(name)
+            if self._unasked:
+                await self._clock.sleep(_ASK_AGAIN_S)
+
+    async def write(self, checkpoint: Checkpoint) -> list[str]:
+        """Write a checkpoint to every store that takes it now; return which did."""
+        written: list[str] = []
+        for name, store in self._stores.items():
+            if not await self._has_told(name):
+                continue
+            try:
+                await store.write_record(self._key, custody.encode_checkpoint(checkpoint))
+            except DockdError:
+                # Its own problem is on the board already; the next checkpoint tries again.
+                continue
+            written.append(name)
+        return written
+
+    async def _has_told(self, name: str) -> bool:
+        """Return whether a store was asked, after trying to; begins an epoch if it has to."""
+        async with self._turns[name]:
+            if name in self._unasked:
+                try:
+                    content = await self._stores[name].read_record(self._key)
+                except DockdError:
+                    return False
+                await opening.settle_epoch_with_store(
+                    self._ledger, _parsed(content), problems=self._problems
+                )
+                self._unasked.discard(name)
+            return True
+
+
+def _parsed(content: bytes | None) -> Checkpoint | None:
+    """Return a store's checkpoint; one that is damaged says nothing."""
+    if content is None:
+        return None
+    try:
+        return custody.parse_checkpoint(content)
+    except ValueError:
+        return None
