@@ -366,13 +366,13 @@ class FsyncFailed(TransientError):
 
 
 class LedgerRestored(PermanentError):
-    """The ledger is behind its own checkpoint: it was restored from an earlier time."""
+    """The ledger and a checkpoint of it are not of one time: it, or the store, was restored."""
 
     slug = "ledger-restored"
     owner: Owner = "operations"
     next_step = (
-        "Say who restored it and why; dockd begins a new epoch and confirms every receipt again "
-        "before any wipe."
+        "Say who restored the ledger, or restored, emptied or replaced the store, and why; dockd "
+        "begins a new epoch and confirms every receipt again before any wipe."
     )
 
 

@@ -530,7 +530,7 @@ _STATION: Final = (
     _raised(
         errors.LedgerRestored,
         "warn",
-        "The ledger was restored; every receipt is confirmed again before any wipe.",
+        "The ledger or a store was restored; every receipt is confirmed again before any wipe.",
         "The ledger ends at {sequence} and its checkpoint stands at {checkpoint}.",
     ),
     _raised(

@@ -102,7 +102,7 @@ async def settle_epoch(opened: Opened, *, folder: Path, problems: ProblemBoard) 
     Or is another one: of before a rebuild, say. A store's may be that of the box before this.
     """
     if opened.rebuilt:
-        await _begin_epoch(opened.ledger, "the ledger was rebuilt from the sidecars", problems)
+        await begin_epoch(opened.ledger, "the ledger was rebuilt from the sidecars", problems)
         return
     words = {**_RESTORED, "other-ledger": "is not that of"}
     checkpoint = await in_thread(read_checkpoint, folder)
@@ -129,9 +129,10 @@ async def _settle_with(
     standing = await ledger.compare_with(checkpoint)
     if standing in words:
         reason = f"the ledger {words[standing]} the checkpoint of {checkpoint.time_utc}"
-        await _begin_epoch(ledger, reason, problems)
+        await begin_epoch(ledger, reason, problems)
 
 
-async def _begin_epoch(ledger: SqliteLedger, reason: str, problems: ProblemBoard) -> None:
+async def begin_epoch(ledger: SqliteLedger, reason: str, problems: ProblemBoard) -> None:
+    """Begin an epoch and say why; no receipt counts before it was repeated."""
     await ledger.begin_epoch(reason)
     await problems.open("ledger-restored", subject="ledger", reason=reason)

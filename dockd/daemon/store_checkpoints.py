@@ -3,6 +3,9 @@
 The first lies in the spool, beside the ledger, and is put back with it where a whole disk is. So a
 store is told nothing new before it was asked what it was told last, and until then nothing makes
 room on its word: it may have lost since the backup what the restored ledger says that it holds.
+
+It tells of the store itself as well. One that has not what it was told last was put back to an
+earlier day, was emptied, or is another place under the same name: its receipts are of what was.
 """
 
 import asyncio
@@ -39,6 +42,7 @@ class StoreCheckpoints:
         """No store was asked yet."""
         self._ledger = ledger
         self._stores = {name: store for name, store in stores.items() if store.readable}
+        self._station = station
         self._key = f".dockd/{naming.component(station.encode())}/checkpoint.json"
         self._problems = problems
         self._clock = clock
@@ -79,11 +83,22 @@ class StoreCheckpoints:
                     content = await self._stores[name].read_record(self._key)
                 except DockdError:
                     return False
-                await opening.settle_epoch_with_store(
-                    self._ledger, _parsed(content), problems=self._problems
-                )
+                await self._settle(name, _parsed(content))
                 self._unasked.discard(name)
             return True
+
+    async def _settle(self, name: str, checkpoint: Checkpoint | None) -> None:
+        told = (await self._ledger.store_memory(name)).told_up_to
+        ours = (await self._ledger.head()).ledger_id
+        await opening.settle_epoch_with_store(self._ledger, checkpoint, problems=self._problems)
+        if told is None:
+            return
+        if checkpoint is None or checkpoint.ledger_id != ours or checkpoint.sequence < told:
+            reason = (
+                f"the store {name} has not, of the station {self._station}, what it was told last: "
+                "it was put back or emptied, or is another place"
+            )
+            await opening.begin_epoch(self._ledger, reason, self._problems)
 
 
 def _parsed(content: bytes | None) -> Checkpoint | None:

@@ -164,10 +164,14 @@ class Completeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMemory:
-    """What was last known of a store; None where it never was. Times are RFC 3339 UTC."""
+    """What was last known of a store; None where it never was. Times are RFC 3339 UTC.
+
+    ``told_up_to`` is the sequence of the last checkpoint that it took.
+    """
 
     strength: Strength | None
     last_receipt_at: str | None
+    told_up_to: int | None = None
 
 
 class Ledger(Protocol):

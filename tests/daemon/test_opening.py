@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dockd.core.custody import parse_checkpoint
+from dockd.core import facts
+from dockd.core.custody import encode_checkpoint, parse_checkpoint
 from dockd.daemon.opening import Opened, settle_epoch
 from dockd.daemon.store_checkpoints import StoreCheckpoints
 from dockd.errors import StoreUnreachable
@@ -106,3 +107,49 @@ async def test_a_store_is_told_nothing_before_it_told_what_it_knows(
         assert told(store) == (await ledger.head()).sequence
     finally:
         ledger.close()
+
+
+@pytest.mark.parametrize("was", ["emptied", "put back", "another station's", "as it was"])
+@pytest.mark.asyncio
+async def test_a_store_that_forgot_what_it_was_told_has_its_receipts_repeated(
+    tmp_path: Path, was: str
+) -> None:
+    """It is another bucket under the same name, or was restored itself: it may hold nothing."""
+    store, clock = MemoryStore(name="central"), StillClock()
+    ledger = open_ledger(tmp_path / "ledger.sqlite3", clock=parts.HandClock())
+    other = open_ledger(tmp_path / "other.sqlite3", clock=parts.HandClock(looks=5000))
+    try:
+        board = ProblemBoard(ledger=ledger, journal=Silent(), clock=clock)
+
+        def run() -> StoreCheckpoints:
+            stores = {"central": store}
+            return StoreCheckpoints(ledger, stores, station="s", problems=board, clock=clock)
+
+        async def write(at_stores: StoreCheckpoints) -> None:
+            checkpoint = await ledger.checkpoint()
+            where = ", ".join(["spool", *await at_stores.write(checkpoint)])
+            await ledger.record(
+                facts.Checkpointed(where=where, sequence=checkpoint.sequence, root=checkpoint.root)
+            )
+
+        await write(run())
+        yesterday = dict(store.bucket.records)
+        await ledger.record(parts.docked(), *parts.proven(1))
+        await write(run())
+        (key,) = yesterday
+        match was:
+            case "emptied":
+                store.bucket.records.clear()
+            case "put back":
+                store.bucket.records = yesterday
+            case "another station's":
+                store.bucket.records = {key: encode_checkpoint(await other.checkpoint())}
+            case _:
+                pass
+        for _ in range(2):
+            await write(run())
+            assert (await ledger.head()).epoch == (1 if was == "as it was" else 2)
+        assert bool(board.of_subject("ledger")) is (was != "as it was")
+    finally:
+        ledger.close()
+        other.close()

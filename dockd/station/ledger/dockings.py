@@ -163,6 +163,7 @@ def _note(
     match fact:
         case facts.Checkpointed():
             key = rows.LAST_CHECKPOINT
+            _note_told(connection, fact)
         case facts.UploadsPaused():
             key = rows.UPLOADS_PAUSED
         case facts.UploadsResumed():
@@ -173,6 +174,12 @@ def _note(
             assert_never(fact)
     row: dict[str, rows.Value] = {"key": key, "value": json.dumps(value)}
     tables.insert(connection, "meta", row=row, replace=True)
+
+
+def _note_told(connection: sqlite3.Connection, fact: facts.Checkpointed) -> None:
+    for place in fact.where.split(", "):
+        row: dict[str, rows.Value] = {"key": rows.last_told_to(place), "value": str(fact.sequence)}
+        tables.insert(connection, "meta", row=row, replace=True)
 
 
 def _remembered(connection: sqlite3.Connection, fact: facts.CommandTaken) -> command.Taken:

@@ -418,9 +418,11 @@ def store_memory(connection: sqlite3.Connection, store: str) -> StoreMemory:
     """Return what was last known of a store."""
     probe = _one(connection, "probe", store=store)
     receipt = _one(connection, "meta", key=rows.last_receipt_of(store))
+    told = _one(connection, "meta", key=rows.last_told_to(store))
     return StoreMemory(
         strength=probe["strength"] if probe else None,
         last_receipt_at=receipt["value"] if receipt else None,
+        told_up_to=int(told["value"]) if told else None,
     )
 
 

@@ -51,6 +51,11 @@ def last_receipt_of(store: str) -> str:
     return f"last receipt of {store}"
 
 
+def last_told_to(store: str) -> str:
+    """Return the key in ``meta`` of up to where in the record a store was last told of it."""
+    return f"last told to {store}"
+
+
 def clip_row(clip: Clip) -> dict[str, Value]:
     """Return the columns of ``clips`` that are the clip's own."""
     return {
