@@ -94,7 +94,7 @@ class Acceptance:
 
         ``first`` is what is recorded before, in the same transaction.
         """
-        same = await self._with_its_copy_looked_for(same)
+        same = await self._with_its_copy_read(same)
         merge = redock.merge(clip, into=same, verified=verified)
         if merge.hand_over:
             kept = same
@@ -105,18 +105,22 @@ class Acceptance:
         await self._ledger.record(*first, *merge.recorded)
         return await self._ledger.clip(same.number)
 
-    async def _with_its_copy_looked_for(self, clip: Clip) -> Clip:
-        """Return a clip whose spool copy is believed proven only if its file is there.
+    async def _with_its_copy_read(self, clip: Clip) -> Clip:
+        """Return a clip whose spool copy is believed proven only if it reads back as it was.
 
-        The copy that is about to be merged into it may otherwise be the only good one.
+        The copy that is about to be merged into it, and to be discarded, may be the only good one.
         """
         if clip.spool_copy is not SpoolCopy.PROVEN:
             return clip
         try:
-            (await in_thread(self._spool.open, clip)).close()
+            proof = await in_thread(self._spool.verify, clip, stop=lambda: False)
         except FileNotFoundError:
             reason = "the spool's file is missing"
-            await self._ledger.record(facts.SpoolCopyLost(clip=clip.number, reason=reason))
+        else:
+            if proof.sha256 == clip.sha256:
+                return clip
+            reason = "read again, the spool's copy has another digest"
+        await self._ledger.record(facts.SpoolCopyLost(clip=clip.number, reason=reason))
         return await self._ledger.clip(clip.number)
 
     async def _keep(self, clip: Clip, *, lease: PartLease) -> None:

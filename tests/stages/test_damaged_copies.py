@@ -1,5 +1,6 @@
 """Bytes that arrive damaged: whose fault it is, and that a clip is held for no fault of its own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,20 @@ async def test_a_small_clip_whose_copy_rots_is_copied_again(tmp_path: Path) -> N
         assert rig.count(facts.ClipHeld) == 0
     [stored] = (there for versions in store.bucket.objects.values() for there in versions)
     assert stored.content == FOOTAGE
+
+
+async def test_a_good_copy_is_not_given_up_for_one_that_rots(tmp_path: Path) -> None:
+    """A clip comes again under another time, and what is kept of it is not what was proven."""
+    async with rig_at(tmp_path) as rig, running(rig, uploads=False):
+        await docked(rig)
+        rig.rack.undock("A1")
+        await until(lambda: rig.count(facts.Undocked) > 0, what="the camera is away")
+        [kept] = (file for file in (tmp_path / "spool/clips").rglob("clip") if file.is_file())
+        kept.write_bytes(FOOTAGE[::-1])
+        os.utime(rig.rack.folder("A1", "BWC-1") / "clip", ns=(1, 1))
+        rig.rack.dock("A1", "BWC-1")
+        await until(lambda: rig.count(facts.ClipMerged) > 0, what="it is known for what it is")
+        [clip] = await rig.clips()
+        assert clip.spool_copy is SpoolCopy.PROVEN
+        assert rig.spool.verify(clip, stop=lambda: False).sha256 == clip.sha256
+        assert rig.count(facts.SpoolCopyLost) == 1
