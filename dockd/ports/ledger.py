@@ -228,6 +228,9 @@ class Ledger(Protocol):
     async def in_docking(self, docking: str) -> Sequence[Clip]:
         """Return all clips last seen on their camera in this docking."""
 
+    async def seen_in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return all clips seen on their camera in this docking, whenever they were seen last."""
+
     async def by_key(self, key: str) -> Clip | None:
         """Return the clip with this store key, if there is one."""
 

@@ -63,7 +63,8 @@ class Manifests:
 
     async def _write(self, row: DockingRow) -> None:
         """Write one manifest to every store; one that does not take it now gets it later."""
-        clips = await self._ledger.in_docking(row.docking)
+        # After an outage its camera may have been docked again, and be known by that docking.
+        clips = await self._ledger.seen_in_docking(row.docking)
         content = manifest(row, clips, station=self._station)
         key = naming.manifest_key(row.camera, docking=row.docking)
         for name, store in self._stores.items():

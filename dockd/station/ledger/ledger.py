@@ -212,6 +212,10 @@ class SqliteLedger:
         """Return all clips last seen on their camera in this docking."""
         return await self._read(reading.in_docking, docking)
 
+    async def seen_in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return all clips seen on their camera in this docking, whenever they were seen last."""
+        return await self._read(reading.seen_in_docking, docking)
+
     async def by_key(self, key: str) -> Clip | None:
         """Return the clip with this store key, if there is one."""
         return await self._read(reading.by_key, key)

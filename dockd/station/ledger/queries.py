@@ -56,6 +56,13 @@ HOT_QUERIES: Final[dict[str, str]] = {
     "in docking": f"""
         {_CLIP} WHERE clips.docking = :docking AND clips.merged_into IS NULL ORDER BY clips.number
         """,
+    # Of the one camera's clips, which have an index; a docking's own are those it had last.
+    "seen in docking": f"""
+        {_CLIP} WHERE clips.camera = (SELECT camera FROM dockings WHERE docking = :docking)
+        AND clips.merged_into IS NULL AND EXISTS (SELECT 1 FROM sightings
+            WHERE sightings.clip = clips.number AND sightings.docking = :docking)
+        ORDER BY clips.number
+        """,  # noqa: S608 - constants of this package
     "partials left": f"""
         {_CLIP} JOIN dockings ON dockings.docking = clips.docking
         WHERE clips.spool_copy = 'partial' AND clips.merged_into IS NULL

@@ -154,6 +154,11 @@ def in_docking(connection: sqlite3.Connection, docking: str) -> list[Clip]:
     return _clips(connection, "in docking", docking=docking)
 
 
+def seen_in_docking(connection: sqlite3.Connection, docking: str) -> list[Clip]:
+    """Return the clips seen on their camera in this docking, whenever they were seen last."""
+    return _clips(connection, "seen in docking", docking=docking)
+
+
 def partials_left(connection: sqlite3.Connection) -> list[Clip]:
     """Return the clips that a camera left behind half copied."""
     return _clips(connection, "partials left")
