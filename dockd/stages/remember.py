@@ -34,6 +34,8 @@ _CLIPS_AT_ONCE: Final = 500
 _PAUSE_S: Final = 1.0
 
 Identity = tuple[str, HoldKind]
+# What left the file, and the order by which it was to leave the ledger.
+Leaving = tuple[facts.ClipReleased | facts.SetFree, Hold]
 
 
 class HoldMemory:
@@ -50,6 +52,7 @@ class HoldMemory:
         self._holds: dict[Identity, Hold] = {}
         self._written: Mapping[Identity, Hold] = {}
         self._unheeded: deque[facts.Fact] = deque()
+        self._in_doubt: deque[Leaving] = deque()
         self._turn = asyncio.Lock()
         self._settled = asyncio.Event()
         self._changed = asyncio.Event()
@@ -91,19 +94,20 @@ class HoldMemory:
             IllegalFact: the ledger does not permit it; nothing changed.
             SpoolReadOnly, SpoolFull: one of the two could not be written.
         """
-        released = await self._forget(recorded)
+        await self._settled.wait()
+        leaving: list[Leaving] = []
         try:
+            await self._forget(recorded, leaving)
             await self._ledger.record(*recorded)
-        except DockdError:
-            self._holds |= released
+        except BaseException:
+            # Refused by the ledger or the file, or cancelled: the ledger is asked what stands.
+            self._in_doubt.extend(leaving)
             self._changed.set()
             raise
         await self._write()
 
-    async def _forget(self, recorded: Iterable[facts.Fact]) -> Mapping[Identity, Hold]:
-        """Take out of the file what is about to be released; return it."""
-        await self._settled.wait()
-        released: dict[Identity, Hold] = {}
+    async def _forget(self, recorded: Iterable[facts.Fact], leaving: list[Leaving]) -> None:
+        """Take out of the file what is about to be released, and put it into ``leaving``."""
         async with self._turn:
             await self._heed()
             for fact in recorded:
@@ -116,9 +120,8 @@ class HoldMemory:
                     case _:
                         continue
                 if identity in self._holds:
-                    released[identity] = self._holds.pop(identity)
+                    leaving.append((fact, self._holds.pop(identity)))
             await self._write_if_changed()
-        return released
 
     async def _write(self) -> None:
         await self._settled.wait()
@@ -138,6 +141,22 @@ class HoldMemory:
             # Taken out only when it is done: whoever is cancelled on the way loses nothing.
             await self._take_in(self._unheeded[0])
             self._unheeded.popleft()
+        while self._in_doubt:
+            released, hold = self._in_doubt[0]
+            if await self._stands(released):
+                self._keep(hold)
+                # Its file may have been written without it, whatever came of that.
+                self._written = {}
+            self._in_doubt.popleft()
+
+    async def _stands(self, released: facts.ClipReleased | facts.SetFree) -> bool:
+        """Return whether the ledger has a hold still, of which the release was begun."""
+        if isinstance(released, facts.ClipReleased):
+            return released.hold in (await self._ledger.clip(released.clip)).holds
+        return any(
+            (held.subject, held.hold) == (released.subject, released.hold)
+            for held in await self._ledger.holds()
+        )
 
     async def _take_in(self, fact: facts.Fact) -> None:
         match fact:

@@ -1,5 +1,6 @@
 """No hold is forgotten with a restored ledger, and none comes back that was released."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -223,6 +224,52 @@ async def test_a_release_that_failed_keeps_the_hold_in_the_file(tmp_path: Path) 
             await start.holds.record(released, impossible)
         await start.holds._write()
         assert written(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["clips", "cameras"])
+@pytest.mark.asyncio
+async def test_a_release_that_the_file_does_not_take_keeps_the_hold_in_it(
+    tmp_path: Path, kind: SubjectKind
+) -> None:
+    """The ledger has the hold still, so whatever is written next has to have it, too."""
+    async with started(tmp_path) as start:
+        await start.ledger.record(parts.docked(), *parts.proven(1), *parts.proven(2))
+        held = (await start.ledger.clip(1)).id if kind == "clips" else parts.CAMERA
+        await start.order("hold", held, kind=kind)
+        before = written(tmp_path)
+        (tmp_path / f"{FILE_NAME}.part").mkdir()
+        with pytest.raises(SpoolReadOnly):
+            await start.order("release", held, kind=kind)
+        (tmp_path / f"{FILE_NAME}.part").rmdir()
+        await start.order("hold", (await start.ledger.clip(2)).id)
+        assert before.keys() < written(tmp_path).keys()
+        await start.order("release", held, kind=kind)
+        assert len(written(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("commits", [False, True])
+@pytest.mark.asyncio
+async def test_a_release_that_is_cancelled_leaves_the_file_as_the_ledger_has_it(
+    tmp_path: Path, *, commits: bool
+) -> None:
+    """Whoever ordered it went away between the two; whether it is on record, the ledger tells."""
+    async with started(tmp_path) as start:
+        await start.ledger.record(parts.docked(), *parts.proven(1))
+        held = (await start.ledger.clip(1)).id
+        await start.order("hold", held)
+        record = start.ledger.record
+
+        async def cut_off(*recorded: facts.Fact) -> None:
+            if commits:
+                await record(*recorded)
+            raise asyncio.CancelledError
+
+        start.ledger.record = cut_off  # type: ignore[method-assign]  # a moment that no fake can hit
+        with pytest.raises(asyncio.CancelledError):
+            await start.order("release", held)
+        start.ledger.record = record  # type: ignore[method-assign]  # all is well again
+        await start.holds._write()
+        assert (len(written(tmp_path)) == 1) is not commits
 
 
 @pytest.mark.asyncio
