@@ -109,18 +109,23 @@ def _records(config: Config, wanted: Wanted) -> Sequence[Record]:
     """Return what the ledger says of the dockings that are wanted, read at one go."""
     with snapshot.opened(config.spool.path / LEDGER_NAME) as ledger:
         names = dict.fromkeys(wanted.dockings) or [row.docking for row in ledger.dockings()]
-        records = [_record(ledger, docking) for docking in names]
+        records = [_record(ledger, docking, named=bool(wanted.dockings)) for docking in names]
     if wanted.unstored:
         return [each for each in records if _unstored(each.clips, config)]
     # Of a docking without a clip there is something to say only to who asked for it by name.
     return [each for each in records if each.clips or wanted.dockings]
 
 
-def _record(ledger: snapshot.Snapshot, docking: str) -> Record:
+def _record(ledger: snapshot.Snapshot, docking: str, *, named: bool) -> Record:
+    """Return what is to be brought of a docking.
+
+    Of one that was asked for by name that is all it showed; of many, each clip once, with the
+    docking that saw it last.
+    """
     row = ledger.docking(docking)
     if row is None:
         raise NotFound(f"the record has no docking {docking!r}")
-    clips = ledger.in_docking(docking)
+    clips = ledger.seen_in_docking(docking) if named else ledger.in_docking(docking)
     receipts = {clip.number: ledger.receipts(clip) for clip in clips}
     return Record(row=row, head=ledger.head(), clips=clips, receipts=receipts)
 

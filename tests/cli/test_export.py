@@ -607,6 +607,33 @@ async def test_what_is_not_here_is_said_with_its_place(
     assert f"it is at central under {purged.key}" in capsys.readouterr().out
 
 
+@pytest.mark.asyncio
+async def test_a_docking_has_what_a_later_one_saw_as_well(
+    station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By its name all that it showed comes out; with all of them each clip comes once."""
+    spool, disk, courier_disk = (tmp_path / name for name in ("spool", "disk", "courier"))
+    copy_spool(station[0], to=spool)
+    config = configured(spool)
+    docking, _ = dockings_of(station)
+    with parts.ledger_at(spool / "ledger.sqlite3") as ledger:
+        clips = await ledger.in_docking(docking)
+        again, camera = clips[0], clips[0].camera
+        await ledger.record(
+            parts.docked(camera=camera),
+            facts.ClipSeenAgain(
+                clip=again.number, docking=parts.DOCKING, slot="A1", mtime_ns=again.mtime_ns
+            ),
+        )
+    status, answer = exported(config, capsys, docking, disk)
+    assert (status, answer["dockings"][0]["files"]) == (0, len(clips))
+    status, answer = exported(config, capsys, parts.DOCKING, disk)
+    assert (status, answer["dockings"][0]["files"]) == (0, 1)
+    _, answer = exported(config, capsys, "--all", courier_disk)
+    files = {each["docking"]: each["files"] for each in answer["dockings"]}
+    assert (files[docking], files[parts.DOCKING]) == (len(clips) - 1, 1)
+
+
 def test_a_disk_that_is_full_says_so_and_goes_on_with_room(
     station: tuple[Path, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

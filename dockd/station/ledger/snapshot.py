@@ -56,6 +56,10 @@ class Snapshot:
                 return
             after = found[-1].docking
 
+    def seen_in_docking(self, docking: str) -> Sequence[Clip]:
+        """Return the clips seen on their camera in this docking, whenever they were seen last."""
+        return reading.seen_in_docking(self._connection, docking)
+
     def in_docking(self, docking: str) -> Sequence[Clip]:
         """Return the clips last seen on their camera in this docking, by their numbers."""
         return reading.in_docking(self._connection, docking)
