@@ -4,7 +4,7 @@ Since the backup cameras were offloaded and sent out again, so what lies here ma
 what they held. Nobody would ever send it, and nobody be told of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
@@ -47,15 +47,17 @@ class Readmit:
                 subject = f"clip {clip.id}"
                 await self._problems.open(error.slug, subject=subject, reason=error.reason)
 
-    async def _forgotten(self) -> Sequence[Clip]:
-        """Return what is kept under keys that the ledger does not know."""
-        forgotten: list[Clip] = []
+    async def _forgotten(self) -> Collection[Clip]:
+        """Return what is kept under keys that the ledger does not know, of each key one copy."""
+        forgotten: dict[str, Clip] = {}
         kept = await in_thread(self._spool.sidecars)
         while found := await in_thread(lambda: [*islice(kept, _AT_ONCE)]):
-            clips = {one.clip.key or "": one.clip for one in found if isinstance(one, Sidecar)}
-            known = await self._ledger.by_keys(list(clips))
-            forgotten += [clip for key, clip in clips.items() if key not in known]
-        return forgotten
+            clips = [one.clip for one in found if isinstance(one, Sidecar)]
+            known = await self._ledger.by_keys([clip.key or "" for clip in clips])
+            for clip in clips:
+                if clip.key is not None and clip.key not in known:
+                    forgotten.setdefault(clip.key, clip)
+        return forgotten.values()
 
     async def _take_in(self, clip: Clip) -> None:
         try:

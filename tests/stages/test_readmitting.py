@@ -157,6 +157,26 @@ async def test_a_kept_copy_that_is_cut_short_is_not_called_proven(tmp_path: Path
         assert rig.open_problems() == set()
 
 
+async def test_what_is_kept_twice_is_one_clip(tmp_path: Path) -> None:
+    """Restored twice, it copied once more what it had forgotten: that is one piece of evidence."""
+    async with rig_at(tmp_path):
+        pass
+    back_up(tmp_path)
+    for number in range(2):
+        for file in tmp_path.glob("ledger.sqlite3*"):
+            file.unlink()
+        shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
+        async with rig_at(tmp_path) as rig:
+            rig.clock.advance(3600 * number)
+            await offload(rig, "a")
+    async with restored(tmp_path) as rig:
+        assert len(list(rig.spool.sidecars())) == 2
+        await rig.housekeeping.begin()
+        assert len(await rig.clips()) == 1
+        assert rig.open_problems() == set()
+        await all_are_stored(rig, 1)
+
+
 async def test_a_ledger_that_was_never_restored_takes_nothing_in(tmp_path: Path) -> None:
     """What lies in the spool then is what it knows, and a large spool is not read in vain."""
     async with rig_at(tmp_path) as rig:
