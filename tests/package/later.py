@@ -1,5 +1,6 @@
 """The package as a later release would be, made of this one's."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from dockd.station.ledger.schema import MIGRATIONS
 
 LATER: Final = "99.0"
 LATER_SCHEMA: Final = MIGRATIONS[-1].version + 1
+EPOCH_S: Final = 1_700_000_000
 _DOCKD: Final = "usr/lib/dockd/lib/python3.11/site-packages/dockd"
 _MIGRATION: Final = f"""
 MIGRATIONS = (*MIGRATIONS, Migration({LATER_SCHEMA}, ("CREATE TABLE later (number INTEGER)",)))
@@ -30,6 +32,9 @@ def later_release(package: Path, folder: Path) -> Path:
     (tree / _DOCKD / "simulator/closing.py").unlink()
     with (tree / _DOCKD / "station/ledger/schema.py").open("a", encoding="utf-8") as schema:
         schema.write(_MIGRATION)
+    # A release's files have all one time, whether they changed or not.
+    for module in (tree / "usr/lib/dockd/lib").rglob("*.py"):
+        os.utime(module, (EPOCH_S, EPOCH_S))
     made = folder / f"dockd_{LATER}.deb"
     # Not compressed: whoever takes it in has better things to do, an emulated guest above all.
     build = ["dpkg-deb", "--root-owner-group", "-Znone", "--build"]

@@ -20,6 +20,7 @@ EXPECTED = (
     "usr/bin/dockd",
     "usr/lib/dockd/bin/dockd",
     "usr/lib/dockd/pyvenv.cfg",
+    "usr/lib/dockd/compiled.py",
     "lib/systemd/system/dockd.service",
     "lib/systemd/system/dockd-helper.service",
     "lib/systemd/system/dockd-helper.socket",

@@ -13,7 +13,7 @@ import pytest
 
 from dockd.station.ledger.schema import MIGRATIONS
 from tests.package.debian import Debian
-from tests.package.later import LATER, LATER_SCHEMA, later_release
+from tests.package.later import EPOCH_S, LATER, LATER_SCHEMA, later_release
 
 pytestmark = [
     pytest.mark.real,
@@ -103,6 +103,23 @@ def test_an_upgrade_leaves_no_module_behind(station: Debian, newer: Path) -> Non
     package = station.path("/usr/lib/dockd/lib/python3.11/site-packages/dockd")
     assert not list(package.rglob("closing*"))
     assert (package / "__pycache__/later.cpython-311.pyc").exists()
+
+
+def test_an_upgrade_compiles_only_what_changed(station: Debian, newer: Path) -> None:
+    """What both releases have is taken over compiled, whatever the time of the file."""
+    package = station.path("/usr/lib/dockd/lib/python3.11/site-packages/dockd")
+    folder = "__pycache__/{}.cpython-311.pyc"
+    same = package / folder.format("errors")
+    changed = package / "station/ledger" / folder.format("schema")
+    for compiled in (same, changed):
+        # Behind compiled code Python does not look.
+        compiled.write_bytes(compiled.read_bytes() + b"before")
+    station.install(newer)
+    assert same.read_bytes().endswith(b"before")
+    assert not changed.read_bytes().endswith(b"before")
+    for compiled in package.rglob("*.pyc"):
+        assert int.from_bytes(compiled.read_bytes()[8:12], "little") == EPOCH_S, compiled
+    assert not station.path("/usr/lib/dockd/compiled-before").exists()
 
 
 def test_a_ledger_of_a_newer_dockd_stops_a_downgrade(
