@@ -25,10 +25,9 @@ class Lease:
 
 
 class Leases(dict[str, Lease]):
-    """The leases that stand, by slot."""
+    """The leases that stand, by slot; `now` is monotonic."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """Begin with none; `now` is monotonic."""
         super().__init__()
         self._now = now
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)

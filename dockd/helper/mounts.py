@@ -9,7 +9,7 @@ from typing import Final
 
 from dockd.errors import CameraGone, DockdError, Refused
 from dockd.helper import linux, media
-from dockd.helper.usb import Device, read
+from dockd.helper.device import Device, read
 
 # Per file system that may be footage: the options with which it is mounted.
 FileSystems = Mapping[str, Sequence[str]]

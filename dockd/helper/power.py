@@ -15,10 +15,10 @@ from threading import Lock
 from typing import Final
 
 from dockd.errors import DockdError, Refused
+from dockd.helper.device import is_cut, write
 from dockd.helper.leases import Lease, Leases
 from dockd.helper.rack import Rack
 from dockd.helper.requests import Request
-from dockd.helper.usb import is_cut, write
 
 _GIVE_BACK_EVERY_S: Final = 2.0
 _DAEMON_RETURNS_WITHIN_S: Final = 30.0
@@ -28,11 +28,11 @@ class Power:
     """The slots that are cut, remembered in `file` for as long as the machine runs."""
 
     def __init__(self, *, look: Callable[[], Rack], file: Path, now: Callable[[], float]) -> None:
-        """Take over what an earlier helper cut: the daemon has a moment to renew it."""
         self._look, self._file, self._now = look, file, now
         self._saving = Lock()
         self._next_s = 0.0
         self.cuts = Leases(now)
+        # What an earlier helper cut: the daemon has a moment to renew it.
         with suppress(OSError, ValueError):
             for slot, (ports, is_safety) in json.loads(file.read_bytes()).items():
                 until = inf if is_safety else now() + _DAEMON_RETURNS_WITHIN_S
@@ -76,8 +76,7 @@ class Power:
 
     def _give(self, slot: str) -> None:
         # Not what is there no more, nor what has no switch.
-        off = [port for port in self.cuts[slot].ports if is_cut(port)]
-        if off:
+        if off := [port for port in self.cuts[slot].ports if is_cut(port)]:
             _switch(off, cut=False, slot=slot)
         with self._saving, suppress(OSError):
             # Should /run be full, as a client may see to, the next helper gives back once more.

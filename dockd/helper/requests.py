@@ -57,7 +57,7 @@ class Request(NamedTuple):
 def parse(packet: bytes) -> Request:
     """Return the request in `packet`; raises RequestInvalid where it is not exactly one."""
     try:
-        keys = json.loads(packet.decode(), object_pairs_hook=_without_repeats)
+        keys = json.loads(packet.decode())
     except (ValueError, RecursionError) as error:
         raise RequestInvalid("the packet is not one JSON object in UTF-8") from error
     verb = keys.pop("verb", None) if isinstance(keys, dict) else None
@@ -69,10 +69,3 @@ def parse(packet: bytes) -> Request:
         if not is_right(keys[key]):
             raise RequestInvalid(f"{key} is not what it has to be")
     return Request(verb, **keys)
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        raise ValueError("a key stands there twice")
-    return keys

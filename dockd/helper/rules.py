@@ -9,19 +9,16 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from dockd.core.permitting import rule_to_add
+from dockd.errors import Refused
 
 _DEVICE, _CONFIGURATION, _INTERFACE = 1, 2, 4
-_DEVICE_HEAD: Final = bytes((18, _DEVICE))
-_BYTES: Final = {_CONFIGURATION: 9, _INTERFACE: 9}
-_HUB_CLASS: Final = 9
-_VENDORS_OWN_CLASS: Final = 0xFF
+_BYTES: Final = {_DEVICE: 18, _CONFIGURATION: 9, _INTERFACE: 9}
+_HUB_CLASS, _VENDORS_OWN_CLASS = 9, 0xFF
 # FTDI's own chips, which nothing but ftdi_sio binds. By other products of this vendor Debian's 6.1
 # knows a USB controller, a touch screen, an I2C bus and a sound card (its modules.alias).
-_FTDI: Final = "0403"
-_FTDI_CHIPS: Final = {"6001", "6006", "6010", "6011", "6014", "6015"}
+_FTDI_CHIPS: Final = {("0403", f"60{chip}") for chip in ("01", "06", "10", "11", "14", "15")}
 _STORAGE: Final = {(8, 6, 0x50), (8, 6, 0x62)}
 _MOST_NAMED: Final = 8
-
 
 # One alternate setting of one interface: its number, and its class, subclass and protocol.
 Interface = tuple[int, tuple[int, ...]]
@@ -45,28 +42,22 @@ class Identity(NamedTuple):
     descriptors: bytes
 
 
-class Refusal(NamedTuple):
-    """Why a device is no camera: the slug, and the sentence that an admin reads."""
-
-    slug: str
-    reason: str
-
-
-def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> Refusal | None:
+def judge(identity: Identity, *, slot: str, rules: Iterable[Rule]) -> Refused | None:
     """Return why the device in `slot` is no camera, or None if it is one by any of `rules`."""
     device = f"The device in slot {slot}"
     vendor_id, product_id, serial, descriptors = identity
     if why := _why_not_storage(descriptors):
         reason = f"{device} is not a storage device and nothing else: {why}."
-        return Refusal("camera-not-storage", reason)
+        return Refused(reason, slug="camera-not-storage")
     if not serial:
-        return Refusal("camera-without-serial", f"{device} has no serial number.")
+        return Refused(f"{device} has no serial number.", slug="camera-without-serial")
     for rule in rules:
         fits = rule.vendor_id in {None, vendor_id} and rule.product_id in {None, product_id}
         if fits and rule.family == "mass-storage" and fnmatchcase(serial, rule.serial):
             return None
     to_add = rule_to_add(vendor_id=vendor_id, product_id=product_id, serial=serial)
-    return Refusal("camera-not-allowed", f"{device} matches no rule; to accept it add, {to_add}")
+    reason = f"{device} matches no rule; to accept it add, {to_add}"
+    return Refused(reason, slug="camera-not-allowed")
 
 
 def _why_not_storage(descriptors: bytes) -> str:
@@ -85,20 +76,20 @@ def _why_not_storage(descriptors: bytes) -> str:
 
 def is_hub(descriptors: bytes) -> bool:
     """Return whether the device is a hub and nothing else."""
-    try:
-        return all(kind[0] == _HUB_CLASS for _, kind in interfaces(descriptors))
-    except ValueError:
-        return False
+    return _classes(descriptors) == {_HUB_CLASS}
 
 
 def is_serial_adapter(identity: Identity) -> bool:
     """Return whether the device is the kind of serial port that a charging hub is spoken to by."""
+    is_chip = (identity.vendor_id, identity.product_id) in _FTDI_CHIPS
+    return is_chip and _classes(identity.descriptors) == {_VENDORS_OWN_CLASS}
+
+
+def _classes(descriptors: bytes) -> set[int]:
     try:
-        kinds = {kind[0] for _, kind in interfaces(identity.descriptors)}
+        return {kind[0] for _, kind in interfaces(descriptors)}
     except ValueError:
-        return False
-    is_chip = identity.vendor_id == _FTDI and identity.product_id in _FTDI_CHIPS
-    return is_chip and kinds == {_VENDORS_OWN_CLASS}
+        return set()
 
 
 def interfaces(descriptors: bytes) -> Sequence[Interface]:
@@ -108,7 +99,7 @@ def interfaces(descriptors: bytes) -> Sequence[Interface]:
     way, and what it then binds might be what is not seen here.
     """
     device, rest = descriptors[:18], descriptors[18:]
-    if device[:2] != _DEVICE_HEAD or not rest:
+    if device[:2] != bytes((18, _DEVICE)) or not rest:
         raise ValueError("the device or its configurations are missing")
     found: list[Interface] = []
     for _ in range(device[17]):

@@ -18,7 +18,6 @@ from dockd.helper.requests import Request
 
 # What is answered, and the mount whose descriptor goes beside it.
 Answer = tuple[dict[str, object], Mount | None]
-Now = Callable[[], float]
 
 
 class Service:
@@ -29,9 +28,13 @@ class Service:
     """
 
     def __init__(
-        self, *, look: Callable[[], Rack], file_systems: FileSystems, cuts: Path, now: Now
+        self,
+        *,
+        look: Callable[[], Rack],
+        file_systems: FileSystems,
+        cuts: Path,
+        now: Callable[[], float],
     ) -> None:
-        """Take over from the helper before."""
         self.power = Power(look=look, file=cuts, now=now)
         self._look_now, self._file_systems, self._now = look, file_systems, now
         self._writable = Leases(now)
@@ -53,21 +56,28 @@ class Service:
 
     def answer(self, request: Request) -> Answer:
         """Do what is asked."""
+        slot = request.slot
         if request.verb == "slots":
             self._look().guard()
             return {"slots": self._look().rows()}, None
         if request.verb == "port-power":
             self.power.obey(request, writable=self._writable)
             return {"powered": request.on}, None
-        verbs = {
-            "authorise": self._authorise,
-            "mount": self._mount,
-            "make-writable": self._make_writable,
-            "make-read-only": self._make_read_only,
-            "unmount": self._unmount,
-        }
-        with self._turn(request.slot):
-            return verbs[request.verb](request)
+        with self._turn(slot):
+            match request.verb:
+                case "authorise":
+                    device = self._look().camera(slot)
+                    device.authorise(allowed=True)
+                    return {"device": device.name, "serial": device.identity.serial}, None
+                case "mount":
+                    return self._mount(slot)
+                case "make-writable":
+                    return self._make_writable(request), None
+                case "make-read-only":
+                    return self._make_read_only(request), None
+                case _:  # unmount
+                    self._forget(slot)
+                    return {}, None
 
     @contextmanager
     def _turn(self, slot: str, *, patience_s: float = 2.0) -> Iterator[None]:
@@ -80,15 +90,10 @@ class Service:
                 self._take_back(slot)
             yield
 
-    def _authorise(self, request: Request) -> Answer:
-        device = self._look().camera(request.slot)
-        device.authorise(allowed=True)
-        return {"device": device.name, "serial": device.identity.serial}, None
-
-    def _mount(self, request: Request) -> Answer:
-        self._forget(request.slot)
-        device = self._look().camera(request.slot)
-        mount = self._mounts[request.slot] = Mount(device, file_systems=self._file_systems)
+    def _mount(self, slot: str) -> Answer:
+        self._forget(slot)
+        device = self._look().camera(slot)
+        mount = self._mounts[slot] = Mount(device, file_systems=self._file_systems)
         return {
             "serial": device.identity.serial,
             "file_system": mount.volume.file_system,
@@ -106,7 +111,7 @@ class Service:
             raise Refused(reason)
         return mount
 
-    def _make_writable(self, request: Request) -> Answer:
+    def _make_writable(self, request: Request) -> dict[str, object]:
         slot, mount = request.slot, self._handed_out(request)
         mount.check()
         with self.power.cuts.turn(slot):
@@ -120,9 +125,9 @@ class Service:
             self._take_back(slot)
             reason = f"The medium in slot {slot} cannot be made writable ({error.strerror})."
             raise Refused(reason) from error
-        return {"deadline_s": request.deadline_s}, None
+        return {"deadline_s": request.deadline_s}
 
-    def _make_read_only(self, request: Request) -> Answer:
+    def _make_read_only(self, request: Request) -> dict[str, object]:
         slot, mount = request.slot, self._handed_out(request)
         try:
             mount.set_read_only(read_only=True)
@@ -132,11 +137,7 @@ class Service:
             reason = f"What is in slot {slot} cannot go back to read-only ({error.strerror})"
             raise Refused(f"{reason}; is a file open for writing?") from error
         self._writable.pop(slot, None)
-        return {"clean": is_clean}, None
-
-    def _unmount(self, request: Request) -> Answer:
-        self._forget(request.slot)
-        return {}, None
+        return {"clean": is_clean}
 
     def _take_back(self, slot: str) -> None:
         self._mounts[slot].take_back()
