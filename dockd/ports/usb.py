@@ -57,5 +57,8 @@ class UsbBus(Protocol):
     def is_there(self, device: UsbDevice) -> bool:
         """Return whether this very device is still there."""
 
+    def is_settled(self, device: UsbDevice) -> bool:
+        """Return whether udev's rules are done with a device's disk and its partitions."""
+
     def disk(self, device: UsbDevice) -> Disk | None:
         """Return the one disk of this very device; None when it has none, or has left."""

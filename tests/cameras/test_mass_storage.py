@@ -223,6 +223,33 @@ def test_a_camera_that_settles_slowly_is_waited_for(bay: UsbBay) -> None:
     assert content_of(camera, only_file(camera)) == b"footage"
 
 
+def test_nothing_is_mounted_before_udev_is_done(bay: UsbBay) -> None:
+    """Udev looks at a disk, and hides it from desktops, before dockd has it mounted."""
+    bus = bay.rack.bus
+    bus.settles = False
+    asked: list[int] = []
+
+    def settle_at_last() -> None:
+        asked.append(sum("mount" in verb for verb in bay.rack.helper.asked))
+        if bay.rack.naps == 5:
+            bus.settle(bus.unit("1-1.1") / "block/sda")
+
+    bay.rack.napped = settle_at_last
+    put(bay, b"DCIM/a")
+    camera = bay.docked()
+    assert asked == [0] * 5
+    assert content_of(camera, only_file(camera)) == b"footage"
+
+
+def test_a_udev_without_our_rules_keeps_nobody_waiting_for_ever(bay: UsbBay) -> None:
+    """Where nothing is tagged, for the rules are masked, a camera is mounted 15 seconds later."""
+    bay.rack.bus.settles = False
+    put(bay, b"DCIM/a")
+    camera = bay.docked()
+    assert bay.rack.naps * 0.25 <= 15
+    assert content_of(camera, only_file(camera)) == b"footage"
+
+
 def test_cameras_come_and_go(rack: Rack) -> None:
     """What comes and what leaves is told once, with its serial and its port."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -52,14 +52,25 @@ class Rack:
         )
         self.client = HelperClient(folder / "helper.sock")
         config = config or parse(CONFIG)
-        self.usb = UdevBus(journal=self.journal, root=self.bus.root, open_monitor=self.bell.open)
+        self.usb = UdevBus(
+            journal=self.journal,
+            root=self.bus.root,
+            tags=self.bus.tags,
+            open_monitor=self.bell.open,
+        )
+        self.naps = 0
+        self.napped: Callable[[], None] = lambda: None
         self.source = UsbRack(
             Judge(config.cameras, config.slots, quirks=quirks.load()),
             bus=self.usb,
             helper=self.client,
             sweep_s=sweep_s,
-            sleep=lambda _: None,
+            sleep=self._nap,
         )
+
+    def _nap(self, _seconds: float) -> None:
+        self.naps += 1
+        self.napped()
 
     def dock(self, slot: str, serial: str | None, **ids: str) -> None:
         """Plug a camera in, and let the bell ring."""

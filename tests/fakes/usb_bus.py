@@ -19,6 +19,8 @@ class FakeBus:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.tags = root / "run/udev/tags/dockd"
+        self.settles = True
         self._controller = root / "devices/pci0000:00/0000:00:14.0"
         self._listed = root / "bus/usb/devices"
         self._listed.mkdir(parents=True)
@@ -76,7 +78,15 @@ class FakeBus:
         (unit / "state").write_text("running\n")
         (unit / "ioerr_cnt").write_text("0x2\n")
         (disk / "diskseq").write_text(f"{self._disks}\n")
+        (disk / "dev").write_text(f"8:{16 * self._disks}\n")
+        if self.settles:
+            self.settle(disk)
         (disk / "device").symlink_to(unit.resolve())
+
+    def settle(self, block: Path) -> None:
+        """Be done with a disk or a partition, as udev is after its rules."""
+        self.tags.mkdir(parents=True, exist_ok=True)
+        (self.tags / f"b{(block / 'dev').read_text().strip()}").touch()
 
     def unit(self, name: str) -> Path:
         """Return the folder of a device's SCSI unit."""

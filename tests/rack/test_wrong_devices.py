@@ -1,5 +1,6 @@
 """What is no camera, or not one of ours, in a rack: left alone by the kernel, and told of."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ UNBOUND = {
     "no slot": Wrong(NO_SLOT, "port-not-a-slot", 'slots = [{ name = "..."'),
     "composite": Wrong(f"G{COMPOSITE}", "camera-not-storage", "03:00:01"),
 }
+# Udev takes its time over the right camera's disk.
+SLOW_RULE = f'SUBSYSTEM=="block", ATTRS{{serial}}=="{RIGHT_SERIAL}", PROGRAM="/bin/sleep 4"\n'
 TWO_LUNS = Wrong(f"G{TWO_UNITS}", "camera-media-refused", "2 units (LUNs)")
 
 
@@ -104,6 +107,9 @@ def rack(tmp_path_factory: pytest.TempPathFactory, shelf: Path, right: Camera) -
         station.agent.run("systemctl", "start", SERVICE)
         station.until_ready()
         station.until(lambda: _guarded(station), "the gadgets' buses to be guarded")
+        station.agent.run("mkdir", "--parents", "/run/udev/rules.d")
+        station.agent.write("/run/udev/rules.d/50-slow.rules", SLOW_RULE)
+        station.agent.run("udevadm", "control", "--reload")
         for socket, device in GADGETS.items():
             for medium in device.media:
                 station.agent.shell(f"truncate -s 8M {medium}; mkfs.vfat {medium}")
@@ -191,6 +197,18 @@ def test_a_right_camera_is_dockds_alone(rack: Rack) -> None:
     assert any(name.startswith("b") for name in watched)
     assert f"b{number}" not in watched
     assert disk not in rack.agent.read("/proc/mounts").decode()
+
+
+def test_a_camera_has_settled_before_it_is_docked(rack: Rack) -> None:
+    """All of udev's rules are done with its disk, however long they take, when dockd opens it."""
+    rack.until_cleared(RIGHT)
+    disk = rack.dock.await_disk(RIGHT)
+    known = rack.agent.run("udevadm", "info", "--query=property", disk).text
+    # Both are microseconds of one clock.
+    done = re.search(r"^USEC_INITIALIZED=(\d+)$", known, re.MULTILINE)
+    docked, *_ = rack.journal("DOCKD_EVENT=docked", f"DOCKD_CAMERA={RIGHT_SERIAL}")
+    assert done is not None
+    assert int(docked["__MONOTONIC_TIMESTAMP"]) > int(done[1])
 
 
 def test_nothing_wrong_became_a_disk_a_network_or_a_keyboard(rack: Rack) -> None:

@@ -98,6 +98,34 @@ def test_a_device_that_leaves_while_it_is_read_is_left_out(tmp_path: Path) -> No
     assert sysfs.devices(tmp_path / "nowhere") == ()
 
 
+def test_a_disk_is_settled_with_its_partitions(tmp_path: Path) -> None:
+    """Udev is done with a device once it is with all of it: its rules have tagged each part."""
+    bus = FakeBus(tmp_path / "sys")
+    bus.settles = False
+    bus.plug("1-1.1", serial="BWC-1")
+    (device,) = (device for device in sysfs.devices(bus.root) if not device.is_hub)
+
+    def is_settled() -> bool:
+        return sysfs.is_settled(device, root=bus.root, tags=bus.tags)
+
+    assert not is_settled()
+    bus.authorise("1-1.1")
+    disk = bus.unit("1-1.1") / "block/sda"
+    assert not is_settled()
+    bus.settle(disk)
+    assert is_settled()
+    part = disk / "sda1"
+    part.mkdir()
+    (part / "partition").write_text("1\n")
+    assert not is_settled()
+    (part / "dev").write_text("8:17\n")
+    assert not is_settled()
+    bus.settle(part)
+    assert is_settled()
+    bus.unplug("1-1.1")
+    assert not is_settled()
+
+
 def test_two_units_are_no_disk(tmp_path: Path) -> None:
     """A device with two disks has none that could be meant; one that left has none either."""
     bus = FakeBus(tmp_path / "sys")

@@ -20,6 +20,7 @@ SWEEP_S: Final = 30.0
 _ASK_AGAIN_S: Final = 5.0
 _SETTLING_S: Final = 0.25
 _SETTLED_AFTER: Final = 80
+_WITHOUT_UDEV_AFTER: Final = 60
 
 Tell = Callable[[News | Exception], None]
 
@@ -115,15 +116,19 @@ class UsbRack:
         return self._sight.stays.lasts(sighting.slot, token=sighting.token)
 
     def _mounted(self, bay: Bay, sighting: Sighting) -> Mounted:
-        """Return the mount, once the device's disk has appeared: a few seconds after it may."""
+        """Return the mount, once the device's disk has appeared and udev is done with it.
+
+        A few seconds may pass. A udev without our rules says nothing of it, for which nobody waits.
+        """
         attempt = 0
         while True:
             attempt += 1
-            try:
-                return self._helper.mount(bay.slot)
-            except SlotSettling:
-                if attempt == _SETTLED_AFTER:
-                    raise
+            if attempt >= _WITHOUT_UDEV_AFTER or self._bus.is_settled(bay.device):
+                try:
+                    return self._helper.mount(bay.slot)
+                except SlotSettling:
+                    if attempt == _SETTLED_AFTER:
+                        raise
             if not self._is_seen(sighting) or not self._bus.is_there(bay.device):
                 raise CameraGone(f"the camera seen in {bay.slot} has left", slot=bay.slot)
             self._sleep(_SETTLING_S)

@@ -19,11 +19,13 @@ class UdevBus:
         *,
         journal: Journal,
         root: Path = sysfs.SYS,
+        tags: Path = sysfs.TAGS,
         open_monitor: Callable[[], Monitor] = UdevMonitor,
     ) -> None:
-        """``root`` is where sysfs is; nothing is listened to yet."""
+        """``root`` is where sysfs is, ``tags`` udev's of our tag; nothing is listened to yet."""
         self._journal: Final = journal
         self._root: Final = root
+        self._tags: Final = tags
         self._open_monitor: Final = open_monitor
 
     def listening(self, changed: Callable[[], None]) -> AbstractContextManager[None]:
@@ -37,6 +39,10 @@ class UdevBus:
     def is_there(self, device: UsbDevice) -> bool:
         """Return whether this very device is still there."""
         return sysfs.is_there(device, root=self._root)
+
+    def is_settled(self, device: UsbDevice) -> bool:
+        """Return whether udev's rules are done with a device's disk and its partitions."""
+        return sysfs.is_settled(device, root=self._root, tags=self._tags)
 
     def disk(self, device: UsbDevice) -> Disk | None:
         """Return the one disk of this very device; None when it has none, or has left."""

@@ -13,6 +13,8 @@ from typing import Final
 from dockd.ports.usb import Disk, UsbDevice
 
 SYS: Final = Path("/sys")
+TAGS: Final = Path("/run/udev/tags/dockd")
+"""A file per disk and partition that our rules tagged, made once all rules are done with it."""
 
 _ON_A_PORT: Final = re.compile(r"\d+-\d+(\.\d+)*")
 _HUB_CLASS: Final = b"09"
@@ -99,6 +101,19 @@ def disk(device: UsbDevice, *, root: Path = SYS) -> Disk | None:
     except (OSError, ValueError):
         return None
     return found if is_there(device, root=root) else None
+
+
+def is_settled(device: UsbDevice, *, root: Path = SYS, tags: Path = TAGS) -> bool:
+    """Return whether udev's rules are done with all there is to mount of this device."""
+    folder = root / "bus/usb/devices" / device.name
+    disks = list(folder.glob(f"{device.name}:*/host*/target*/*/block/*"))
+    parts = [part.parent for disk in disks for part in disk.glob("*/partition")]
+    try:
+        numbers = [_text(block / "dev") for block in (*disks, *parts)]
+    except OSError:
+        return False
+    # systemd, sd-device.c: a block device is known by its number.
+    return bool(disks) and all((tags / f"b{number}").exists() for number in numbers)
 
 
 def _text(file: Path) -> str:
