@@ -113,6 +113,8 @@ class Service:
 
     def _make_writable(self, request: Request) -> dict[str, object]:
         slot, mount = request.slot, self._handed_out(request)
+        # It may be no camera any more: its rule or its slot went, or its twin came.
+        self._look().camera(slot)
         mount.check()
         with self.power.cuts.turn(slot):
             if slot in self.power.cuts:

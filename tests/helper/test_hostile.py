@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -345,6 +346,59 @@ def test_a_killed_helper_is_followed_by_one_that_knows(
     os.close(mount)
     other.close()
     assert second.end() == 0
+
+
+def ask_on(client: Client) -> list[int]:
+    """Mount slot A1, make it writable and read-only, until nobody answers; return what is left."""
+    mounts: list[int] = []
+    with suppress(OSError):
+        while True:
+            answer, mounts = client.ask(verb="mount", slot="A1")
+            if mounts:
+                for _ in range(40):
+                    client.make_writable(*mounts)
+                client.ask(verb="make-read-only", slot="A1", descriptors=mounts)
+                answer, _ = client.ask(verb="unmount", slot="A1")
+            if not answer:
+                break
+            while mounts:
+                os.close(mounts.pop())
+    return mounts
+
+
+def test_whenever_a_helper_is_killed_nothing_stays_writable(
+    scene: Scene, disks: Callable[[], LoopDisk]
+) -> None:
+    """In mid-mount, on its way to writable or back: the next one leaves nobody what can write."""
+    disk = disks()
+    scene.dock(disk)
+    authorised = scene.sysfs.folder("1-1.1") / "authorized"
+    chance = random.Random(11)
+    for _ in range(12):
+        first = Helper(scene)
+        client = Client(first.path)
+        client.ask(verb="slots")
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(ask_on, client)
+            time.sleep(chance.uniform(0, 0.4))
+            first.process.kill()
+            first.process.wait(PATIENCE_S)
+            mounts = asking.result()
+        (scene.folder / "helper.sock").unlink()
+        second = Helper(scene)
+        other = Client(second.path)
+        assert other.ask(verb="slots")[0]["ok"] is True
+        is_taken_away = authorised.read_text().strip() == "0"
+        writable = [m for m in mounts if not os.fstatvfs(m).f_flag & os.ST_RDONLY]
+        authorised.write_text("1\n")
+        for each in (client, other):
+            each.close()
+        assert second.end() == 0
+        for mount in mounts:
+            os.close(mount)
+        (scene.folder / "helper.sock").unlink()
+        assert disk.is_read_only()
+        assert is_taken_away or not writable
 
 
 def test_without_systemds_socket_it_says_so() -> None:

@@ -195,6 +195,31 @@ def test_what_a_killed_helper_left_is_taken_away_without_its_rule(docked: Scene)
         assert authorised.read_text().strip() == "0"
 
 
+@pytest.mark.parametrize("why", ["camera-not-allowed", "not-found", "camera-duplicate-serial"])
+def test_what_is_a_camera_no_more_is_not_made_writable(docked: Scene, why: str) -> None:
+    """Mounted by a rule, or in a slot, that went since, or with a twin: it can be read on at most.
+
+    What was writable then goes back as it would have, at its deadline or when it is asked for.
+    """
+    with mounted(docked) as mount:
+        docked.ask(WRITABLE, descriptor=mount)
+        if why == "camera-duplicate-serial":
+            docked.sysfs.plug("1-1.2", serial="BWC-000001")
+        else:
+            change = {"camera-not-allowed": ("BWC-", "OTHER-"), "not-found": ('"A1"', '"Z1"')}
+            docked.configuration.write_text(CONFIGURATION.replace(*change[why]))
+        with pytest.raises(DockdError) as refusal:
+            docked.ask(WRITABLE, descriptor=mount)
+        assert refusal.value.slug == why
+        assert is_writable(mount)
+        docked.ask(READ_ONLY, descriptor=mount)
+        assert not is_writable(mount)
+        with pytest.raises(DockdError):
+            docked.ask(WRITABLE, descriptor=mount)
+        assert not is_writable(mount)
+        assert names(mount) == ["lost+found"]
+
+
 def test_what_a_killed_helper_left_is_let_be_once_nobody_holds_it(
     scene: Scene, disks: Disks
 ) -> None:
