@@ -58,8 +58,9 @@ class Service:
         """Do what is asked."""
         slot = request.slot
         if request.verb == "slots":
-            self._look().guard()
-            return {"slots": self._look().rows()}, None
+            rack = self._look()
+            rack.guard()
+            return {"slots": rack.rows()}, None
         if request.verb == "port-power":
             self.power.obey(request, writable=self._writable)
             return {"powered": request.on}, None
