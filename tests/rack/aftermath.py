@@ -11,6 +11,7 @@ from typing import Final
 
 from dockd.cli import offline
 from dockd.config import load
+from dockd.station.ledger.checkpoints import FILE_NAME
 from tests.daemon.harness import StationProcess, station
 from tests.daemon.rooms import NAME
 from tests.daemon.scenarios import cleared
@@ -123,7 +124,20 @@ def aftermath(
     world.spool.mkdir()
 
     def laid_out() -> T:
+        # This station's name is its own, and the store knows it no better than its spool does.
+        store.tell(_checkpoint_in(world.spool), station=world.station)
         with station(world) as process:
             return work(Aftermath(process, camera=camera))
 
     return with_mounted(spool, world.spool, laid_out)
+
+
+def checkpoint_on(spool: Path, mounted: Path) -> bytes | None:
+    """Return the checkpoint on a spool's disk, whose image may be written; None: there is none."""
+    mounted.mkdir()
+    return with_mounted(spool, mounted, lambda: _checkpoint_in(mounted))
+
+
+def _checkpoint_in(spool: Path) -> bytes | None:
+    checkpoint = spool / FILE_NAME
+    return checkpoint.read_bytes() if checkpoint.exists() else None

@@ -1,16 +1,13 @@
 """A station that switches the power of its slots, on the hub's real ports: saved once."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.rack.dock import Dock
 from tests.rack.image import hash_of, kept
 from tests.rack.rack import CONFIG, READY_S, SERVICE, Rack, slot_tables
-from tests.rack.saved import Saved, fitting, resumed, some_ports
-from tests.rack.station import TEMPLATE, running_station, station_guest, until_quiet
-from tests.rack.store import running_store
+from tests.rack.saved import Saved, fitting
+from tests.rack.station import TEMPLATE, going_on, running_station, save, station_guest
 
 # Ports come on one after another: the fewer, the sooner all of them have power again.
 SLOTS = (1, 2, 3, 4)
@@ -36,25 +33,17 @@ def powered_guest(package: Path) -> Saved:
     key = fitting(plain.folder.name, hash_of(Path(__file__)))
     with kept("powered", key=key) as (folder, is_new):
         if is_new:
-            ports = some_ports()
-            (folder / "store").mkdir()
-            with (
-                running_store(folder / "store", port=ports.store) as store,
-                resumed(plain, folder, ports=ports) as machine,
-            ):
-                rack = Rack(machine, Dock(machine), store)
+            with going_on(plain, folder) as rack:
                 rack.agent.write(POWER, power_toml(budget_w=FOR_ALL_W))
                 rack.agent.write(CONFIG, TEMPLATE.read_text() + slot_tables(rack.dock, SLOTS))
                 rack.agent.run("systemctl", "restart", SERVICE, timeout_s=_START_S)
                 rack.until_ready()
-                until_quiet(rack)
                 rack.until(
                     lambda: rack.get("/v1/status")["power"]["driver"] == "usb-port",
                     "the slots to be powered by the station",
                     timeout_s=READY_S,
                 )
-                machine.save(folder / "memory")
-            shutil.rmtree(folder / "store")
+                save(rack, Saved(plain.image, folder))
     return Saved(plain.image, folder)
 
 

@@ -32,6 +32,11 @@ class Saved:
         return self.folder / "memory"
 
     @property
+    def told(self) -> Path:
+        """What a station in it had told its store of its ledger by then."""
+        return self.folder / "told.json"
+
+    @property
     def disk(self) -> Path:
         """Its root disk as it was then; booted from, it comes up as after a power cut."""
         return self.folder / "root.qcow2"

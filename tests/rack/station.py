@@ -18,6 +18,7 @@ _HERE = Path(__file__).parent
 TEMPLATE = _HERE / "station.toml"
 _SOURCES = (TEMPLATE, *(_HERE / name for name in ("station.py", "rack.py", "store.py")))
 INSTALL_S = 600.0
+STATION = "rack-01"
 SPOOL = "/var/lib/dockd"
 NOTE = "/var/lib/dockd-witness/spool.json"
 SPOOL_BYTES = 256 << 20
@@ -52,9 +53,7 @@ def station_guest(package: Path) -> Saved:
                 install(machine, package)
                 rack = Rack(machine, Dock(machine), store)
                 _set_up(rack, store)
-                until_quiet(rack)
-                machine.save(folder / "memory")
-            shutil.rmtree(folder / "store")
+                save(rack, Saved(bare.image, folder))
     return Saved(bare.image, folder)
 
 
@@ -66,20 +65,12 @@ def spooled_guest(package: Path) -> Saved:
     plain = station_guest(package)
     with kept("spooled", key=fitting(plain.folder.name, hash_of(*_SOURCES))) as (folder, is_new):
         if is_new:
-            (folder / "store").mkdir()
-            ports = some_ports()
-            with (
-                running_store(folder / "store", port=ports.store) as store,
-                resumed(plain, folder, ports=ports) as machine,
-            ):
-                configured = machine.agent.read(CONFIG).decode()
-                machine.agent.write(CONFIG, configured + _SLOW_UPLINK)
+            with going_on(plain, folder) as rack:
+                configured = rack.agent.read(CONFIG).decode()
+                rack.agent.write(CONFIG, configured + _SLOW_UPLINK)
                 spool = ext4(folder / "spool.img", size_bytes=SPOOL_BYTES)
-                rack = Rack(machine, Dock(machine), store)
                 put_spool_on(rack, Disk("spool", spool, "raw"))
-                until_quiet(rack)
-                machine.save(folder / "memory")
-            shutil.rmtree(folder / "store")
+                save(rack, Saved(plain.image, folder))
     return Saved(plain.image, folder)
 
 
@@ -88,12 +79,42 @@ def running_station(
     package: Path, folder: Path, *, guest: Callable[[Path], Saved] = station_guest
 ) -> Iterator[Rack]:
     """Run a station with this package, and an empty store beside it."""
-    saved, ports = guest(package), some_ports()
+    with going_on(guest(package), folder) as rack:
+        yield rack
+
+
+@contextmanager
+def going_on(saved: Saved, folder: Path) -> Iterator[Rack]:
+    """Go on with a saved station, beside an empty store that knows no more than it was told."""
+    ports = some_ports()
+    (folder / "store").mkdir()
     with (
-        running_store(folder, port=ports.store) as store,
+        store_beside(saved, folder / "store", port=ports.store) as store,
         resumed(saved, folder, ports=ports) as machine,
     ):
         yield Rack(machine, Dock(machine), store)
+
+
+@contextmanager
+def store_beside(saved: Saved, folder: Path, *, port: int) -> Iterator[Store]:
+    """Run an empty store for a saved station, told of its ledger what its own had been told.
+
+    One that was told nothing would be another store by the same name, or one that was emptied.
+    """
+    with running_store(folder, port=port) as store:
+        store.tell(saved.told.read_bytes(), station=STATION)
+        yield store
+
+
+def save(rack: Rack, saved: Saved) -> None:
+    """Keep a station as it is once it asks its store nothing any more."""
+    until_quiet(rack)
+    store = rack.store
+    assert store is not None
+    saved.told.write_bytes(store.told_by(STATION))
+    rack.machine.save(saved.memory)
+    store.discard()
+    shutil.rmtree(saved.folder / "store")
 
 
 def install(machine: Machine, package: Path) -> None:

@@ -80,12 +80,20 @@ class Store:
         """Fetch everything that it holds of a camera: key and SHA-256, and how many versions."""
         return self.bucket.contents(camera)
 
-    def forget_checkpoints(self) -> None:
-        """Forget what stations told of their ledgers: it was told later than what is tried now."""
+    def told_by(self, station: str) -> bytes:
+        """Return what a station told it last of its ledger: its checkpoint."""
         judge = judge_of(self.server)
-        told = judge.list_objects_v2(Bucket=BUCKET, Prefix=".dockd/").get("Contents", [])
-        for record in told:
-            judge.delete_object(Bucket=BUCKET, Key=record["Key"])
+        found = judge.get_object(Bucket=BUCKET, Key=_checkpoint_of(station))
+        content: bytes = found["Body"].read()
+        return content
+
+    def tell(self, checkpoint: bytes | None, *, station: str) -> None:
+        """Have it told so much by a station, and nothing later; None: nothing at all."""
+        judge, place = judge_of(self.server), {"Bucket": BUCKET, "Key": _checkpoint_of(station)}
+        if checkpoint is None:
+            judge.delete_object(**place)
+        else:
+            judge.put_object(**place, Body=checkpoint)
 
     def metadata(self, camera: str, name: str) -> set[str]:
         """Say what stands under a name in the metadata of all clips that it holds of a camera."""
@@ -105,6 +113,10 @@ class Store:
     def authority(self) -> str:
         """The certificate that a station must trust, as PEM."""
         return self._front.certificate.read_text()
+
+
+def _checkpoint_of(station: str) -> str:
+    return f".dockd/{station}/checkpoint.json"
 
 
 @contextmanager

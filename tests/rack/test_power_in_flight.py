@@ -19,8 +19,7 @@ from tests.rack.footage import SETTINGS, clips
 from tests.rack.journey import MIB, goes_on, pace_spool, read_of, store_of
 from tests.rack.rack import Rack
 from tests.rack.saved import Saved, some_ports
-from tests.rack.station import built_package, spooled_guest
-from tests.rack.store import running_store
+from tests.rack.station import built_package, spooled_guest, store_beside
 
 CUTS: Final = 5
 FOOTAGE_BYTES: Final = 8 * MIB
@@ -125,7 +124,7 @@ def spooled(saved: Saved, tmp_path: Path) -> Iterator[Rack]:
     """Give a station that is off, with its spool on a disk of its own, and an empty store."""
     ports = some_ports()
     with (
-        running_store(tmp_path, port=ports.store) as store,
+        store_beside(saved, tmp_path, port=ports.store) as store,
         saved.machine(tmp_path, ports=ports) as machine,
     ):
         yield Rack(machine, Dock(machine), store)

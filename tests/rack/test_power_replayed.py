@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.rack.aftermath import Aftermath, aftermath
+from tests.rack.aftermath import Aftermath, aftermath, checkpoint_on
 from tests.rack.camera import make_camera
 from tests.rack.conftest import POWER_CUT
 from tests.rack.disk import BlockLog, Disk, copy_sparsely, entries_in, ext4
@@ -17,7 +17,13 @@ from tests.rack.footage import SETTINGS, clips
 from tests.rack.journey import MIB, SERIAL, arrived, goes_on, store_of
 from tests.rack.rack import Rack
 from tests.rack.replay import Abreast, Life, State
-from tests.rack.station import SPOOL_BYTES, built_package, put_spool_on, running_station
+from tests.rack.station import (
+    SPOOL_BYTES,
+    STATION,
+    built_package,
+    put_spool_on,
+    running_station,
+)
 from tests.rack.store import Store
 
 pytestmark = pytest.mark.xdist_group("the replayed docking")
@@ -144,5 +150,5 @@ def test_the_guest_boots_from_what_is_left(
     spool, camera = lived.life.lay_out(state, tmp_path)
     copy_sparsely(spool, lived.station.machine.folder / "spool.img")
     # What the store knows of the ledger was told later than this.
-    lived.store.forget_checkpoints()
+    lived.store.tell(checkpoint_on(spool, tmp_path / "spool"), station=STATION)
     goes_on(lived.station, camera, _SLOT, folder=tmp_path / "booted")
