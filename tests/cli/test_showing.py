@@ -69,6 +69,8 @@ async def test_the_rack_is_watched_as_it_goes_on(tmp_path: Path) -> None:
     async with answering(tmp_path) as station:
         ours, theirs = pty.openpty()
         watching = await asyncio.create_subprocess_exec(
+            # Whoever runs the tests in the background of a script ignores Ctrl-C, and so would it.
+            "env", "--default-signal=INT",
             sys.executable, "-m", "dockd", "status", "--watch", "--config", config,
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             env={**os.environ, "COLUMNS": "240", "TERM": "xterm"},
