@@ -97,6 +97,8 @@ class Charge:
         """
         if slot not in {one.slot for one in self._board.snapshots()}:
             raise NotFound(f"there is no slot {slot!r} here")
+        if slot not in self._seen:
+            raise Refused(f"the port of slot {slot} was not looked at yet: ask again in a moment")
         because = charge_release.refused_because(
             self._memory.slots.get(slot),
             self._seen.get(slot),

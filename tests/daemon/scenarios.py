@@ -21,13 +21,15 @@ from paho.mqtt import publish
 from tests.daemon.harness import Settings, StationProcess
 from tests.daemon.powered import FOR_BOTH_W, FOR_ONE_W, SLOTS, PoweredSlots, powered_slots
 from tests.daemon.rooms import NAME, Share
-from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World
+from tests.daemon.world import BIG, EMPTY, LEDGER, MIB, SMALL, World, new_content
 from tests.fakes import holds_server
 from tests.fakes.broker import Mosquitto, mosquitto
 from tests.fakes.commander import Commander
 
 # A part takes most of a second at this rate: it is made durable, and the pull comes in mid-copy.
 SLOWLY = Settings(limit_mb_s=24)
+# No camera draws so much; one that does may burn.
+_TOO_MUCH_MA = 3000
 
 
 @dataclass(frozen=True)
@@ -574,6 +576,38 @@ def charging_was_measured(station: StationProcess, world: World, _: object) -> N
         station.stop()
 
 
+def safety_lifted(station: StationProcess, world: World, _: object) -> None:
+    """A camera draws too much, its slot is cut, and a person gives it its power back."""
+    with powered_slots(world) as slots:
+        _two_charged(station, world, slots)
+        port = slots.hub.ports[1]
+        usual_ma = port.current_ma
+        while not station.count("safety-cut-released"):
+            port.current_ma = _TOO_MUCH_MA
+            station.until(lambda: slots.dark() == ["A1"], "the slot is cut")
+            port.current_ma = usual_ma
+            while slots.dark():
+                # One that has just been started does not know of the cut before it has looked.
+                _looked_at(station, slots, times=4)
+                if slots.dark():
+                    station.order("release", "slots", "A1")
+        station.stop()
+
+
+def battery_told(station: StationProcess, world: World, _: object) -> None:
+    """A camera wrote down its charge, and is looked at again and again."""
+    station.start()
+    serial = world.film({SMALL: 1000})
+    world.dock(serial, "A1")
+    (world.rack / "A1" / f".{serial}.battery").write_text("57\n")
+    number = 0
+    while not station.count("battery-said"):
+        number += 1
+        world.record(serial, f"DCIM/100MEDIA/9{number:03}.MP4", new_content(1000), mtime_ns=number)
+        cleared(station, world, serial)
+    station.stop()
+
+
 def _looked_at(station: StationProcess, slots: PoweredSlots, *, times: int) -> None:
     after = slots.readings() + times
     station.until(lambda: slots.readings() >= after, "the charger is read")
@@ -589,6 +623,8 @@ LEADS_TO: Mapping[str, Scenario] = {
     "docking-continued": Scenario(cut_and_back),
     "left-while-cut": Scenario(exchanged_while_cut),
     "charge-measured": Scenario(charging_was_measured),
+    "safety-cut-released": Scenario(safety_lifted),
+    "battery-said": Scenario(battery_told),
     "docking-cleared": Scenario(two_days),
     "epoch-begun": Scenario(restored),
     "problem-opened": Scenario(store_away),
