@@ -177,6 +177,52 @@ async def test_what_is_kept_twice_is_one_clip(tmp_path: Path) -> None:
         await all_are_stored(rig, 1)
 
 
+@pytest.mark.parametrize("unread", ["a", "a.dockd.json"])
+async def test_what_the_disk_does_not_give_keeps_no_camera_waiting(
+    tmp_path: Path, unread: str
+) -> None:
+    """A bad block in one kept copy, or in its sidecar: the others are taken in all the same."""
+    async with rig_at(tmp_path):
+        pass
+    back_up(tmp_path)
+    async with rig_at(tmp_path) as rig:
+        await offload(rig, "a", "b")
+    (bad,) = (path for path in (tmp_path / "spool/clips").rglob(unread) if path.is_file())
+    bad.unlink()
+    # A file that is there and fails to be opened.
+    bad.symlink_to(bad.name)
+    async with restored(tmp_path) as rig:
+        await rig.housekeeping.begin()
+        assert [clip.path for clip in await rig.clips()] == [b"b"]
+        assert rig.open_problems()
+        bad.unlink()
+        await rig.housekeeping.begin()
+        assert rig.open_problems() == set()
+
+
+async def test_of_what_is_kept_twice_the_good_one_is_taken(tmp_path: Path) -> None:
+    """The copy that is found first was cut short: the other may be all there is of the clip."""
+    async with rig_at(tmp_path):
+        pass
+    back_up(tmp_path)
+    for number in range(2):
+        for file in tmp_path.glob("ledger.sqlite3*"):
+            file.unlink()
+        shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
+        async with rig_at(tmp_path) as rig:
+            rig.clock.advance(3600 * number)
+            await offload(rig, "a")
+    for short in range(2):
+        async with restored(tmp_path) as rig:
+            kept = [path for path in (tmp_path / "spool/clips").rglob("a") if path.is_file()]
+            content = kept[short].read_bytes()
+            os.truncate(kept[short], PART)
+            await rig.housekeeping.begin()
+            assert len(await rig.clips()) == 1
+            await all_are_stored(rig, 1)
+            kept[short].write_bytes(content)
+
+
 async def test_a_ledger_that_was_never_restored_takes_nothing_in(tmp_path: Path) -> None:
     """What lies in the spool then is what it knows, and a large spool is not read in vain."""
     async with rig_at(tmp_path) as rig:

@@ -125,6 +125,9 @@ class DirectorySpool:
     def sidecars(self) -> Iterator[Sidecar | DockdError]:
         """Yield what is kept, by its sidecars; an error for each that cannot be believed."""
         for home, content in keeping.kept_sidecars(self._identity.root()):
+            if isinstance(content, OSError):
+                yield SpoolChanged(f"the sidecar of {home} cannot be read: {content.strerror}")
+                continue
             try:
                 found = sidecars.decode(content)
             except ValueError as error:

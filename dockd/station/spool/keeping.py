@@ -174,15 +174,18 @@ def purge(root: int, *, clip: Clip, disk: Disk) -> None:
         folder = layout.folder_of(folder)
 
 
-def kept_sidecars(root: int) -> Iterator[tuple[str, bytes]]:
-    """Yield the home and the sidecar's content of every kept clip whose copy is there."""
+def kept_sidecars(root: int) -> Iterator[tuple[str, bytes | OSError]]:
+    """Yield the home and the sidecar's content of every kept clip whose copy is there.
+
+    Of a sidecar that the disk does not give, why not: one bad block must not hide the others.
+    """
     for folder, _, names, descriptor in os.fwalk(layout.CLIPS, dir_fd=root, follow_symlinks=False):
         for name in sorted(names):
             if not name.endswith(layout.SIDECAR_SUFFIX):
                 continue
             home = f"{folder}/{name.removesuffix(layout.SIDECAR_SUFFIX)}"
             if exists(root, home):
-                yield home, _content(name, directory=descriptor)
+                yield home, _content_or_error(name, directory=descriptor)
 
 
 def exists(root: int, name: str) -> bool:
@@ -262,6 +265,13 @@ def _content(name: str, *, directory: int) -> bytes:
     descriptor = os.open(name, _FILE_FLAGS, dir_fd=directory)
     with os.fdopen(descriptor, "rb") as file:
         return file.read()
+
+
+def _content_or_error(name: str, *, directory: int) -> bytes | OSError:
+    try:
+        return _content(name, directory=directory)
+    except OSError as error:
+        return error
 
 
 def _make_folders(root: int, *, folder: str, disk: Disk) -> None:
