@@ -159,11 +159,14 @@ def problem_from(error: DockdError, *, subject: str, since: str) -> Problem:
 def named_in(subject: str) -> dict[str, str]:
     """Return whom a subject names, by the journal's name for its kind; nothing for `spool`.
 
-    A file of a camera, which is called `camera BWC-1 file DCIM/1.mp4`, is the camera's affair.
+    A file of a camera, which is called `camera BWC-1 file DCIM/1.mp4`, is the camera's affair, and
+    `store central checkpoint` the store's.
     """
     kind, _, name = subject.partition(" ")
     if kind == "camera":
         name = name.partition(" file ")[0]
+    elif kind == "store":
+        name = name.partition(" ")[0]
     return {kind: name} if name and kind in NAMED else {}
 
 

@@ -15,13 +15,15 @@ from typing import Final
 from dockd.core import custody, naming
 from dockd.core.custody import Checkpoint
 from dockd.daemon import opening
-from dockd.errors import DockdError
+from dockd.errors import DockdError, StoreBusy, StoreUnreachable
 from dockd.ports.clock import Clock
 from dockd.ports.store import Store
 from dockd.stages.problems import ProblemBoard
 from dockd.station.ledger import SqliteLedger
 
 _ASK_AGAIN_S: Final = 30.0
+# For a store that hangs while it is asked the housekeeping does not wait.
+_PATIENCE_S: Final = 20.0
 
 
 class StoreCheckpoints:
@@ -38,14 +40,16 @@ class StoreCheckpoints:
         station: str,
         problems: ProblemBoard,
         clock: Clock,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
-        """No store was asked yet."""
+        """No store was asked yet; whoever writes waits ``patience_s`` seconds for who asks."""
         self._ledger = ledger
         self._stores = {name: store for name, store in stores.items() if store.readable}
         self._station = station
         self._key = f".dockd/{naming.component(station.encode())}/checkpoint.json"
         self._problems = problems
         self._clock = clock
+        self._patience_s = patience_s
         self._unasked = set(self._stores)
         self._turns = {name: asyncio.Lock() for name in self._stores}
 
@@ -55,17 +59,19 @@ class StoreCheckpoints:
 
     async def ask(self) -> None:
         """Hold the ledger against what each store was last told of it; ends when all have told."""
-        while self._unasked:
+        async with asyncio.TaskGroup() as group:
             for name in self._stores:
-                await self._has_told(name)
-            if self._unasked:
-                await self._clock.sleep(_ASK_AGAIN_S)
+                group.create_task(self._ask(name))
+
+    async def _ask(self, name: str) -> None:
+        while not await self._has_told(name):
+            await self._clock.sleep(_ASK_AGAIN_S)
 
     async def write(self, checkpoint: Checkpoint) -> list[str]:
         """Write a checkpoint to every store that takes it now; return which did."""
         written: list[str] = []
         for name, store in self._stores.items():
-            if not await self._has_told(name):
+            if not await self._has_told_soon(name):
                 continue
             try:
                 await store.write_record(self._key, custody.encode_checkpoint(checkpoint))
@@ -75,17 +81,38 @@ class StoreCheckpoints:
             written.append(name)
         return written
 
+    async def _has_told_soon(self, name: str) -> bool:
+        """Return as `_has_told` does; False when somebody asks and has no answer yet."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                async with self._turns[name]:
+                    pass
+        except TimeoutError:
+            return False
+        return await self._has_told(name)
+
     async def _has_told(self, name: str) -> bool:
         """Return whether a store was asked, after trying to; begins an epoch if it has to."""
         async with self._turns[name]:
             if name in self._unasked:
                 try:
                     content = await self._stores[name].read_record(self._key)
-                except DockdError:
+                except DockdError as error:
+                    await self._say_why_not(name, error)
                     return False
                 await self._settle(name, _parsed(content))
                 self._unasked.discard(name)
+                await self._problems.clear_subject(_subject(name))
             return True
+
+    async def _say_why_not(self, name: str, error: DockdError) -> None:
+        """Say that a store does not tell, unless it is out of reach, which is said elsewhere.
+
+        It may take clips all the same, and then nothing else would say why no copy makes room.
+        """
+        if not isinstance(error, StoreUnreachable | StoreBusy):
+            reason = f"what it was told last of the ledger cannot be read: {error.reason}"
+            await self._problems.open(error.slug, subject=_subject(name), reason=reason)
 
     async def _settle(self, name: str, checkpoint: Checkpoint | None) -> None:
         told = (await self._ledger.store_memory(name)).told_up_to
@@ -101,8 +128,12 @@ class StoreCheckpoints:
             await opening.begin_epoch(self._ledger, reason, self._problems)
 
 
+def _subject(store: str) -> str:
+    return f"store {store} checkpoint"
+
+
 def _parsed(content: bytes | None) -> Checkpoint | None:
-    """Return a store's checkpoint; one that is damaged says nothing."""
+    """Return a store's checkpoint; one that is damaged is as good as none."""
     if content is None:
         return None
     try:

@@ -258,6 +258,7 @@ def test_the_worst_and_oldest_problem_stands_first() -> None:
         ("camera BWC-1 file DCIM/a b.mp4", {"camera": "BWC-1"}),
         ("clip 0123456789abcdef", {"clip": "0123456789abcdef"}),
         ("store central", {"store": "central"}),
+        ("store central checkpoint", {"store": "central"}),
         ("cameras mass-storage", {}),
         ("spool", {}),
     ],

@@ -1,5 +1,6 @@
 """What a station makes of the ledger that it finds."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from dockd.core import facts
 from dockd.core.custody import encode_checkpoint, parse_checkpoint
 from dockd.daemon.opening import Opened, settle_epoch
 from dockd.daemon.store_checkpoints import StoreCheckpoints
-from dockd.errors import StoreUnreachable
+from dockd.errors import DockdError, StoreRefusedCredentials, StoreUnreachable
 from dockd.stages.problems import ProblemBoard
 from dockd.station.ledger import SqliteLedger, open_ledger
 from dockd.station.spool.directory import DirectorySpool
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.still_clock import StillClock
-from tests.stages.rig import Silent
+from tests.stages.rig import Silent, until
 from tests.station import ledger_parts as parts
 
 
@@ -153,3 +154,88 @@ async def test_a_store_that_forgot_what_it_was_told_has_its_receipts_repeated(
     finally:
         ledger.close()
         other.close()
+
+
+class Refusing(MemoryStore):
+    """A store that takes what it is sent, and says this when something is to be read."""
+
+    says: DockdError | None = None
+
+    async def read_record(self, key: str) -> bytes | None:
+        if self.says is not None:
+            raise self.says
+        return await super().read_record(key)
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_refuses_to_tell_is_said(tmp_path: Path) -> None:
+    """Nothing makes room on its word, although all else goes well: somebody has to know why."""
+    store, clock = Refusing(name="central"), StillClock()
+    ledger = open_ledger(tmp_path / "ledger.sqlite3", clock=parts.HandClock())
+    try:
+        board = ProblemBoard(ledger=ledger, journal=Silent(), clock=clock)
+        stores = {"central": store}
+        at_stores = StoreCheckpoints(ledger, stores, station="s", problems=board, clock=clock)
+        store.says = StoreUnreachable("nobody answers")
+        assert await at_stores.write(await ledger.checkpoint()) == []
+        assert board.current() == []
+        store.says = StoreRefusedCredentials("403 AccessDenied")
+        assert await at_stores.write(await ledger.checkpoint()) == []
+        (problem,) = board.current()
+        assert (problem.slug, problem.subject) == (
+            "store-refused-credentials",
+            "store central checkpoint",
+        )
+        assert "403 AccessDenied" in problem.reason
+        store.says = StoreUnreachable("nobody answers")
+        assert await at_stores.write(await ledger.checkpoint()) == []
+        assert board.current() == [problem]
+        store.says = None
+        assert await at_stores.write(await ledger.checkpoint()) == ["central"]
+        assert board.current() == []
+    finally:
+        ledger.close()
+
+
+class Hanging(MemoryStore):
+    """A share that does not come back from a read."""
+
+    async def read_record(self, key: str) -> bytes | None:
+        del key
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_hangs_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
+    """What is proven by the others is theirs to tell."""
+    clock = StillClock()
+    ledger = open_ledger(tmp_path / "ledger.sqlite3", clock=parts.HandClock())
+    try:
+        board = ProblemBoard(ledger=ledger, journal=Silent(), clock=clock)
+        stores = {"a": Hanging(name="a"), "b": MemoryStore(name="b")}
+        at_stores = StoreCheckpoints(
+            ledger, stores, station="s", problems=board, clock=clock, patience_s=0.1
+        )
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(at_stores.ask())
+            await until(lambda: at_stores.unasked() == {"a"}, what="the other was asked")
+            async with asyncio.timeout(5):
+                assert await at_stores.write(await ledger.checkpoint()) == ["b"]
+            asking.cancel()
+    finally:
+        ledger.close()
+
+
+@pytest.mark.asyncio
+async def test_a_store_may_be_called_spool(tmp_path: Path) -> None:
+    """What the spool's folder was told is nothing that a store of that name has to know."""
+    ledger = open_ledger(tmp_path / "ledger.sqlite3", clock=parts.HandClock())
+    try:
+        told: list[int | None] = []
+        for number, where in enumerate(("spool", "spool, spool", "spool")):
+            await ledger.record(facts.Checkpointed(where=where, sequence=number, root="r"))
+            told.append((await ledger.store_memory("spool")).told_up_to)
+        assert told == [None, 1, 1]
+    finally:
+        ledger.close()

@@ -177,7 +177,8 @@ def _note(
 
 
 def _note_told(connection: sqlite3.Connection, fact: facts.Checkpointed) -> None:
-    for place in fact.where.split(", "):
+    # The spool's folder comes first, and a store may be called as it is.
+    for place in fact.where.split(", ")[1:]:
         row: dict[str, rows.Value] = {"key": rows.last_told_to(place), "value": str(fact.sequence)}
         tables.insert(connection, "meta", row=row, replace=True)
 
