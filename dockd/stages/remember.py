@@ -194,6 +194,9 @@ class HoldMemory:
         clip = await self._ledger.clip(seen.clip)
         number = clip.merged_into or clip.number
         for hold in [hold for hold in self._holds.values() if _awaits(hold, seen)]:
+            if hold.key and clip.key and hold.key != clip.key:
+                # Taken in with its digest, it is surely another of that name.
+                continue
             await self._ledger.record(
                 facts.ClipHeld(clip=number, hold=hold.hold, why=_again(hold), actor="dockd")
             )

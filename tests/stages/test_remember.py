@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,33 @@ async def test_a_clip_that_the_ledger_lost_keeps_its_camera(tmp_path: Path) -> N
         assert await start.ledger.set_aside() == frozenset()
         assert (await start.ledger.clip(1)).holds == ("legal",)
     assert [hold.waiting for hold in written(tmp_path).values()] == [False]
+
+
+@pytest.mark.asyncio
+async def test_of_two_that_are_taken_in_again_the_one_that_was_held_is(tmp_path: Path) -> None:
+    """Both had one name on their camera, and come back out of the spool with their digests."""
+
+    def taken_in(clip: int, *, as_number: int) -> tuple[facts.Fact, ...]:
+        name = b"DCIM/a.mp4"
+        verified = replace(parts.verified(clip), key=parts.key(clip, path=name), clip=as_number)
+        copied = replace(parts.copied(clip), clip=as_number)
+        return (parts.seen(as_number, path=name), copied, verified)
+
+    async with started(tmp_path):
+        pass
+    with yesterday(tmp_path):
+        async with started(tmp_path) as start:
+            await start.ledger.record(parts.docked(), *taken_in(1, as_number=1))
+            gone = facts.ClipOverwritten(clip=1, docking=parts.DOCKING, reason="another file")
+            await start.ledger.record(gone, *taken_in(2, as_number=2))
+            await start.order("hold", (await start.ledger.clip(2)).id)
+    async with started(tmp_path) as start:
+        await start.ledger.record(parts.docked())
+        for clip in (1, 2):
+            await start.ledger.record(*taken_in(clip, as_number=clip))
+            await start.holds._write()
+        assert [(await start.ledger.clip(clip)).holds for clip in (1, 2)] == [(), ("legal",)]
+        assert start.slugs() == ["hold-without-clip"]
 
 
 @pytest.mark.asyncio
