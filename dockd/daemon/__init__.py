@@ -93,6 +93,7 @@ async def _run(
     except* Stopped:
         # A disk that takes no more writes must not turn a good end into a bad one.
         with suppress(DockdError):
+            await station.problems.say_ends(away_s=0)
             await opened.ledger.record(facts.StationStopped(reason="it was told to"))
             # A ledger restored from after this moment is not behind it; one from before is.
             await opened.ledger.write_checkpoint(config.spool.path)

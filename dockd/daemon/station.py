@@ -379,6 +379,7 @@ class Station:
             "clock": self.timekeeping.run,
             "status line": self._tell_status,
             "problems": self.problems.summarise,
+            "problems that come and go": self.problems.settle,
             "house": self._keep_house,
             "wear": self.wear.run,
             **({} if self.charge is None else {"charging": self.charge.run}),

@@ -348,12 +348,16 @@ class ProblemBegun(ProblemReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemEnded:
-    """A problem that is over; ``lasted_s`` says for how long it was open."""
+    """A problem that is over; ``lasted_s`` says for how long it was open.
+
+    ``times`` is above 1 of one that came and went, which is not told each time.
+    """
 
     slug: str
     subject: str
     time: str
     lasted_s: int
+    times: int
     change: Literal["closed"] = "closed"
 
 

@@ -69,7 +69,11 @@ class Announce:
                 self._tell_begun(fact)
             elif isinstance(fact, facts.ProblemClosed):
                 ended = answers.ProblemEnded(
-                    slug=fact.slug, subject=fact.subject, time=self._now(), lasted_s=fact.lasted_s
+                    slug=fact.slug,
+                    subject=fact.subject,
+                    time=self._now(),
+                    lasted_s=fact.lasted_s,
+                    times=fact.times,
                 )
                 self._outbox.tell(self._topics.problems, encoded(asdict(ended)))
         self._changed.set()

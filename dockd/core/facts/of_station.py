@@ -83,6 +83,8 @@ class ProblemClosed(StationFact, kind="problem-closed", sentence="A problem ende
     slug: str
     subject: str
     lasted_s: int
+    # Above 1 of one that came and went, of which the ends in between were not said.
+    times: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
