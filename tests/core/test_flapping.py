@@ -5,7 +5,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dockd.core.flapping import AWAY_S, OFTEN, Flapping
+from dockd.core.flapping import AWAY_S, OFTEN, Flapping, Key
 
 KEY: Final = ("slot-fault", "slot A1")
 OTHER: Final = ("slot-fault", "slot A2")
@@ -67,7 +67,7 @@ def test_a_stop_asks_for_what_is_unsaid_however_short_it_is_away() -> None:
 
 
 @given(some.lists(some.tuples(some.sampled_from((KEY, OTHER)), some.floats(0, 2 * AWAY_S))))
-def test_beginnings_and_ends_that_are_said_take_turns(moves: list[tuple[str, float]]) -> None:
+def test_beginnings_and_ends_that_are_said_take_turns(moves: list[tuple[Key, float]]) -> None:
     """Whatever comes when: nothing is said to end or to begin twice, and all ends are told."""
     flapping = Flapping()
     now_s = 0.0
