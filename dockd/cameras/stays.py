@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from dockd.core.printable import quoted
 from dockd.errors import NameUnsupported
 from dockd.ports.camera import Refusal, Sighting
 
@@ -56,7 +57,7 @@ def _refused_twin(slot: str, serial: str) -> Refusal:
 
 def unsupported(slot: str, *, name: str, reason: str) -> Refusal:
     """Return the refusal of something because of what it calls itself."""
-    return Refusal(slot=slot, slug=NameUnsupported.slug, reason=f"{name!a}: {reason}")
+    return Refusal(slot=slot, slug=NameUnsupported.slug, reason=f"{quoted(name)}: {reason}")
 
 
 def why_no_serial(name: str) -> str | None:

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from dockd.core.printable import quoted
 from dockd.errors import ClipChangedWhileRead, ClipUnreadable, ListingDamaged
 from dockd.ports.camera import FoundFile, Listing, RefusedName
 
@@ -101,7 +102,7 @@ def listing(root: int, *, flagging: Flagging) -> Listing:
 
 
 def _unreadable(path: bytes, reason: str) -> RefusedName:
-    shown = _shown(path) if path else "the camera's topmost folder"
+    shown = quoted(path) if path else "the camera's topmost folder"
     return RefusedName(path=path, slug=ClipUnreadable.slug, reason=f"{shown} {reason}")
 
 
@@ -143,7 +144,7 @@ def _sort(path: bytes, status: os.stat_result, *, found: _Found) -> None:
     kind = stat.S_IFMT(status.st_mode)
     twin = _twin(path, status, found=found)
     if twin is not None:
-        reason = f"{_shown(path)} leads to the file or folder that is also {_shown(twin)}"
+        reason = f"{quoted(path)} leads to the file or folder that is also {quoted(twin)}"
         found.refused.append(RefusedName(path=path, slug=ListingDamaged.slug, reason=reason))
     elif kind == stat.S_IFREG:
         found.files.append(
@@ -178,11 +179,6 @@ def mtime_ns_of(status: os.stat_result) -> int:
     A file system may claim any year, and no file's time may keep the others from being recorded.
     """
     return max(-_FURTHEST_NS, min(_FURTHEST_NS, status.st_mtime_ns))
-
-
-def _shown(path: bytes) -> str:
-    """Return a raw path in a form that no name can use to forge a line or a terminal's state."""
-    return ascii(path.decode(errors="backslashreplace"))
 
 
 def _refused(path: bytes, reason: str) -> RefusedName:
@@ -237,9 +233,9 @@ def meaning_of(error: OSError, *, file: FoundFile) -> ClipChangedWhileRead | Cli
     number = error.errno or 0
     # Gone, or a link, a folder, a socket or a device in its place.
     if number in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}:
-        return ClipChangedWhileRead(f"{_shown(file.path)} is no longer the file that was listed")
+        return ClipChangedWhileRead(f"{quoted(file.path)} is no longer the file that was listed")
     return ClipUnreadable(
-        f"{_shown(file.path)} cannot be opened: {error.strerror}",
+        f"{quoted(file.path)} cannot be opened: {error.strerror}",
         errno=number,
         error=errno.errorcode.get(number, str(number)),
     )
@@ -250,7 +246,7 @@ def refuse_another(status: os.stat_result, *, file: FoundFile) -> None:
     same = (status.st_size, mtime_ns_of(status)) == (file.size_bytes, file.mtime_ns)
     if not stat.S_ISREG(status.st_mode) or not same:
         raise ClipChangedWhileRead(
-            f"{_shown(file.path)} is no longer the file that was listed",
+            f"{quoted(file.path)} is no longer the file that was listed",
             listed_bytes=file.size_bytes,
             found_bytes=status.st_size,
         )

@@ -21,6 +21,7 @@ from dockd.core.battery import (
 from dockd.core.battery_model import BatteryModel, corrected
 from dockd.core.charge_curve import ChargeCurve, percent_after
 from dockd.core.port_power import PortMode, PortReading
+from dockd.core.printable import quoted
 
 MOST_BYTES: Final = 32
 """What a number takes, with room to spare; a camera is hostile input, and no more of it is read."""
@@ -68,7 +69,7 @@ def from_text(
     """Return the charge that a camera wrote down: a number, with or without a per cent sign."""
     found = _NUMBER.fullmatch(content) if len(content) <= MOST_BYTES else None
     if found is None:
-        reason = f"what the camera says of its battery is no number: {content[:MOST_BYTES]!a}"
+        reason = f"what the camera says of its battery is no number: {quoted(content[:MOST_BYTES])}"
         return Nonsense(slot=slot, what="percent", reason=reason)
     return from_camera(float(found[1]), slot=slot, error_percent=error_percent)
 

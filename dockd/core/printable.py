@@ -19,6 +19,20 @@ def printable(value: bytes | str) -> str:
     return "".join(_character(character) for character in text)
 
 
+def quoted(name: bytes | str) -> str:
+    """Return a name in quotes for a sentence, such as a problem's reason.
+
+    A sentence is kept and sent as text, and made `printable` wherever it is shown: with backslashes
+    it would be escaped twice. So what is unprintable or no UTF-8 becomes ``%XX``, as in keys.
+    """
+    text = name if isinstance(name, str) else name.decode(errors="surrogateescape")
+    return "'" + "".join(c if c.isprintable() else _as_bytes(c) for c in text) + "'"
+
+
+def _as_bytes(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogateescape"))
+
+
 def _character(character: str) -> str:
     if character == "\\":
         return "\\\\"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockd.core.printable import printable
+from dockd.core.printable import printable, quoted
 
 
 @given(st.binary() | st.text())
@@ -24,3 +24,16 @@ def test_plain_names_stay_as_they_are() -> None:
     assert printable(b"a\\b") == "a\\\\b"
     assert printable(b"\x1b[31m\n\xff") == "\\x1b[31m\\x0a\\xff"
     assert printable("\x80\u2028\U000e0001") == "\\u0080\\u2028\\U000e0001"
+
+
+def test_a_name_in_a_sentence_is_escaped_once() -> None:
+    """What is done to a sentence where it is shown changes nothing of it any more."""
+    assert quoted("BWC\u202e1") == printable(quoted("BWC\u202e1")) == "'BWC%E2%80%AE1'"
+    assert quoted(b"\xffa\xc3\xa9\n") == quoted("\udcffa\xe9\n") == "'%FFa\xe9%0A'"
+
+
+@given(st.binary())
+def test_a_sentence_with_any_name_is_printable_text(name: bytes) -> None:
+    """It can be kept, sent and shown, whatever bytes a camera has for a name."""
+    assert quoted(name).isprintable()
+    assert quoted(name).encode()

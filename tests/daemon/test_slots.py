@@ -74,6 +74,10 @@ def test_a_slot_that_flaps_between_two_refusals_is_a_few_lines(tmp_path: Path) -
             dockd.until(lambda: open_in(dockd, "A1").keys() == {crowded}, "there are two")
             second.rmdir()
         dockd.until(lambda: open_in(dockd, "A1").keys() == {alone}, "it is refused alone")
+        # Spelt out, and once.
+        said = "'BWC%E2%80%AE1': a serial number has no control characters"
+        assert open_in(dockd, "A1")[alone].startswith(said)
+        assert any(said in line for line in dockd.log.read_text().splitlines())
         assert f"(It comes and goes: {FLAPS + 1} times so far.)" in open_in(dockd, "A1")[alone]
         assert dockd.count("problem-opened") == 2 * OFTEN
         assert dockd.count("problem-closed") == 2 * (OFTEN - 1)

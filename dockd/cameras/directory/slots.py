@@ -9,6 +9,7 @@ from typing import Final
 from dockd.cameras import stays
 from dockd.cameras.stays import Content, Docked
 from dockd.core import naming
+from dockd.core.printable import quoted
 from dockd.ports.camera import Refusal
 
 _NOT_A_SLOT: Final = "port-not-a-slot"
@@ -52,7 +53,9 @@ def _folders(parent: Path) -> tuple[str, ...]:
 
 def _refused(slot: str, *, name: str) -> Refusal:
     """Return the refusal of what is in a folder whose name the configuration could not hold."""
-    reason = f"{name!a} is no slot, whose name has letters, digits, . _ and -: rename the folder"
+    reason = (
+        f"{quoted(name)} is no slot, whose name has letters, digits, . _ and -: rename the folder"
+    )
     return Refusal(slot=slot, slug=_NOT_A_SLOT, reason=reason)
 
 
@@ -76,7 +79,7 @@ def _look_into(folder: Path, *, slot: str) -> Content:
         # It left while it was looked at, or cannot be read; either way nothing is known to be in.
         return None
     if len(found) > 1:
-        serials = ", ".join(sorted(ascii(docked.serial) for docked in found))
+        serials = ", ".join(sorted(quoted(docked.serial) for docked in found))
         return Refusal(
             slot=slot, slug=stays.DUPLICATE, reason=f"more than one camera in the slot: {serials}"
         )

@@ -5,7 +5,7 @@ from typing import Final
 
 from dockd.chargers.cambrionix.parsing import Health, Limits, Ports, PortState
 from dockd.core.port_power import PortFault, PortReading
-from dockd.core.printable import printable
+from dockd.core.printable import quoted
 from dockd.ports.charger import ChargerTrouble
 
 _NOMINAL_V: Final = 5.0
@@ -46,13 +46,13 @@ def troubles(
     for slot, port in slots.items():
         line = doubted.pop(str(port), None)
         if line is not None:
-            reason = f"The hub reports what cannot be of slot {slot}: '{printable(line)}'."
+            reason = f"The hub reports what cannot be of slot {slot}: {quoted(line)}."
             yield ChargerTrouble(slot=slot, slug="hub-nonsense", reason=reason)
         elif port not in ports.by_port:
             reason = f"The hub has no port {port}, which slot {slot} would be."
             yield ChargerTrouble(slot=slot, slug="port-not-switchable", reason=reason)
     for line in (*doubted.values(), *health.refused):
-        yield _hub("hub-nonsense", f"The hub reports what cannot be: '{printable(line)}'.")
+        yield _hub("hub-nonsense", f"The hub reports what cannot be: {quoted(line)}.")
 
 
 def _of_the_hub(ports: Ports, health: Health, limits: Limits) -> Iterator[ChargerTrouble]:
