@@ -37,9 +37,9 @@ a store is escaped.
 
 **Level** is syslog's, so `journalctl -p warning` works. An event of level `debug` is written into
 systemd's journal and not on a terminal. A problem is one line when it begins (level `error` if it
-is a `fail`, else `warning`) and one when it ends (`notice`). One that is back within ten minutes, for
-the third time, is one problem from then on: its end is said when it has stayed away for ten minutes,
-with how often it came in `times`. Of a clip, the names that people use
+is a `fail`, else `warning`) and one when it ends (`notice`). One that is back within ten
+minutes, for the third time, is one problem from then on: its end is said when it has stayed away
+for ten minutes, with how often it came in `times`. Of a clip, the names that people use
 (`clip`, `camera`, `slot`, `docking`, `path`) are given as far as they are known without asking
 the ledger for a line of level `debug`.
 """
