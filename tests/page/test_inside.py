@@ -136,7 +136,7 @@ async def test_a_docking_and_a_camera_say_where_every_clip_is(
         await seen.station.ledger.record(parts.copied(2), parts.verified(2))
         await expect(rows.nth(1)).to_contain_text("DCIM/2.mp4verified")
         await page.locator("#detail-view p a").click()
-        await expect(page.locator(".books")).to_contain_text("seen2verified2stored0")
+        await expect(page.locator(".books")).to_contain_text("seen2waiting0verified2stored0")
         await page.goto(page.url.partition("#")[0] + "#camera/never")
         await expect(page.locator("#detail-view p")).to_contain_text("no camera 'never'")
 
