@@ -162,14 +162,20 @@ class FakeHelper:
         if self.settling:
             self.settling -= 1
             raise No("slot-settling", "no disk yet")
-        row = self._row(slot)
-        folder = self.media / row["serial"]
+        serial = self._row(slot)["serial"]
+        try:
+            sequence = int((self.bus.unit(name) / "block/sda/diskseq").read_text())
+        except (OSError, ValueError):
+            sequence = None
+        if serial is None or sequence is None:
+            # Pulled since the last look at it, or half of its disk is there.
+            raise No("camera-gone", f"the disk of slot {slot} is gone")
+        folder = self.media / serial
         folder.mkdir(parents=True, exist_ok=True)
         root = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         self._mounts[slot] = _identity(root)
-        sequence = int((self.bus.unit(name) / "block/sda/diskseq").read_text())
         return {
-            "serial": row["serial"],
+            "serial": serial,
             "file_system": "vfat",
             "dirty": self.dirty,
             "diskseq": sequence,
