@@ -57,6 +57,11 @@ def put(client: httpx2.Client, case: schemathesis.Case[Any]) -> httpx2.Response:
     return whole
 
 
+def _is_plain_when_sent(case: schemathesis.Case[Any]) -> bool:
+    """Return whether what is wrong about a question is lost on the wire: a list of one, or none."""
+    return any(isinstance(value, list) and len(value) < 2 for value in case.query.values())
+
+
 @dataclass
 class Asked:
     """How often a station was asked, and what it answered otherwise than it says that it does."""
@@ -87,6 +92,8 @@ class Asked:
         @REPEATABLE
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: schemathesis.Case[Any]) -> None:
+            if mode is GenerationMode.NEGATIVE and _is_plain_when_sent(case):
+                return
             self.questions[mode] += 1
             try:
                 case.validate_response(put(client, case))

@@ -114,8 +114,10 @@ def test_an_interrupted_demo_leaves_nothing_behind(disk: Path) -> None:
     It is pressed at each of two lines, the first of which may be shown twice.
     """
     options = ["--no-faults", "--cameras", "2", "--size", "64MiB", "--speed", "1"]
+    # Whoever runs the tests in the background of a script ignores Ctrl-C, and so would the demo.
+    command = ["env", "--default-signal=INT", *DEMO, *options]
     with subprocess.Popen(
-        [*DEMO, *options], env=environment(disk), stdout=subprocess.PIPE, text=True
+        command, env=environment(disk), stdout=subprocess.PIPE, text=True
     ) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:

@@ -191,8 +191,13 @@ async def test_days_add_up_and_a_cameras_numbers_tell_what_was_never_seen(tmp_pa
         # What was found is kept until the camera shows more.
         await station.ledger.record(parts.seen(7, docking=later, path=b"DCIM/VID_0006.MP4"))
         assert (await station.ask("/v1/completeness"))["gaps"] == gaps[:1]
-        wrong = await station.by_tcp.get("/v1/completeness?day=yesterday")
-        assert (wrong.status_code, wrong.json()["slug"]) == (400, "request-invalid")
+        # A number is no day, though it might be taken for the seconds since 1970.
+        for asked in ("day=yesterday", "day=0", "day=2e-64", "day=2026-11-23&day=2026-11-24"):
+            wrong = await station.by_tcp.get(f"/v1/completeness?{asked}")
+            assert (wrong.status_code, wrong.json()["slug"]) == (400, "request-invalid"), asked
+        for page in ("clips", "dockings"):
+            wrong = await station.by_tcp.get(f"/v1/{page}?limit=1&limit=2")
+            assert (wrong.status_code, wrong.json()["slug"]) == (400, "request-invalid"), page
 
 
 @pytest.mark.asyncio

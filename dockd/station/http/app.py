@@ -1,17 +1,19 @@
 """The routes of DESIGN.md sections 6 and 9; the answers are `ports.answers`, word for word."""
 
 import http
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from dockd.core import health
 from dockd.core.clip import Place
 from dockd.core.facts import JsonValue
+from dockd.errors import RequestInvalid
 from dockd.ports import answers
 from dockd.ports.station import (
     ClipQuery,
@@ -35,6 +37,30 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="how many at the most")]
 Cursor = Annotated[
     str | None, Query(pattern="^[0-9]{0,18}$", description="the `next` of the page before")
 ]
+
+
+def _written_as_a_day(value: object) -> object:
+    # A number would be taken for the seconds since 1970.
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[
+    date | None,
+    BeforeValidator(_written_as_a_day),
+    Query(description="UTC: of what was last seen in its dockings"),
+]
+
+
+def _asked_once(request: Request) -> None:
+    """Refuse a question that says one thing twice: nobody can know which of them is meant."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RequestInvalid(f"{', '.join(twice)}: given more than once")
+
+
+ONCE = (Depends(_asked_once),)
 _SEQUENCE_DIGITS = 18
 _ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
 _UPLINK_PATH = "/v1/uploads/{verb}"
@@ -153,12 +179,10 @@ def _add_reading(app: FastAPI, view: StationView) -> None:
         "/v1/completeness",
         summary="How many originals, and where each is",
         responses=description.refusals(400),
+        dependencies=ONCE,
     )
     async def completeness(
-        camera: str | None = None,
-        day: Annotated[
-            date | None, Query(description="UTC: of what was last seen in its dockings")
-        ] = None,
+        camera: str | None = None, day: Day = None
     ) -> answers.CompletenessReport:
         return await view.completeness(camera=camera, day=day)
 
@@ -168,7 +192,12 @@ def _add_reading(app: FastAPI, view: StationView) -> None:
 
 
 def _add_lists(app: FastAPI, view: StationView) -> None:
-    @app.get("/v1/clips", summary="Clips, a page at a time", responses=description.refusals(400))
+    @app.get(
+        "/v1/clips",
+        summary="Clips, a page at a time",
+        responses=description.refusals(400),
+        dependencies=ONCE,
+    )
     async def clips(
         camera: str | None = None,
         docking: str | None = None,
@@ -194,7 +223,10 @@ def _add_lists(app: FastAPI, view: StationView) -> None:
         return await view.clip(reference)
 
     @app.get(
-        "/v1/dockings", summary="Dockings, a page at a time", responses=description.refusals(400)
+        "/v1/dockings",
+        summary="Dockings, a page at a time",
+        responses=description.refusals(400),
+        dependencies=ONCE,
     )
     async def dockings(
         camera: str | None = None, after: str = "", limit: Limit = 100
