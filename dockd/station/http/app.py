@@ -66,12 +66,19 @@ _ORDER_PATH = "/v1/{kind}/{reference:path}/{verb}"
 _UPLINK_PATH = "/v1/uploads/{verb}"
 
 
+# Spaces alone are no reason, and the description says so.
+Why = Annotated[
+    str,
+    Field(min_length=1, max_length=2000, pattern=r"\S", description="the reason, for the record"),
+]
+
+
 class OrderBody(BaseModel):
     """Why something is ordered, and for a hold or its release, which kind."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
+    why: Why
     kind: Literal["error", "legal"] = Field(default="error", description="the kind of hold")
 
 
@@ -80,7 +87,7 @@ class UplinkOrderBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    why: str = Field(min_length=1, max_length=2000, description="the reason, for the record")
+    why: Why
 
 
 class HealthAnswer(JSONResponse):
