@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from http.client import HTTPConnection
@@ -14,7 +15,10 @@ from urllib.parse import quote
 import httpx2
 
 from dockd.core import facts
+from dockd.core.custody import chain, genesis
 from dockd.station.ledger import tallying
+from dockd.station.ledger.recording import meta
+from dockd.station.ledger.rows import event_row
 from dockd.stores.directory import MARKER
 from tests.bench.asking import answer, ask_all, asker, followed
 from tests.bench.bench import Bench
@@ -115,6 +119,7 @@ def _setup(bench: Bench) -> Setup:
         for statement in _HISTORY:
             connection.execute(statement)
         tallying.recount(connection, policy=POLICY)
+        _chain(connection)
         connection.execute("COMMIT")
     slots = "".join(f'[[slots]]\nname = "S{number:02}"\n' for number in range(_SLOTS))
     store = (
@@ -124,6 +129,27 @@ def _setup(bench: Bench) -> Setup:
     return Setup(
         folder=folder, rack=folder / "rack", store=store, more=slots, limit_mb_s=_READ_MB_S
     )
+
+
+def _chain(connection: sqlite3.Connection) -> None:
+    """Make the record one that can be believed: the station walks it, and says when it cannot."""
+    events = connection.execute("SELECT kind, subject FROM events ORDER BY sequence").fetchall()
+    connection.execute("DELETE FROM events")
+    link = genesis(meta(connection, key="ledger_id"))
+    for kind, subject in events:
+        event = chain(
+            link,
+            time_utc="2026-01-01T00:00:00Z",
+            clock_quality="synchronised",
+            monotonic_ns=link.sequence,
+            kind=kind,
+            subject=subject,
+            fields={},
+        )
+        connection.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", event_row(event)
+        )
+        link = event.link
 
 
 def _listen(setup: Setup) -> str:

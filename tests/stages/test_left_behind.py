@@ -285,16 +285,21 @@ async def test_what_a_bad_medium_gave_is_kept(tmp_path: Path) -> None:
         await kept_as_evidence(rig, size_bytes=2 * PART)
 
 
+async def come_in_vain(rig: Rig) -> None:
+    """Dock the camera again, have it give nothing that can be kept, and take it away."""
+    rig.rack.dock("A1", "BWC-1")
+    await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
+    rig.rack.undock("A1")
+    await until(lambda: rig.count(facts.Undocked) == 2, what="the camera is gone")
+
+
 @pytest.mark.asyncio
 async def test_a_medium_that_went_bad_takes_nothing_back(tmp_path: Path) -> None:
     """The camera comes back and gives nothing any more: what it gave before is kept."""
     async with rig_at(tmp_path) as rig, running(rig, uploads=False):
         await cut_short(rig)
         rig.rack.camera_class = failing_behind(0, ClipUnreadable("a bad sector"))
-        rig.rack.dock("A1", "BWC-1")
-        await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
-        rig.rack.undock("A1")
-        await until(lambda: rig.count(facts.Undocked) == 2, what="the camera is gone")
+        await come_in_vain(rig)
         await kept_as_evidence(rig, size_bytes=PART)
 
 
@@ -315,10 +320,7 @@ async def test_a_file_that_changes_takes_nothing_back(tmp_path: Path) -> None:
                 file.write_bytes(b"another night")
 
         rig.rack.camera_class = Writing
-        rig.rack.dock("A1", "BWC-1")
-        await until(lambda: rig.count(facts.ClipTroubled) == 1, what="it is said")
-        rig.rack.undock("A1")
-        await until(lambda: rig.count(facts.Undocked) == 2, what="the camera is gone")
+        await come_in_vain(rig)
         await kept_as_evidence(rig, size_bytes=PART)
 
 

@@ -157,8 +157,8 @@ async def test_a_kept_copy_that_is_cut_short_is_not_called_proven(tmp_path: Path
         assert rig.open_problems() == set()
 
 
-async def test_what_is_kept_twice_is_one_clip(tmp_path: Path) -> None:
-    """Restored twice, it copied once more what it had forgotten: that is one piece of evidence."""
+async def keep_twice(tmp_path: Path) -> None:
+    """Have a ledger restored twice, and the spool a copy of one clip from each time since."""
     async with rig_at(tmp_path):
         pass
     back_up(tmp_path)
@@ -169,6 +169,11 @@ async def test_what_is_kept_twice_is_one_clip(tmp_path: Path) -> None:
         async with rig_at(tmp_path) as rig:
             rig.clock.advance(3600 * number)
             await offload(rig, "a")
+
+
+async def test_what_is_kept_twice_is_one_clip(tmp_path: Path) -> None:
+    """Restored twice, it copied once more what it had forgotten: that is one piece of evidence."""
+    await keep_twice(tmp_path)
     async with restored(tmp_path) as rig:
         assert len(list(rig.spool.sidecars())) == 2
         await rig.housekeeping.begin()
@@ -202,16 +207,7 @@ async def test_what_the_disk_does_not_give_keeps_no_camera_waiting(
 
 async def test_of_what_is_kept_twice_the_good_one_is_taken(tmp_path: Path) -> None:
     """The copy that is found first was cut short: the other may be all there is of the clip."""
-    async with rig_at(tmp_path):
-        pass
-    back_up(tmp_path)
-    for number in range(2):
-        for file in tmp_path.glob("ledger.sqlite3*"):
-            file.unlink()
-        shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
-        async with rig_at(tmp_path) as rig:
-            rig.clock.advance(3600 * number)
-            await offload(rig, "a")
+    await keep_twice(tmp_path)
     for short in range(2):
         async with restored(tmp_path) as rig:
             kept = [path for path in (tmp_path / "spool/clips").rglob("a") if path.is_file()]
