@@ -86,12 +86,10 @@ def heard(
 
     ``unseen_s`` is how old that was when it was first heard here.
     """
-    if before is None and word is None:
-        return None
-    if before is None or (word is not None and word != before.word):
-        if word is None:
-            return None
+    if word is not None and (before is None or word != before.word):
         return Heard(word=word, at_s=now_s, counted_wh=port.energy_wh, unseen_s=unseen_s)
+    if before is None:
+        return None
     passed_s = 0.0 if port.mode is PortMode.OFF else max(0.0, now_s - before.at_s)
     return replace(
         before,

@@ -26,6 +26,16 @@ def test_names_with_wildcards_are_told_apart() -> None:
     assert len({topics.slot(name) for name in ("+", "#", "/", "%2B", "a", "A")}) == 6
 
 
+def test_topics_are_where_they_are_described() -> None:
+    """They are those of DESIGN.md section 6."""
+    topics = Topics("north", "dock-7")
+    assert topics.state == "dockd/north/dock-7/state"
+    assert topics.events == "dockd/north/dock-7/events"
+    assert topics.problems == "dockd/north/dock-7/problems"
+    assert topics.commands == "dockd/north/dock-7/commands"
+    assert topics.slot("A1") == "dockd/north/dock-7/slots/A1"
+
+
 @given(some.dictionaries(some.text(), some.recursive(some.text() | some.integers(), some.lists)))
 def test_a_payload_is_ascii_and_means_what_it_did(document: dict[str, object]) -> None:
     """Markup, control characters and direction marks are escapes, and read back as they were."""

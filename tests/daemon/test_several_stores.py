@@ -49,6 +49,9 @@ def test_two_of_three_clear_a_camera_and_the_third_catches_up(tmp_path: Path) ->
         cleared(dockd, world, serial)
         assert receipts(dockd, "third") == 0
         dockd.until(lambda: second.manifests(serial), "the second store has the manifest")
+        dockd.until(
+            lambda: dockd.all("problem-opened", slug="store-unreachable"), "it says who is away"
+        )
         (problem,) = dockd.all("problem-opened", slug="store-unreachable")
         assert problem.fields["subject"] == "store third"
         third.come_back()

@@ -39,13 +39,14 @@ async def docked(it: Station) -> None:
 
 
 async def charged(it: Station, *, from_percent: float, to_percent: float) -> None:
-    """Let it charge, and say how far at each look."""
-    percent = from_percent
+    """Let it charge, and say how far at each look; others sleep on the same clock meanwhile."""
+    clock, percent = it.rig.clock, from_percent
     while percent < to_percent:
-        speaks(it, percent, said=str(it.rig.clock.monotonic_s()))
+        looked_s = clock.monotonic_s()
+        speaks(it, percent, said=str(looked_s))
         await it.charge.turn()
-        await it.rig.clock.sleep(TICK_S)
-        percent = percent_after(TRUE, from_percent=percent, seconds=TICK_S)
+        await clock.sleep(TICK_S)
+        percent = percent_after(TRUE, from_percent=percent, seconds=clock.monotonic_s() - looked_s)
 
 
 async def left(it: Station) -> None:
