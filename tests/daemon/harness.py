@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.daemon.forking import Process, forked
 from tests.daemon.world import World
 
 PATIENCE_S = 90.0
@@ -97,9 +98,11 @@ class StationProcess:
         self.fired: list[str] = []
         # A command that runs it, such as one that takes privileges away first.
         self.under: list[str] = []
+        # Whether each start is a new Python's, and not the fork of one that has imported dockd.
+        self.is_started_anew = False
         self.events: list[Happened] = []
         self.notified: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._manager: socket.socket | None = None
         self.configure(settings or Settings())
 
@@ -129,9 +132,13 @@ class StationProcess:
             "DOCKD_FAULT_LOG": str(self.fault_log),
             **({"DOCKD_FAULT": self.faults[0]} if self.faults else {}),
         }
+        arguments = ["run", "--config", str(self.config)]
         with self.log.open("ab") as log:
+            if not self.under and not self.is_started_anew:
+                self._process = forked(arguments, environment=environment, log=log)
+                return
             self._process = subprocess.Popen(
-                [*self.under, sys.executable, "-m", "dockd", "run", "--config", str(self.config)],
+                [*self.under, sys.executable, "-m", "dockd", *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

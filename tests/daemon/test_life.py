@@ -47,6 +47,7 @@ def world(tmp_path: Path, share: Share) -> World:
 def dockd(world: World) -> Iterator[StationProcess]:
     """A station that is not started yet."""
     with station(world) as process:
+        process.is_started_anew = True
         yield process
 
 
