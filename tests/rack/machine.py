@@ -239,10 +239,11 @@ _LEFT_OUT = (
     "efi_pstore,kvm_amd,ccp,powernow_k8,aesni_intel,ghash_clmulni_intel,crct10dif_pclmul,"
     "crc32_pclmul,sha512_ssse3,sha256_ssse3,sha1_ssse3"
 )
-# No net.ifnames: the one network card is eth0, whatever place it is in.
+# No net.ifnames: the one network card is eth0, whatever place it is in. No addresses at random:
+# what is emulated at the same addresses in every process is translated once, and not for each.
 _KERNEL_LINE = (
     "root=/dev/disk/by-id/virtio-rootdisk rw console=ttyS0 net.ifnames=0 quiet mitigations=off "
-    "systemd.show_status=no rd.udev.log_level=3 cryptomgr.notests random.trust_cpu=on "
+    "systemd.show_status=no rd.udev.log_level=3 cryptomgr.notests random.trust_cpu=on norandmaps "
     f"modprobe.blacklist={_LEFT_OUT}"
 )
 

@@ -59,12 +59,18 @@ class Lived:
 
     @property
     def sample(self) -> Sequence[State]:
-        """Those of them that the guest boots from: of one, nothing that was written is lost."""
+        """Those of them that the guest boots from.
+
+        In one of them nothing that was written is lost; in one the camera was being wiped.
+        """
         dice = random.Random(SEED)
         docked = [state for state in self.states if state.point > self.docked_at]
+        last = max(state.camera_point for state in docked)
         whole = [state for state in docked if state.loss == "nothing"]
-        lossy = [state for state in docked if state.loss != "nothing"]
-        return (*dice.sample(whole, 1), *dice.sample(lossy, BOOTS - 1))
+        wiping = [state for state in docked if 0 < state.camera_point < last]
+        chosen = [dice.choice(whole), dice.choice(wiping)]
+        lossy = [state for state in docked if state.loss != "nothing" and state not in chosen]
+        return (*chosen, *dice.sample(lossy, BOOTS - len(chosen)))
 
 
 @pytest.fixture(scope="module")
