@@ -8,6 +8,7 @@ could matter (test_life, the demo, the package, the rack) dockd is started and n
 
 import atexit
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -21,11 +22,15 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
 _MESSAGE_BYTES: Final = 1 << 20
 _NUMBER: Final = struct.Struct("=i")
 _HEARD: Final = b"."
+_MOUNTS: Final = Path("/proc/thread-self/ns/mnt")
+_CLONE_NEWNS: Final = 0x00020000
+_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class Process(Protocol):
@@ -99,11 +104,12 @@ class Forked:
 def forked(arguments: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]) -> Forked:
     """Start `dockd` with these arguments, what it writes going to a log."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        request = {"arguments": list(arguments), "environment": dict(environment)}
+    request = {"arguments": list(arguments), "environment": dict(environment)}
+    with theirs, _MOUNTS.open("rb") as mounts:
         with _ONE:
             asks = _forking()
-        socket.send_fds(asks, [json.dumps(request).encode()], [log.fileno(), theirs.fileno()])
+        passed = [log.fileno(), theirs.fileno(), mounts.fileno()]
+        socket.send_fds(asks, [json.dumps(request).encode()], passed)
     return Forked(ours)
 
 
@@ -148,19 +154,20 @@ class _Forking:
         return self._asked_for
 
     def _asked(self, asked: socket.socket) -> None:
-        message, descriptors, _, _ = socket.recv_fds(asked, _MESSAGE_BYTES, 2)
+        message, descriptors, _, _ = socket.recv_fds(asked, _MESSAGE_BYTES, 3)
         if not message:
             self._is_over = True
             return
-        log, line = descriptors
+        log, line, mounts = descriptors
         told = socket.socket(fileno=line)
         self._lines.add(told)
         pid = os.fork()
         if pid == 0:
             self._leave()
-            self._asked_for = _become(json.loads(message), log=log)
+            self._asked_for = _become(json.loads(message), log=log, mounts=mounts)
             return
         os.close(log)
+        os.close(mounts)
         told.send(_NUMBER.pack(pid))
         self._selector.register(
             os.pidfd_open(pid), selectors.EVENT_READ, partial(self._ended, pid, told)
@@ -195,9 +202,11 @@ class _Forking:
                 told.send(_NUMBER.pack(0))
 
 
-def _become(request: Mapping[str, Any], *, log: int) -> list[str]:
+def _become(request: Mapping[str, Any], *, log: int, mounts: int) -> list[str]:
     """Take on what was asked for in a new process, and return its arguments."""
     os.setsid()
+    _enter(mounts)
+    os.close(mounts)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log, stream.fileno())
     os.close(log)
@@ -205,6 +214,17 @@ def _become(request: Mapping[str, Any], *, log: int) -> list[str]:
     os.environ.update(request["environment"])
     arguments: list[str] = request["arguments"]
     return arguments
+
+
+def _enter(mounts: int) -> None:
+    """See the mounts that the asking thread sees, which may have a name space of its own."""
+    if os.fstat(mounts).st_ino == _MOUNTS.stat().st_ino:
+        return
+    here = Path.cwd()
+    # Not os.setns, which came with Python 3.12.
+    if _libc.setns(mounts, _CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "this process does not get into a name space of mounts")
+    os.chdir(here)
 
 
 def main() -> None:

@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.daemon.forking import forked
 from tests.daemon.harness import station
 from tests.daemon.rooms import Share
-from tests.daemon.world import World
+from tests.daemon.world import LEDGER, World
+from tests.rack.disk import ext4, with_mounted
+
+SPOOL_BYTES: Final = 256 << 20
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -75,3 +79,25 @@ def test_a_killed_one_is_told_and_keeps_its_number_until_then(tmp_path: Path) ->
         dockd.kill()
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_it_sees_the_mounts_of_the_thread_that_asked(tmp_path: Path) -> None:
+    """A spool that is mounted for one thread alone is the spool of a station that it starts."""
+    before, within = tmp_path / "before", tmp_path / "within"
+    before.mkdir()
+    within.mkdir()
+    with station(World(before, room=Share(before))) as dockd:
+        # So that the forking process is there before the mount is.
+        dockd.start()
+        dockd.stop()
+    world = World(within, room=Share(within))
+    world.spool.mkdir()
+
+    def started() -> bool:
+        with station(world) as dockd:
+            dockd.start()
+            dockd.stop()
+        return (world.spool / LEDGER).exists()
+
+    assert with_mounted(ext4(within / "spool.img", size_bytes=SPOOL_BYTES), world.spool, started)
+    assert list(world.spool.iterdir()) == []
