@@ -7,6 +7,8 @@ from typing import Any
 from tests.rack.agent import Agent
 
 Record = Mapping[str, Any]
+# How `journalctl --catalog` begins each line of an explanation, where characters are UTF-8 or not.
+_EXPLAINS = ("\N{LIGHT SHADE}\N{LIGHT SHADE}", "-- ")
 
 
 def entries(agent: Agent, *matches: str, unit: str = "", boot: str = "all") -> list[Record]:
@@ -22,7 +24,13 @@ def entries(agent: Agent, *matches: str, unit: str = "", boot: str = "all") -> l
     return [json.loads(line) for line in agent.run(*command).text.splitlines()]
 
 
-def told(agent: Agent, *matches: str, unit: str = "") -> str:
-    """Read the same as a person would, with the catalog's explanations (`journalctl -x`)."""
-    command = ["journalctl", "--catalog", "--no-pager", *matches]
-    return agent.run(*command, *([f"--unit={unit}"] if unit else [])).text
+def told(agent: Agent, *, unit: str) -> list[tuple[str, str]]:
+    """Read a unit's entries as a person would: each line, and what the catalog says of it."""
+    read = agent.run("journalctl", "--catalog", "--no-pager", f"--unit={unit}").text
+    lines: list[tuple[str, str]] = []
+    for line in read.splitlines():
+        if not line.startswith(_EXPLAINS):
+            lines.append((line, ""))
+        elif lines:
+            lines[-1] = (lines[-1][0], f"{lines[-1][1]}{line}\n")
+    return lines

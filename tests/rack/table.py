@@ -190,7 +190,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "every event carries its fields": (f"{_JOURNAL}::test_every_event_carries_its_fields",),
     "`journalctl -x` explains each MESSAGE_ID": (
-        f"{_JOURNAL}::test_every_message_id_is_explained",
+        f"{_JOURNAL}::test_every_line_is_explained",
         f"{_JOURNAL}::test_the_installed_catalogue_explains_every_problem",
     ),
     "`journalctl DOCKD_CAMERA=...` tells one camera's whole story in order": (
