@@ -44,7 +44,7 @@ dpkg-deb --control {PACKAGE_IN_GUEST} /srv/older
 /srv/older/preinst upgrade {LATER}
 """
 BACKUP = f"{SPOOL}/ledger.sqlite3.v{LATER_SCHEMA - 1}.bak"
-KILLS = 4
+KILLS = 3
 LONGEST_LIFE_S = 6.0
 
 
