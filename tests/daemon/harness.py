@@ -20,7 +20,8 @@ from tests.daemon.forking import Process, forked
 from tests.daemon.world import World
 
 PATIENCE_S = 90.0
-POLL_S = 0.02
+# A look costs some milliseconds of a machine that has better things to do.
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
