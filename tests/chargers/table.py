@@ -135,7 +135,11 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "exclusive open": (f"{_DRIVER}test_a_tty_that_another_program_has_is_said",),
     "profiles": (f"{_PARSING}test_the_manual_s_lines",),
-    "LEDs": (f"{_DRIVER}test_lights", f"{_DRIVER}test_a_hub_without_lights_is_asked_once"),
+    "LEDs": (
+        f"{_DRIVER}test_lights",
+        f"{_DRIVER}test_a_hub_without_lights_is_asked_once",
+        f"{_DRIVER}test_a_hub_in_error_has_its_lights_all_the_same",
+    ),
     "health": (
         f"{_PARSING}test_both_spellings_of_the_supply",
         f"{_PARSING}test_the_rest_of_health",
@@ -143,6 +147,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "limits": (f"{_DRIVER}test_a_hub_above_its_own_limit_is_said",),
     "rebooted flag noticed and modes applied again": (
         f"{_DRIVER}test_modes_hold_over_a_reboot_of_the_hub",
+        f"{_DRIVER}test_a_safety_cut_of_an_earlier_daemon_holds_over_a_reboot_of_the_hub",
     ),
     "*E422 handled": (
         f"{_DRIVER}test_a_hub_in_error_is_cleared",
@@ -189,6 +194,7 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "safety cuts stay": (
         f"{_DRIVER}test_a_safety_cut_is_lifted_by_safety_alone",
+        f"{_DRIVER}test_a_port_that_was_cut_for_safety_is_cut_again_by_whatever_it_has_power",
         f"{_DAEMON}test_a_rack_that_is_too_hot_is_cut_and_comes_back_one_port_at_a_time",
         f"{_LIFTING}test_a_slot_whose_burning_camera_was_carried_elsewhere_has_power_again",
         f"{_LIFTING}test_a_person_lifts_a_cut_and_who_and_why_is_on_record",

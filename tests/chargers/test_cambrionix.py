@@ -332,6 +332,58 @@ async def test_a_safety_cut_is_lifted_by_safety_alone(tmp_path: Path) -> None:
         await it.power("A1")
 
 
+@pytest.mark.parametrize("is_up", [False, True])
+async def test_a_safety_cut_of_an_earlier_daemon_holds_over_a_reboot_of_the_hub(
+    tmp_path: Path, is_up: bool
+) -> None:
+    """A hub that starts anew charges everything, but not what anybody ever cut for safety.
+
+    So it is where the hub starts anew before the next daemon has ordered anything, and where no
+    daemon was there to see it.
+    """
+    hub = Hub()
+    async with scene(tmp_path, hub) as it:
+        await it.cut("A1", kind=CutKind.SAFETY)
+        await it.charger.close()
+        it.charger = it.again()
+        if is_up:
+            await it.charger.read()
+        hub.restart()
+        reading = await it.charger.read()
+        assert (hub.ports[1].mode, reading.ports["A1"].mode) == ("o", PortMode.OFF)
+        with pytest.raises(CutForSafety):
+            await it.power("A1")
+
+
+async def test_a_port_that_was_cut_for_safety_is_cut_again_by_whatever_it_has_power(
+    tmp_path: Path,
+) -> None:
+    """Another program gave it back, or took the hub's word of its reboot away: it is cut again.
+
+    A hub that does nothing about it is no reason to read nothing.
+    """
+    hub = Hub()
+    async with scene(tmp_path, hub) as it:
+        await it.cut("A1", kind=CutKind.SAFETY)
+        await it.cut("A2")
+        hub.restart()
+        hub.rebooted = False
+        hub.fail("ignore", on="mode", times=1)
+        assert (await it.charger.read()).ports["A1"].mode is PortMode.CHARGE
+        assert (await it.charger.read()).ports["A1"].mode is PortMode.OFF
+    assert hub.ports[1].mode == "o"
+
+
+async def test_a_hub_in_error_has_its_lights_all_the_same(tmp_path: Path) -> None:
+    """An error of the moment does not mean that there are no LEDs: they are set when it is over."""
+    hub = Hub()
+    async with scene(tmp_path, hub) as it:
+        hub.fail("nonsense", on="ledb", text="*E422: Cannot while an error is flagged")
+        await it.charger.light("A1", Light.TAKE)
+        await it.charger.light("A1", Light.TAKE)
+    assert hub.ports[1].leds == ["11111111b", "00000000b", "00000000b"]
+
+
 async def test_a_lease_that_ends_is_given_back(tmp_path: Path) -> None:
     """A cut that nobody renews comes back, one at each reading, and a safety cut does not."""
     hub = Hub()

@@ -8,8 +8,8 @@ from typing import Final
 from dockd.chargers.cambrionix import cuts as cutting
 from dockd.chargers.cambrionix import lights
 from dockd.chargers.cambrionix.cuts import Cut, Cuts
-from dockd.chargers.cambrionix.hub import Hub, Patience
-from dockd.chargers.cambrionix.parsing import Limits, Ports
+from dockd.chargers.cambrionix.hub import REFUSED_IN_ERROR, Hub, Patience
+from dockd.chargers.cambrionix.parsing import Limits, Ports, PortState
 from dockd.chargers.cambrionix.readings import port_reading, troubles
 from dockd.chargers.cambrionix.wire import Wire
 from dockd.core.port_power import CutKind, Light, PortMode
@@ -45,6 +45,8 @@ class CambrionixCharger:
             if self._ports.get(slot) == cut.port:
                 renewed = Cut(port=cut.port, is_safety=cut.is_safety, ends_s=ends_s)
                 self._cuts.by_slot[slot] = renewed
+                # A hub that starts anew before the first order must not give it its power back.
+                self._ordered[slot] = PortMode.OFF
 
     @property
     def switchable(self) -> frozenset[PortMode]:
@@ -66,6 +68,7 @@ class CambrionixCharger:
             if health.rebooted or any(state.rebooted for state in ports.by_port.values()):
                 said.append(await self._after_reboot(ports))
                 ports = await self._hub.ports()
+            ports = await self._kept_cut(ports)
             await self._give_back_one(ports)
         said += troubles(self._ports, ports, health, self._limits)
         return ChargerReading(
@@ -81,6 +84,7 @@ class CambrionixCharger:
     async def _after_reboot(self, ports: Ports) -> ChargerTrouble:
         """Apply the modes that were ordered; the flag goes out only when all of them hold."""
         self._shown.clear()
+        self._has_lights = True
         # What is to be off comes first: a hub begins by charging everything.
         ordered = sorted(self._ordered.items(), key=lambda order: order[1] is not PortMode.OFF)
         failed = []
@@ -98,6 +102,19 @@ class CambrionixCharger:
             await self._hub.forget_reboot()
             reason = "The hub rebooted; its ports' modes were applied again."
         return ChargerTrouble(slot="", slug="hub-rebooted", reason=reason)
+
+    async def _kept_cut(self, ports: Ports) -> Ports:
+        """Cut again what is cut for safety and has power all the same; return what is so then."""
+        powered = [
+            cut.port
+            for cut in self._cuts.by_slot.values()
+            if cut.is_safety and _may_be_on(ports.by_port.get(cut.port))
+        ]
+        for port in powered:
+            # Its reading tells of one that does not follow; it is tried again at the next.
+            with suppress(PortNotSwitchable):
+                await self._hub.put(port, PortMode.OFF, may_reboot=False)
+        return await self._hub.ports() if powered else ports
 
     async def _give_back_one(self, ports: Ports) -> None:
         # One at each reading, as the helper does it for kernel ports.
@@ -150,7 +167,7 @@ class CambrionixCharger:
         self._cuts.bear(most_on)
 
     async def light(self, slot: str, light: Light) -> None:
-        """Show the officer something; a hub without LEDs is asked once."""
+        """Show the officer something; a hub without LEDs is asked once, until it reboots."""
         port = self._ports.get(slot)
         if port is None or not self._has_lights or self._shown.get(slot) is light:
             return
@@ -158,11 +175,19 @@ class CambrionixCharger:
         with suppress(ChargerUnreachable):
             async with self._turn:
                 for row, pattern in enumerate(lights.ROWS[light], start=1):
-                    self._has_lights = self._has_lights and await self._hub.show(
+                    code = await self._hub.show(
                         port, row, pattern, take_over=light is not Light.EMPTY
                     )
+                    if code is not None:
+                        # What a hub in error refuses is no lack of LEDs.
+                        self._has_lights = code == REFUSED_IN_ERROR
+                        return
                 self._shown[slot] = light
 
     async def close(self) -> None:
         """Let go of the tty; what is cut on lease is given back when the service has stopped."""
         await self._wire.close()
+
+
+def _may_be_on(state: PortState | None) -> bool:
+    return state is not None and state.mode is not PortMode.OFF

@@ -16,7 +16,8 @@ from dockd.errors import ChargerUnreachable, PortNotSwitchable
 
 # The hub chooses the charging profile itself: which camera comes next is not known.
 _LETTERS: Final = {PortMode.SYNC: "s", PortMode.CHARGE: "c", PortMode.OFF: "o"}
-_REFUSED_IN_ERROR: Final = "E422"
+REFUSED_IN_ERROR: Final = "E422"
+"""What a hub with its error flag set answers until it is cleared or rebooted."""
 _LOOKS: Final = 4
 
 
@@ -73,10 +74,10 @@ class Hub:
         command = f"mode {_LETTERS[mode]} {port}"
         answer = await self._wire.ask(command)
         was_rebooted = False
-        if parsing.error_code(answer) == _REFUSED_IN_ERROR:
+        if parsing.error_code(answer) == REFUSED_IN_ERROR:
             await self._wire.ask("cef")
             answer = await self._wire.ask(command)
-            if parsing.error_code(answer) == _REFUSED_IN_ERROR:
+            if parsing.error_code(answer) == REFUSED_IN_ERROR:
                 if not may_reboot:
                     raise PortNotSwitchable(
                         f"The hub is in error and refuses to switch port {port}; it is not "
@@ -139,8 +140,8 @@ class Hub:
         """Clear the flag by which the hub says that its modes were lost."""
         await self._wire.ask("crf")
 
-    async def show(self, port: int, row: int, pattern: str, *, take_over: bool) -> bool:
-        """Set one LED's flash pattern; tell whether the hub has such LEDs."""
+    async def show(self, port: int, row: int, pattern: str, *, take_over: bool) -> str | None:
+        """Set one LED's flash pattern; return the hub's error, None: it took it."""
         control = "H" if take_over else "R"
         answer = await self._wire.ask(f"ledb {port} {row} {pattern} {control}")
-        return parsing.error_code(answer) is None
+        return parsing.error_code(answer)
