@@ -46,6 +46,9 @@ def remembered(
         before = _forgotten(before)
     if on != before.is_on:
         before = replace(before, is_on=on, changed_s=now_s)
+    if not view.follows and before.ordered_on is not None:
+        # Whatever it was told is void: once it follows it is told anew.
+        before = replace(before, ordered_on=None)
     if view.presence is not Presence.UNKNOWN:
         is_there = view.presence is Presence.CAMERA
         camera = (view.camera or before.camera or "") if is_there else before.camera

@@ -21,6 +21,7 @@
 6. **A budget below one camera** powers nothing: a budget is what the wiring bears. Footage stays
    safe on its camera, and the problem says that it is not being copied.
 7. **A driver that switches nothing** is given no orders; a budget that the rack may exceed is said.
+   So it is with a port that does not follow: it is on, counted, and watched for danger like any.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -71,7 +72,7 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
         turns = [
             turn(view, memory=memories[slot], policy=policy, now_s=now_s, wanted=wanted.get(slot))
             for slot, view in views.items()
-            if view.port is not None
+            if view.port is not None and view.follows
         ]
         orders = _orders(
             turns,
@@ -187,6 +188,7 @@ def _served(
     first_looks: Collection[str],
 ) -> frozenset[str]:
     served = {each.slot for each in turns if each.kind is TurnKind.KEEP}
+    served |= {slot for slot, view in views.items() if not view.follows}
     used_w = sum(_reserved_w(views[slot], policy) for slot in served)
     ranked = sorted((each for each in turns if each.kind is TurnKind.MAY), key=_rank)
     looks = [each for each in ranked if each.is_look]
@@ -223,8 +225,9 @@ def _cut(each: Turn) -> PortOrder:
 
 
 def _counts(view: SlotView, memory: SlotMemory) -> bool:
-    # A port that was told to come on may do so at any moment.
-    return is_on(view) or (view.port is not None and memory.ordered_on is True)
+    # A port that was told to come on may do so at any moment, and one that does not follow too.
+    told_on = view.port is not None and memory.ordered_on is True
+    return is_on(view) or not view.follows or told_on
 
 
 def _reserved_w(view: SlotView, policy: PlanPolicy) -> float:

@@ -45,6 +45,7 @@ class SlotView:
         needs_reading: There is footage on it that has no verified copy.
         has_unwiped: There are clips on it that are still to be wiped: its port is cut last.
         port: The port as it was read, past `battery.believed`; None when there is no such port.
+        follows: Its port does what it is told; else it gets no order and keeps its share of watts.
         charge: Its state of charge, if anybody knows; of a cut port the last that was known.
         temperature_c: The nearest temperature that was measured: the camera's, else the hub's.
         curve: How this kind of camera charges.
@@ -58,6 +59,7 @@ class SlotView:
     needs_reading: bool = False
     has_unwiped: bool = False
     port: PortReading | None = None
+    follows: bool = True
     charge: BatteryReading | None = None
     temperature_c: float | None = None
     curve: ChargeCurve = field(default_factory=ChargeCurve)

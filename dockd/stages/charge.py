@@ -151,11 +151,12 @@ class Charge:
             await self._charger.light(slot, seen.light)
 
     async def _decided(self, reading: ChargerReading) -> Plan:
-        """Return the plan for those ports that follow; the others are on, and so is their share."""
+        """Return the plan; ports that do not follow are on, and so is their share."""
         stuck = self._ports.stuck()
-        views = await self._view.slots(
+        seen = await self._view.slots(
             reading, given_up=self._ports.given_up(), now_s=self._clock.monotonic_s()
         )
+        views = [replace(view, follows=view.slot not in stuck) for view in seen]
         moment = self._moment()
         self._silent = self._silence.look(
             views, spoken_for=self._spoken_for(), now_s=moment.monotonic_s
@@ -163,16 +164,11 @@ class Charge:
         self.slots = self._forecast(views, has_shifts=bool(moment.due))
         drawn = [port.power_w for port in reading.ports.values() if port.power_w is not None]
         self.drawn_w = sum(drawn) if drawn else None
-        stuck_w = sum(view.slot in stuck for view in views) * self.policy.plan.camera_w
-        policy = replace(
-            self.policy.plan,
-            budget_w=max(0.0, self.policy.plan.budget_w - stuck_w),
-            can_switch=PortMode.OFF in self._charger.switchable,
-        )
-        following = [view for view in views if view.slot not in stuck]
+        can_switch = PortMode.OFF in self._charger.switchable
+        policy = replace(self.policy.plan, can_switch=can_switch)
         self._seen = {view.slot: view for view in views}
         memory = self._with_released(self._memory)
-        plan = charge_plan.plan(following, policy=policy, now=moment, memory=memory)
+        plan = charge_plan.plan(views, policy=policy, now=moment, memory=memory)
         self._memory = plan.memory
         return plan
 

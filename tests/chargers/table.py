@@ -177,6 +177,9 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/core/test_charge_plan.py::test_a_wall_clock_that_jumps_makes_no_port_flap",
     ),
     "a hub that accepts a command and does nothing": (
+        f"{_PLAN}test_a_port_that_does_not_follow_is_watched_for_danger_all_the_same",
+        f"{_PORTS}test_a_danger_in_a_slot_that_does_not_switch_is_not_forgotten",
+        f"{_PORTS}test_a_budget_that_stuck_ports_use_up_is_said_in_its_own_numbers",
         f"{_DRIVER}test_an_order_that_does_nothing_is_told",
         f"{_DRIVER}test_a_release_that_does_nothing_keeps_the_cut",
         f"{_PLAN}test_what_a_cut_frees_is_given_away_only_once_the_port_reads_as_off",

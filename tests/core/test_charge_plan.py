@@ -346,6 +346,53 @@ def test_a_port_that_does_not_exist_is_said_and_given_no_order() -> None:
     assert [(each.slug, each.slot) for each in made.problems] == [("port-not-switchable", "A1")]
 
 
+def test_a_port_that_does_not_follow_is_watched_for_danger_all_the_same() -> None:
+    """It gets no order, and nobody is told that it was cut; once it follows, it is."""
+    burning = PortReading(slot="A1", mode=PortMode.SYNC, faults=frozenset({PortFault.OVER_CURRENT}))
+    made = plan(
+        [view(port=burning, follows=False)], policy=policy(), now=moment(0), memory=PlanMemory()
+    )
+    assert made.orders == ()
+    (problem,) = made.problems
+    assert (problem.slug, problem.slot) == ("charge-over-current", "A1")
+    assert problem.reason.endswith("and its port cannot be cut: take the camera out.")
+    made = plan([view()], policy=policy(), now=moment(3600), memory=made.memory)
+    assert (order_of(made).mode, order_of(made).kind) == (PortMode.OFF, CutKind.SAFETY)
+    (problem,) = made.problems
+    assert problem.reason.endswith(": its port is cut.")
+
+
+def test_a_port_that_stays_off_is_not_said_to_be_without_its_cut() -> None:
+    """Whatever it is told, a port that reads as off charges nobody."""
+    dark = view(port=off(), presence=Presence.UNKNOWN, follows=False, temperature_c=46.0)
+    made = plan([dark], policy=policy(), now=moment(0), memory=PlanMemory())
+    (problem,) = made.problems
+    assert problem.reason == "It is above 45 C: the port is cut until it is cooler."
+
+
+def test_ports_that_do_not_follow_keep_their_share_of_the_budget() -> None:
+    """They are on for good: what is left is for the others, and too little is said as it is."""
+    waiting = view("A3", presence=Presence.UNKNOWN, port=off("A3"), charge=charge(5))
+    stuck = [view("A1", follows=False), view("A2", follows=False)]
+    short = (
+        "Cameras that are being read, or whose ports do not switch, may draw 15 W of a budget"
+        " of 8 W."
+    )
+    for budget_w, mode, said in [(22.5, PortMode.SYNC, []), (8.0, PortMode.OFF, [short])]:
+        made = plan([*stuck, waiting], policy=policy(budget_w), now=moment(0), memory=PlanMemory())
+        assert [(order.slot, order.mode) for order in made.orders] == [("A3", mode)]
+        assert [problem.reason for problem in made.problems] == said
+
+
+def test_a_camera_whose_port_does_not_switch_off_is_one_of_its_shift() -> None:
+    """It is charged on, and no other need be charged in its place."""
+    slots = [view("A1", follows=False, charge=charge(96)), view("A2", charge=charge(82))]
+    now = moment(0, due_in_h=1, cameras=1)
+    made = plan(slots, policy=policy(), now=now, memory=PlanMemory())
+    assert order_of(made, "A2").mode is PortMode.OFF
+    assert order_of(made, "A2").kind is CutKind.HOLD
+
+
 def test_a_driver_that_switches_nothing_gets_no_orders_and_its_rack_is_added_up() -> None:
     """Eight cameras may draw 60 W: that is said of a budget of 50, and not of one of 60."""
     slots = [view(f"A{n}") for n in range(8)]

@@ -256,6 +256,48 @@ async def test_work_that_begins_after_a_failed_cut_is_asked_before_it_is_cut_off
 
 
 @pytest.mark.asyncio
+async def test_a_danger_in_a_slot_that_does_not_switch_is_not_forgotten(tmp_path: Path) -> None:
+    """A hub that does nothing leaves a burning camera on: that is said, and it is cut when it can.
+
+    What drew too much once is not safe because an hour passed in which nobody could cut it.
+    """
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        it.charger.cameras["A1"] = "CAM-A1"
+        it.rig.board.docked("A1", camera="CAM-A1", docking="docking")
+        it.charger.stuck = {"A1"}
+        it.charger.faults["A1"] = frozenset({PortFault.OVER_CURRENT})
+        await it.charge.turn()
+        it.charger.faults.clear()
+        await it.charge.turn()
+        said = {problem.slug: problem.reason for problem in it.rig.problems.current()}
+        assert set(said) == {"port-not-switchable", "charge-over-current"}
+        assert "take the camera out" in said["charge-over-current"]
+        it.charger.stuck.clear()
+        await it.rig.clock.sleep(3601.0)
+        await it.charge.turn()
+        assert it.charger.off == {"A1": CutKind.SAFETY}
+
+
+@pytest.mark.asyncio
+async def test_a_budget_that_stuck_ports_use_up_is_said_in_its_own_numbers(tmp_path: Path) -> None:
+    """The budget is what the configuration says, whoever keeps how much of it."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it:
+        for slot in ("A1", "A2"):
+            it.charger.cameras[slot] = f"CAM-{slot}"
+            it.rig.board.docked(slot, camera=f"CAM-{slot}", docking=f"docking-{slot}")
+        it.charger.stuck = {"A1", "A2"}
+        for _ in range(5):
+            await it.charge.turn()
+            await it.rig.clock.sleep(700.0)
+        (reason,) = (
+            problem.reason
+            for problem in it.rig.problems.current()
+            if problem.slug == "power-budget"
+        )
+        assert "15 W of a budget of 8 W" in reason
+
+
+@pytest.mark.asyncio
 async def test_a_read_that_hangs_stays_asked_when_its_cut_fails(tmp_path: Path) -> None:
     """What could not be cut off is tried again as soon as it may switch, not a minute later."""
     async with station(tmp_path, budget_w=FOR_BOTH) as it:
