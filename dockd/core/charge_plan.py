@@ -84,13 +84,14 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             is_complete=_is_complete(memories, wanted=wanted, now=now),
         )
         looks = {each.slot for each in turns if each.is_look}
-    reserved_w = sum(
-        _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
-    )
+    on_w = _counted_w(views, memories, policy)
+    # What is cut now is no problem of the budget; if its port does not follow, the next tick tells.
+    cut = {order.slot for order in orders if order.mode is PortMode.OFF}
+    kept_w = sum(port_w for slot, port_w in on_w.items() if slot not in cut)
     starts = [order for order in orders if _starts(order, memories)]
     return Plan(
         orders=tuple(orders),
-        problems=problems(views, memories, policy=policy, now_s=now_s, reserved_w=reserved_w),
+        problems=problems(views, memories, policy=policy, now_s=now_s, reserved_w=kept_w),
         memory=PlanMemory(
             slots=_ordered(memories, orders=orders, now_s=now_s),
             at_s=now_s,
@@ -98,7 +99,8 @@ def plan(slots: Sequence[SlotView], *, policy: PlanPolicy, now: Moment, memory: 
             found_s=now_s if _finds(memories, before=memory) else memory.found_s,
             looked_s=now_s if any(each.slot in looks for each in starts) else memory.looked_s,
         ),
-        reserved_w=reserved_w + sum(_reserved_w(views[order.slot], policy) for order in starts),
+        reserved_w=sum(on_w.values())
+        + sum(_reserved_w(views[order.slot], policy) for order in starts),
     )
 
 
@@ -121,9 +123,7 @@ def _orders(
         if not each.is_on or now_s - each.changed_s < policy.look_s
     )
     served = _served(turns, views=views, policy=policy, first_looks=unseen if may_look else ())
-    counted_w = sum(
-        _reserved_w(views[slot], policy) for slot in views if _counts(views[slot], memories[slot])
-    )
+    counted_w = sum(_counted_w(views, memories, policy).values())
     rested = before.powered_on_s is None or now_s - before.powered_on_s >= policy.stagger_s
     cuts: list[PortOrder] = []
     stays: list[PortOrder] = []
@@ -228,6 +228,16 @@ def _counts(view: SlotView, memory: SlotMemory) -> bool:
     # A port that was told to come on may do so at any moment, and one that does not follow too.
     told_on = view.port is not None and memory.ordered_on is True
     return is_on(view) or not view.follows or told_on
+
+
+def _counted_w(
+    views: Mapping[str, SlotView], memories: Mapping[str, SlotMemory], policy: PlanPolicy
+) -> dict[str, float]:
+    return {
+        slot: _reserved_w(view, policy)
+        for slot, view in views.items()
+        if _counts(view, memories[slot])
+    }
 
 
 def _reserved_w(view: SlotView, policy: PlanPolicy) -> float:

@@ -31,7 +31,7 @@ def problems(
     now_s: float,
     reserved_w: float,
 ) -> tuple[PlanProblem, ...]:
-    """Return every problem that stands at this tick."""
+    """Return every problem that stands at this tick; ``reserved_w`` is of ports that stay on."""
     found = [*_of_budget(views, policy=policy, reserved_w=reserved_w)]
     for slot, view in views.items():
         known = memories[slot]

@@ -123,6 +123,9 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "doctor names the slots and cameras to replace": (
         "tests/cli/test_charging.py::test_doctor_names_what_wears_with_its_evidence",
     ),
+    "and `/v1/cameras/{serial}`, with the evidence": (
+        f"{_WATCH}test_what_is_answered_of_a_camera_has_its_trend_and_the_evidence",
+    ),
     "universal and PDSync hubs": (
         f"{_DRIVER}test_readings_of_both_kinds_of_hub",
         f"{_PARSING}test_the_manual_s_lines",
@@ -163,12 +166,14 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "a budget below one camera": (
         f"{_PLAN}test_a_budget_below_one_camera_is_one_problem_and_powers_nothing",
+        f"{_STAGE}test_a_budget_below_one_camera_is_said_once_and_powers_nothing",
         f"{_DRIVER}test_a_budget_below_one_camera_gives_nothing_back",
     ),
     "ports that do not exist": (
         f"{_PLAN}test_a_port_that_does_not_exist_is_said_and_given_no_order",
         f"{_DRIVER}test_a_slot_without_a_port_is_refused_and_said",
         f"{_DRIVER}test_a_port_that_no_hub_has_is_said",
+        f"{_STAGE}test_a_port_that_no_hub_has_is_said_once_and_the_others_go_on",
     ),
     "NaN": (f"{_DRIVER}test_nonsense_of_a_port_is_unknown_and_said",),
     "65535 mA": (f"{_DRIVER}test_nonsense_of_a_port_is_unknown_and_said",),

@@ -338,6 +338,22 @@ def test_a_budget_below_one_camera_is_one_problem_and_powers_nothing() -> None:
     assert [(each.slug, each.slot) for each in made.problems] == [("power-budget", "")]
 
 
+def test_a_budget_that_is_kept_with_the_next_cuts_is_no_problem() -> None:
+    """A rack that begins with all ports on, or with a budget made smaller, is cut: that is all.
+
+    What cannot be cut, for it is being read, is said.
+    """
+    slots = [view(f"A{n}") for n in range(4)]
+    made = plan(slots, policy=policy(CAMERA_W), now=moment(0), memory=PlanMemory())
+    assert [order.mode for order in made.orders].count(PortMode.OFF) == 3
+    assert made.problems == ()
+    assert made.reserved_w == 4 * CAMERA_W
+    busy = [replace(each, is_busy=True) for each in slots[:2]]
+    made = plan([*busy, *slots[2:]], policy=policy(CAMERA_W), now=moment(0), memory=PlanMemory())
+    (problem,) = made.problems
+    assert problem.reason == "Cameras that are being read may draw 15 W of a budget of 7.5 W."
+
+
 def test_a_port_that_does_not_exist_is_said_and_given_no_order() -> None:
     """The slot is named, and the others go on."""
     slots = [view("A1", port=None), view("A2")]

@@ -9,7 +9,7 @@ import pytest
 
 from dockd.core import facts
 from dockd.core.charge_words import PlanPolicy
-from dockd.core.port_power import PortMode
+from dockd.core.port_power import CutKind, PortMode
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
 from dockd.errors import SpoolFull
@@ -19,6 +19,7 @@ from tests.stages.charging import (
     CAMERA_W,
     FOR_BOTH,
     FOR_ONE,
+    Station,
     one_cut,
     station,
     unrecordable,
@@ -219,6 +220,50 @@ async def test_numbers_that_cannot_be_are_said_once_and_not_used(
         del it.charger.watts["A1"]
         await it.charge.turn()
         assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_a_budget_below_one_camera_is_said_once_and_powers_nothing(tmp_path: Path) -> None:
+    """The wiring bears what it bears: nothing has power until the budget is another."""
+    async with station(tmp_path, budget_w=5.0) as it:
+        for slot in ("A1", "A2"):
+            it.charger.cameras[slot] = f"CAM-{slot}"
+            it.rig.board.docked(slot, camera=f"CAM-{slot}", docking=f"docking-{slot}")
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert openings(it) == [("power-budget", "charger")]
+        assert it.charger.off == dict.fromkeys(("A1", "A2"), CutKind.BUDGET)
+        it.give_both()
+        await it.turns_until(lambda: not it.charger.off, what="both have power")
+        assert not it.rig.open_problems()
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_no_hub_has_is_said_once_and_the_others_go_on(tmp_path: Path) -> None:
+    """Its slot is named, and its share is kept: nobody knows what its wire gives."""
+    async with station(tmp_path, budget_w=FOR_ONE) as it:
+        it.charger.found_stuck = {"A1"}
+        it.charger.cameras["A2"] = "CAM-A2"
+        it.rig.board.has_power("A1")
+        it.rig.board.docked("A2", camera="CAM-A2", docking="docking-A2")
+        for _ in range(20):
+            await it.charge.turn()
+            await it.rig.clock.sleep(3.0)
+        assert openings(it) == [("port-not-switchable", "port A1")]
+        assert set(it.charger.off) == {"A2"}
+        it.give_both()
+        await it.turns_until(lambda: not it.charger.off, what="the other has power")
+        assert {slot for slot, _ in it.charger.switched} == {"A2"}
+
+
+def openings(it: Station) -> list[tuple[object, object]]:
+    """Return the problems that the journal was told of, each as often as it was."""
+    return [
+        (fields["slug"], fields["subject"])
+        for event, fields in it.rig.journal.said
+        if event == "problem-opened"
+    ]
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,8 @@ import pytest
 from dockd.core import facts
 from dockd.core.wear import Part
 from dockd.stages.wear_watch import WearWatch
+from tests.stages.charging import FOR_BOTH, station
+from tests.stages.report_parts import report_of
 from tests.stages.rig import Rig, rig_at
 
 DAY_S = 86_400.0
@@ -66,6 +68,34 @@ async def test_a_battery_that_loses_capacity_is_a_problem_with_its_evidence(tmp_
         rig.clock.advance(181 * DAY_S)
         await watch.look()
         assert not rig.problems.current()
+
+
+@pytest.mark.asyncio
+async def test_what_is_answered_of_a_camera_has_its_trend_and_the_evidence(tmp_path: Path) -> None:
+    """`/v1/cameras/{serial}` says of a camera to be replaced why, and of another that it is well.
+
+    Until its dockings were looked at it says nothing of either.
+    """
+    async with station(tmp_path, budget_w=FOR_BOTH) as it:
+        watch = WearWatch(ledger=it.rig.ledger, problems=it.rig.problems, clock=it.rig.clock)
+        report = report_of(it)
+        report.wear = watch
+        for number in range(12):
+            await dock(it.rig, "OLD", "A1", energy_mwh=3000 - 100 * number)
+            await dock(it.rig, "NEW", "A2")
+        assert (await report.camera("OLD")).wear is None
+        await watch.look()
+        worn, well = await report.camera("OLD"), await report.camera("NEW")
+        assert worn.wear is not None
+        assert well.wear is not None
+        assert (worn.wear.dockings, worn.wear.replace) == (12, True)
+        (evidence,) = worn.wear.evidence
+        (problem,) = worn.problems
+        assert (problem.slug, problem.reason) == ("camera-worn", evidence)
+        # 100 mWh less in each docking, of which there is one in two days, for 20 % each.
+        assert worn.wear.wh_per_percent_trend == pytest.approx(-0.1 / 20 * 50, rel=0.1)
+        assert (well.wear.replace, well.wear.evidence, well.problems) == (False, (), ())
+        assert well.wear.wh_per_percent_trend == pytest.approx(0)
 
 
 @pytest.mark.asyncio
