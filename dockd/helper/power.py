@@ -22,6 +22,8 @@ from dockd.helper.requests import Request
 
 _GIVE_BACK_EVERY_S: Final = 2.0
 _DAEMON_RETURNS_WITHIN_S: Final = 30.0
+# A camera that has power again takes seconds to show itself, and draws from the first on.
+_SHOWS_ITSELF_WITHIN_S: Final = 30.0
 
 
 class Power:
@@ -31,6 +33,7 @@ class Power:
         self._look, self._file, self._now = look, file, now
         self._saving = Lock()
         self._next_s = 0.0
+        self._given_s: dict[str, float] = {}
         self.cuts = Leases(now)
         # What an earlier helper cut: the daemon has a moment to renew it.
         with suppress(OSError, ValueError):
@@ -77,11 +80,17 @@ class Power:
     def _give(self, slot: str) -> None:
         # Not what is there no more, nor what has no switch.
         if off := [port for port in self.cuts[slot].ports if is_cut(port)]:
+            self._given_s[slot] = self._now()
             _switch(off, cut=False, slot=slot)
         with self._saving, suppress(OSError):
             # Should /run be full, as a client may see to, the next helper gives back once more.
             del self.cuts[slot]
             self._save(self.cuts)
+
+    def _awaited(self) -> Collection[str]:
+        """Return the slots that were given their power a moment ago, whoever is in them."""
+        since_s = self._now() - _SHOWS_ITSELF_WITHIN_S
+        return {slot for slot, at_s in list(self._given_s.items()) if at_s > since_s}
 
     def _save(self, cuts: Mapping[str, Lease]) -> None:
         beside = self._file.with_suffix(".new")
@@ -100,7 +109,7 @@ class Power:
             # Where nobody can say what the budget is: a camera that charges late beats a fuse.
             with suppress(DockdError, OSError), self.cuts.turn(slot):
                 # It may have been renewed, or become one for safety, before its turn came.
-                if slot in self.cuts.overdue() and self._look().has_room():
+                if slot in self.cuts.overdue() and self._look().has_room(self._awaited()):
                     # Behind the others from now on, should it not follow.
                     self.cuts[slot].until = self._now()
                     self._give(slot)

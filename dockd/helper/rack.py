@@ -5,7 +5,7 @@ A slot's port is written as udev's ID_PATH begins (`pci-0000:00:14.0-usb-0:1.2`)
 Sources: Documentation/ABI/testing/sysfs-bus-usb, systemd's udev-builtin-path_id.c.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +133,10 @@ class Rack:
             "refused": refusal and {"slug": refusal.slug, "reason": refusal.reason},
         }
 
-    def has_room(self) -> bool:
-        """Return whether one more camera may draw power within the budget."""
-        in_use = sum(slot.device is not None for slot in self.slots.values())
-        return (in_use + 1) * self._now.camera_w <= self._now.budget_w
+    def has_room(self, awaited: Collection[str]) -> bool:
+        """Return whether one more camera may draw power, beside those that are ``awaited``."""
+        seen = {name for name, slot in self.slots.items() if slot.device is not None}
+        return (len(seen.union(awaited)) + 1) * self._now.camera_w <= self._now.budget_w
 
     def guard(self) -> None:
         """Let nothing be bound by itself on the rack's buses, except hubs on the way to a slot.

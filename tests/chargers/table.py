@@ -195,6 +195,9 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_OWN}test_a_charge_that_cannot_be_is_said_once_until_it_can",
     ),
     "Cuts are leases": (
+        f"{_HELPER}test_the_daemons_end_gives_back_one_port_after_the_other",
+        f"{_HELPER}test_what_is_given_back_stays_within_the_budget",
+        f"{_HELPER}test_a_camera_that_has_just_been_given_its_power_counts_before_it_is_seen",
         f"{_DRIVER}test_a_lease_that_ends_is_given_back",
         f"{_DRIVER}test_a_dead_daemon_s_cuts_are_given_back",
         f"{_DRIVER}test_giving_back_stays_within_the_budget",

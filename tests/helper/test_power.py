@@ -100,6 +100,32 @@ def test_what_is_given_back_stays_within_the_budget(tmp_path: Path) -> None:
     assert scene.disable(3) == "0"
 
 
+@pytest.mark.parametrize("by", ["lease", "daemon"])
+def test_a_camera_that_has_just_been_given_its_power_counts_before_it_is_seen(
+    tmp_path: Path, by: str
+) -> None:
+    """With watts for two and one in its slot, two that wait are not both powered: one is.
+
+    A camera takes seconds to show itself, longer than it is from one port to the next. A slot in
+    which none does is empty, and its share is the next one's. So it is too where the daemon had
+    just given the power when it died.
+    """
+    scene = Scene(tmp_path, configuration=THREE)
+    scene.sysfs.plug("1-1.1", serial="BWC-1")
+    power(scene, "A2")
+    power(scene, "A3")
+    if by == "daemon":
+        power(scene, "A2", on=True)
+    scene.service.connection_ended(1)
+    for _ in range(5):
+        scene.what_is_due()
+        scene.clock.advance(2)
+    assert cuts(scene) == ["0", "0", "1"]
+    scene.clock.advance(20)
+    scene.what_is_due()
+    assert cuts(scene) == ["0", "0", "0"]
+
+
 def test_a_safety_cut_stays_until_safety_lifts_it(scene: Scene) -> None:
     """No lease, no ended connection, no budget and no restart gives a hot battery power."""
     power(scene, kind="budget")
