@@ -3,7 +3,8 @@
 For each shift to come, the cameras that need least are chosen, as many as it needs. All of one
 shift are released together, as late as the forecast allows: the sum of what they still take,
 over as many ports as the budget powers at once, plus the longest single one, times a margin.
-Once released for a shift a camera is not held again before it, whatever the forecast says then.
+Once released for a shift a camera is not held again before it, whatever the forecast says then,
+nor a wall clock that jumps: when the shift began the monotonic one tells as well.
 
 Where not all of them can be ready, power goes to those that can: the emptiest of all first would
 leave every camera half charged. By the same forecast, at every tick anew; and those are finished
@@ -89,16 +90,24 @@ def with_holds(
     near = _near(wanted, policy=policy, now=now)
     held = {}
     for slot, each in memories.items():
-        released = each.released_for if each.released_for in starts else None
+        # A wall clock that jumps over the start, and perhaps back, makes no port flap.
+        is_to_come = each.released_for in starts or now.monotonic_s < each.released_until_s
+        released = each.released_for if is_to_come else None
+        until_s = each.released_until_s
         if slot in near and released is None:
             released = wanted[slot].at
+            until_s = now.monotonic_s + (released - now.wall).total_seconds()
         until = wanted[slot].at if slot in wanted else now.due[-1].at
         looks = (until - now.wall).total_seconds() / policy.look_every_s
         is_held = released is None and _is_charged_enough(
             views[slot], each, policy=policy, looks=looks
         )
         is_as_before = (each.released_for, each.is_held) == (released, is_held)
-        held[slot] = each if is_as_before else replace(each, released_for=released, is_held=is_held)
+        held[slot] = (
+            each
+            if is_as_before
+            else replace(each, released_for=released, released_until_s=until_s, is_held=is_held)
+        )
     return held
 
 

@@ -119,6 +119,7 @@ class SlotMemory:
         ordered_s: When that order was first given.
         cut: Of which kind the cut is that is in force; a safety cut ends only as one.
         released_for: The shift for which it is charged beyond the hold; no second hold before it.
+        released_until_s: When that starts, by the clock that does not jump.
     """
 
     camera: str | None = None
@@ -137,6 +138,7 @@ class SlotMemory:
     ordered_s: float = 0.0
     cut: CutKind | None = None
     released_for: datetime | None = None
+    released_until_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from dockd.core.charge_words import (
     SlotView,
 )
 from dockd.core.port_power import CutKind, PortFault, PortMode, PortReading
-from dockd.core.shifts import Due
+from dockd.core.shifts import Due, Shift, upcoming
 from dockd.simulator.batteries import Battery, SimulatedRack, batteries, rack
 
 TICK_S = 5.0
@@ -320,14 +320,24 @@ def test_a_held_camera_is_charged_for_its_shift_and_not_held_again() -> None:
 
 @given(jumps=st.lists(st.floats(-1e6, 1e6), max_size=10))
 def test_a_wall_clock_that_jumps_makes_no_port_flap(jumps: list[float]) -> None:
-    """With its shift's start known, a released camera stays powered wherever the clock goes."""
-    due = Due(at=NOON + timedelta(hours=0.5), cameras=1)
+    """Whatever the next start is made of it, a released camera stays powered until its shift began.
+
+    That it did is told by the clock that does not jump; then the camera is held, if it is there.
+    """
+    daily = (Shift(start=(NOON + timedelta(hours=0.5)).time(), cameras=1),)
+
+    def tick(at_s: float, jump_s: float, memory: PlanMemory) -> Plan:
+        wall = NOON + timedelta(seconds=at_s + jump_s)
+        due = upcoming(daily, now=wall, timezone=UTC)
+        now = Moment(monotonic_s=at_s, wall=wall, due=due)
+        return plan([view(charge=charge(85))], policy=policy(), now=now, memory=memory)
+
     memory = PlanMemory()
-    for tick, jump_s in enumerate([0.0, *jumps]):
-        now = Moment(monotonic_s=tick * TICK_S, wall=NOON + timedelta(seconds=jump_s), due=(due,))
-        made = plan([view(charge=charge(85))], policy=policy(), now=now, memory=memory)
+    for number, jump_s in enumerate([0.0, *jumps]):
+        made = tick(number * TICK_S, jump_s, memory)
         memory = made.memory
         assert order_of(made).mode is PortMode.SYNC
+    assert order_of(tick(1801.0, 0.0, memory)).kind is CutKind.HOLD
 
 
 def test_a_budget_below_one_camera_is_one_problem_and_powers_nothing() -> None:
