@@ -104,7 +104,16 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_OWN}test_a_charge_from_before_a_restart_is_not_taken_for_the_present_one",
         f"{_WORD}test_a_word_that_was_old_when_it_was_heard_is_a_band_from_there_on",
     ),
+    "and exported as a metric": (
+        "tests/station/test_metrics.py::test_the_error_of_the_readiness_forecasts_is_exported",
+        "tests/station/test_metrics.py::test_the_error_that_is_exported_is_of_the_last_forecasts",
+    ),
+    "the officer's light is the advice on the page": (
+        f"{_STAGE}test_a_slots_light_is_its_advice",
+        "tests/chargers/test_usb_port.py::TestUsbPort::test_lights_are_the_boxes_leds",
+    ),
     "issue order": (
+        "tests/page/test_rack_view.py::test_what_a_charger_tells_is_shown",
         f"{_STAGE}test_the_least_used_camera_is_to_be_taken_first",
         "tests/cli/test_charging.py::test_status_says_which_camera_to_take_first",
     ),

@@ -2,14 +2,15 @@
 
 import math
 import os
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
 from dockd.core.charge_words import PlanPolicy
-from dockd.core.port_power import CutKind, PortMode
+from dockd.core.port_power import CutKind, Light, PortMode
 from dockd.core.shifts import Shift
 from dockd.core.slot import SlotState
 from dockd.errors import SpoolFull
@@ -361,3 +362,38 @@ async def test_what_an_earlier_run_said_of_a_port_ends_with_its_cause(tmp_path: 
             await it.rig.problems.open(slug, subject=subject, reason="as an earlier run found it")
         await it.charge.turn()
         assert [one.slug for one in it.rig.problems.current()] == ["slot-worn"]
+
+
+@pytest.mark.asyncio
+async def test_a_slots_light_is_its_advice(tmp_path: Path) -> None:
+    """Dark where nobody is, `leave` until footage and charge suffice, `take` then, as is reported.
+
+    A charge of which nobody knows keeps no camera.
+    """
+    async with station(tmp_path, budget_w=FOR_BOTH) as it, running(it.rig, uploads=False):
+        report = report_of(it)
+        every_day = Shift(start=time(2, 30), cameras=1, days=frozenset(range(7)))
+        it.charge.policy = replace(it.charge.policy, shifts=(every_day,))
+        for slot in ("A1", "A2"):
+            it.rig.board.has_power(slot)
+        await it.charge.turn()
+        assert it.charger.lights == dict.fromkeys(("A1", "A2"), Light.EMPTY)
+        it.film("A1", "CAM-A1")
+        it.charger.put_in("A1", "CAM-A1")
+        await it.offloaded(1)
+
+        async def shows(light: Light) -> None:
+            # Between two listings, of which the rig makes many.
+            for _ in range(1200):
+                await it.charge.turn()
+                one = (await report.slots()).slots[0]
+                told = (one.slot, one.state, one.advice, it.charger.lights["A1"])
+                if told == ("A1", SlotState.READY, light, light):
+                    return
+                await it.rig.clock.sleep(3.0)
+            raise AssertionError(told)
+
+        # Only a falling power tells of a charge: that of the first says no more than "not full".
+        for percent, light in ((30.0, Light.TAKE), (84.0, Light.LEAVE), (99.5, Light.TAKE)):
+            it.charger.percent["A1"] = percent
+            await shows(light)

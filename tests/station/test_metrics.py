@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dockd.chargers.none import NoCharger
+from dockd.core.charge_words import PlanPolicy
+from dockd.stages.charge import Charge, ChargePolicy
+from dockd.stages.slot_power import SlotPower
 from dockd.station import metrics
 from tests.station import ledger_parts as parts
 from tests.station.answering_parts import answering, camera_in
@@ -48,6 +52,25 @@ async def test_the_error_of_the_readiness_forecasts_is_exported(tmp_path: Path) 
     text = metrics.exposition(replace(measured, forecast_error_s=420.0)).decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert [sample.value for sample in families[name].samples] == [420.0]
+
+
+@pytest.mark.asyncio
+async def test_the_error_that_is_exported_is_of_the_last_forecasts(tmp_path: Path) -> None:
+    """What the charging measured at each docking's end is what the metric is made of."""
+    async with answering(tmp_path) as station:
+        charge = Charge(
+            NoCharger(["A1"]),
+            ledger=station.ledger,
+            board=station.board,
+            power=SlotPower(),
+            problems=station.problems,
+            clock=station.clock,
+            policy=ChargePolicy(plan=PlanPolicy(budget_w=90.0, camera_w=7.5)),
+        )
+        station.report.charge = charge
+        charge.forecast_errors_s.extend([30, 420, 9000])
+        text = (await station.by_tcp.get("/metrics")).text
+    assert "dockd_readiness_forecast_error_seconds 420.0\n" in text
 
 
 @pytest.mark.asyncio
