@@ -144,6 +144,10 @@ async def test_a_session_is_the_tokens_and_ends(tmp_path: Path) -> None:
 
         assert await status(cookie) == 200
         assert await status(f"a=b; {cookie}; c=d", "/v1/status") == 200
+        # Cookies are the host's, not the port's: whatever else runs there sets its own, in its way.
+        for other in ('theme={"dark": true}', "last visit=today", "name=J\xf6rg", "x", "a=b,c@d"):
+            assert await status(f"{other}; {cookie}", "/v1/status") == 200, other
+            assert await status(f"{cookie};{other}", "/v1/status") == 200, other
         for wrong in (
             "", "dockd-session=", "dockd-session=first of all tokens",
             f"dockd-session={until}.", cookie[:-1],

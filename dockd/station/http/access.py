@@ -6,8 +6,7 @@ A browser's EventSource sends no headers of the page's choosing, so that a page 
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -85,12 +84,11 @@ class Access:
         """Return whether who sent this request may read."""
         if self._token.matches(header(scope, b"authorization")):
             return True
-        try:
-            shown = SimpleCookie(header(scope, b"cookie").decode("latin-1")).get(_COOKIE)
-        except CookieError:
-            return False
         now_s = self._clock.now().timestamp()
-        return shown is not None and self._token.is_session(shown.value, now_s=now_s)
+        return any(
+            self._token.is_session(shown, now_s=now_s)
+            for shown in _sessions_in(header(scope, b"cookie"))
+        )
 
     async def begrudge(self, scope: MutableMapping[str, Any]) -> None:
         """Have whoever showed a wrong token wait for the answer, and tell of it."""
@@ -113,6 +111,18 @@ class Access:
             secure=scope["scheme"] == "https",
         )
         await answer(scope, receive, send)
+
+
+def _sessions_in(cookies: bytes) -> Iterator[str]:
+    """Yield what is shown as a session; whatever else stands there is somebody else's.
+
+    The standard library's own reader gives up at the first cookie that is not as it should be, and
+    browsers show a host's cookies at each of its ports (RFC 6265, sections 5.4 and 8.5).
+    """
+    for cookie in cookies.decode("latin-1").split(";"):
+        name, _, value = cookie.partition("=")
+        if name.strip() == _COOKIE:
+            yield value.strip()
 
 
 def _shown_in(form: bytes) -> bytes:
