@@ -1,7 +1,9 @@
 """The commands of DESIGN.md section 6, in the order in which a person meets them."""
 
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +11,7 @@ from rich.live import Live
 
 import dockd
 from dockd import config as configs
-from dockd.cli import options, ordering, showing
+from dockd.cli import acting, options, ordering, showing
 from dockd.cli.asking import quoted
 from dockd.cli.exits import Exit, errors_shown
 from dockd.cli.exporting import export
@@ -250,21 +252,41 @@ def verify(
 
 
 @app.command()
-def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
+def doctor(
+    config: ConfigPath = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help="Look as this user does, for whom root asks. Default: dockd, where there is one."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check what the station stands on: system, spool, store, clock, network, power.
 
     A trial object is written to each store below .dockd-doctor/, read back and deleted; a store
-    that denies the deletion, as a locked bucket should, is well.
+    that denies the deletion, as a locked bucket should, is well. Whoever is not root looks as
+    themselves.
     """
     from dockd.cli import doctor as checks  # noqa: PLC0415 - the stores' parts, for this only
 
     with errors_shown(as_json=as_json):
+        other = acting.user_to_be(user, own_uid=os.geteuid())
+        if other is not None:
+            raise typer.Exit(acting.run_as(other, _doctor_again(config, as_json=as_json)))
         findings = checks.examine(options.load(config))
     if as_json:
         showing.as_json({"findings": [finding.as_json() for finding in findings]})
     else:
         showing.console.print(checks.table(findings))
     raise typer.Exit(checks.verdict(findings))
+
+
+def _doctor_again(config: Path | None, *, as_json: bool) -> Sequence[str]:
+    """Return this very command for another user, who may be in another folder."""
+    named = config or options.Chosen.config
+    chosen = () if named is None else ("--config", os.fspath(named.absolute()))
+    return ("doctor", *chosen, *(("--json",) if as_json else ()))
 
 
 @app.command()

@@ -21,11 +21,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dockd import config as configs
+from dockd.cli.acting import name_of
 from dockd.cli.charging_hub import charging_hub
 from dockd.cli.charging_ports import charging_ports, worn
 from dockd.cli.exits import Exit
 from dockd.cli.spool_flush import flushes
-from dockd.config import Config, HttpConfig
+from dockd.config import LEAST_TOKEN_BYTES, Config, HttpConfig
 from dockd.core import naming
 from dockd.daemon import building
 from dockd.errors import DockdError, SpoolChanged, StoreUnreachable
@@ -85,6 +86,7 @@ def examine(config: Config) -> Sequence[Finding]:
         *_slots(config, HelperClient()),
         *_clock(),
         *_tls(config.http),
+        *_token(config.http),
         *asyncio.run(_broker(config)),
         *_power(config),
         *(_finding("power", *said) for said in worn(config)),
@@ -175,8 +177,9 @@ def _system() -> Iterator[Finding]:
     with suppress(OSError):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         effective = next(line.split()[1] for line in lines if line.startswith("CapEff:"))
-        # Only told, not judged: doctor runs as whoever calls it, the daemon as its own user.
-        yield _finding("system", True, f"capabilities of this command: {effective}", "")
+        # Only told, not judged: what follows is what this user may, and the daemon has its own.
+        who = name_of(os.geteuid())
+        yield _finding("system", True, f"looked at as {who}, with capabilities {effective}", "")
 
 
 def _spool(config: Config) -> Iterator[Finding]:
@@ -310,6 +313,23 @@ def _tls(http: HttpConfig) -> Iterator[Finding]:
         yield _finding("network", False, f"the station's own TLS files: {error}", step)
     else:
         yield _finding("network", True, "the station's own TLS files can be used", "")
+
+
+def _token(http: HttpConfig) -> Iterator[Finding]:
+    """Look whether readers can show the token at all: until its file is read nobody is let in."""
+    file = http.token_file
+    if file is None:
+        return
+    step = f"Have dockd's user read a token of at least {LEAST_TOKEN_BYTES} bytes there, as "
+    step += "`openssl rand -hex 32` makes."
+    try:
+        length = len(file.read_bytes().strip())
+    except OSError as error:
+        yield _finding("network", False, f"{file} cannot be read: {error.strerror}", step)
+        return
+    well = length >= LEAST_TOKEN_BYTES
+    said = "the readers' token can be used" if well else f"the token in {file} can be guessed"
+    yield _finding("network", well, said, step)
 
 
 async def _broker(config: Config) -> Sequence[Finding]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dockd.__main__ import dispatch
+from tests.cli.doctoring import DOCTOR
 from tests.fakes.broker import mosquitto
 from tests.fakes.servers import free_ports
 
@@ -17,7 +18,7 @@ def found(folder: Path, capsys: pytest.CaptureFixture[str], mqtt: str) -> list[d
     config = folder / "dockd.toml"
     config.write_text(f'[spool]\npath = "{folder}"\nreserve = "1 MiB"\n[mqtt]\n{mqtt}\n')
     capsys.readouterr()
-    dispatch(["doctor", "--json", "--config", str(config)])
+    dispatch([*DOCTOR, "--config", str(config)])
     said: list[dict[str, str]] = json.loads(capsys.readouterr().out)["findings"]
     return [each for each in said if "MQTT" in each["finding"]]
 

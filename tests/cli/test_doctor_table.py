@@ -35,7 +35,11 @@ TABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "clock": (f"{_HERE}::test_the_clock_is_judged_as_the_station_judges_it",),
     "TLS": (f"{_HERE}::test_tls_files_that_cannot_be_used_are_said",),
     "MQTT": (f"{_OTHER}mqtt.py::test_the_doctor_tries_the_broker_out",),
-    "permissions": (f"{_HERE}::test_a_spool_that_may_not_be_written_is_said",),
+    "permissions": (
+        f"{_HERE}::test_a_spool_that_may_not_be_written_is_said",
+        f"{_OTHER}permissions.py::test_what_only_root_may_is_found",
+        f"{_OTHER}permissions.py::test_what_the_daemon_may_is_well",
+    ),
     "an exit status per kind of failure": (
         f"{_HERE}::test_each_kind_of_failure_has_a_status_of_its_own",
     ),

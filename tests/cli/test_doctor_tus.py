@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dockd.__main__ import dispatch
+from tests.cli.doctoring import DOCTOR
 from tests.conformance.tus_sides import of_node, with_receipts
 from tests.fakes.servers import node_tus
 
@@ -23,7 +24,7 @@ def findings(
         f'[[store]]\nname = "evidence"\nkind = "tus"\n{table}\n'
     )
     capsys.readouterr()
-    dispatch(["doctor", "--json", "--config", str(config)])
+    dispatch([*DOCTOR, "--config", str(config)])
     found: list[dict[str, str]] = json.loads(capsys.readouterr().out)["findings"]
     return [finding for finding in found if "evidence" in str(finding)]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dockd.__main__ import dispatch
+from tests.cli.doctoring import DOCTOR
 from tests.cli.test_commands import configured
 
 # One station for all of them: it takes a daemon's life to make.
@@ -99,7 +100,7 @@ def test_the_doctor_tells_areas_apart(
     """The doctor finds spool and store well, leaves nothing behind, and names what is not."""
     folder, config = done
     before = files(folder)
-    status = dispatch(["doctor", "--json", "--config", config])
+    status = dispatch([*DOCTOR, "--config", config])
     findings = json.loads(capsys.readouterr().out)["findings"]
     unwell = {finding["area"] for finding in findings if not finding["well"]}
     # The clock of a machine that runs tests may be anything.
@@ -109,7 +110,7 @@ def test_the_doctor_tells_areas_apart(
 
     (tmp_path / "store").mkdir()
     broken = configured(tmp_path)
-    dispatch(["doctor", "--json", "--config", broken])
+    dispatch([*DOCTOR, "--config", broken])
     found = json.loads(capsys.readouterr().out)["findings"]
     assert {one["area"] for one in found if not one["well"]} - {"clock"} == {"network"}
     assert all(one["next"] for one in found if not one["well"])
