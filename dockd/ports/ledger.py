@@ -76,7 +76,10 @@ class DockingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOnCamera:
-    """What an undocked camera has that nobody else is known to have; where it was docked last."""
+    """What an undocked camera has that nobody else is known to have; where it was docked last.
+
+    No ``clips``: it left before it was listed, and nobody knows what is on it.
+    """
 
     camera: str
     docking: str
@@ -322,6 +325,7 @@ class Ledger(Protocol):
     async def left_on_cameras(self) -> Sequence[LeftOnCamera]:
         """Return the cameras that left with clips of which there is no whole copy, and are away.
 
+        Those among them that left before they were listed, too: there may be clips on them.
         Of a clip that was given up as partial its own problem tells.
         """
 

@@ -1,5 +1,7 @@
 """Says of each camera that left with footage nobody has a copy of, until it is docked again.
 
+A camera that left before it was listed may have such footage: what nobody can tell is said as well.
+
 One problem for each camera, however many clips are on it, and none of a camera that is put back
 soon: a loose contact, or a start of dockd, must not flood the journal. Nobody misses a camera that
 another station has emptied since: its manifest of that docking stands in the stores.
@@ -19,6 +21,10 @@ from dockd.stages.problems import ProblemBoard
 
 SLUG: Final = "camera-left-early"
 AWAY_S: Final = 120.0
+_UNLISTED: Final = (
+    "It left before its files were listed, so nobody knows what is on it. It was in slot {slot} "
+    "last."
+)
 _LOOK_EVERY_S: Final = 30.0
 _ASK_AGAIN_S: Final = 60.0
 _LONGEST_WAIT_S: Final = 3600.0
@@ -92,13 +98,22 @@ class LeftEarly:
         if asking.found:
             await self._problems.clear(SLUG, subject=_subject(left.camera))
         else:
+            await self._say(left)
+
+    async def _say(self, left: LeftOnCamera) -> None:
+        subject = _subject(left.camera)
+        if not left.clips:
             await self._problems.open(
-                SLUG,
-                subject=_subject(left.camera),
-                clips=left.clips,
-                size_bytes=left.size_bytes,
-                slot=left.slot,
+                SLUG, subject=subject, reason=_UNLISTED.format(slot=left.slot)
             )
+            return
+        await self._problems.open(
+            SLUG,
+            subject=subject,
+            clips=left.clips,
+            size_bytes=left.size_bytes,
+            slot=left.slot,
+        )
 
     async def _is_elsewhere(self, left: LeftOnCamera, *, hanging: set[str]) -> bool:
         for name, store in self._stores.items():

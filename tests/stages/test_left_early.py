@@ -134,6 +134,77 @@ async def test_a_clip_that_is_here_or_gone_was_not_left_on_its_camera(
         assert said(rig) == []
 
 
+def listed(docking: str, *, files: int = 0) -> facts.Listed:
+    """Return that a camera's files were listed."""
+    return facts.Listed(docking=docking, files=files, size_bytes=0, refused=0)
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_left_before_it_was_listed_is_said_until_it_was(tmp_path: Path) -> None:
+    """Nobody knows what is on it, so nobody can say that nothing is missing."""
+    again, later = "20261123T030000Z-00000001", "20261123T040000Z-00000001"
+    async with rig_at(tmp_path) as rig:
+        await rig.ledger.record(parts.docked(), left())
+        await rig.left_early.look()
+        assert said(rig) == []
+        await after_a_while(rig)
+        (problem,) = rig.problems.current()
+        assert (problem.slug, problem.subject) == ("camera-left-early", f"camera {parts.CAMERA}")
+        assert problem.reason == (
+            "It left before its files were listed, so nobody knows what is on it. "
+            "It was in slot A1 last."
+        )
+        await rig.ledger.record(parts.docked(again))
+        await rig.left_early.look()
+        assert said(rig, "problem-closed") == [f"camera {parts.CAMERA}"]
+        await rig.ledger.record(listed(again), left(docking=again))
+        await after_a_while(rig)
+        await rig.ledger.record(parts.docked(later), left(docking=later))
+        await after_a_while(rig)
+        assert said(rig) == 2 * [f"camera {parts.CAMERA}"]
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_of_a_camera_is_said_rather_than_that_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    """It was listed once, and clips on it were not copied; the time after it left too soon."""
+    async with rig_at(tmp_path) as rig:
+        await rig.ledger.record(
+            *camera(1), parts.docked(LATER, camera="BWC-1"), left(docking=LATER)
+        )
+        await after_a_while(rig)
+        (problem,) = rig.problems.current()
+        assert problem.reason.startswith("Clips on it of which there is no copy: 2 (101 bytes).")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("why", ["listed", "off", "continued", "rebuilt", "elsewhere"])
+async def test_a_camera_of_which_all_is_known_is_not_missed(tmp_path: Path, why: str) -> None:
+    """It was listed, its slot is off, it goes on behind that, its clips are here, or elsewhere."""
+    ends: dict[str, Sequence[facts.Fact]] = {
+        "listed": (listed(parts.DOCKING), left()),
+        "off": (facts.DockingPaused(docking=parts.DOCKING, reason=facts.SWITCHED_OFF),),
+        "continued": (
+            listed(parts.DOCKING),
+            facts.DockingPaused(docking=parts.DOCKING, reason=facts.SWITCHED_OFF),
+            facts.DockingContinued(
+                docking=LATER, camera="BWC-1", slot="A1", family="directory",
+                continues=parts.DOCKING,
+            ),
+            left(docking=LATER),
+        ),
+        "rebuilt": (parts.seen(2, camera="BWC-1"), parts.copied(2), parts.verified(2), left()),
+        "elsewhere": (left(),),
+    }  # fmt: skip
+    async with rig_at(tmp_path) as rig:
+        await rig.ledger.record(parts.docked(camera="BWC-1"), *ends[why])
+        if why == "elsewhere":
+            manifest(rig, station="B")
+        await after_a_while(rig)
+        assert said(rig) == []
+
+
 @pytest.mark.asyncio
 async def test_a_held_clip_is_looked_for_as_any_other(tmp_path: Path) -> None:
     """A person set it aside before it was copied, and its camera was taken away."""

@@ -76,6 +76,11 @@ FILLING: Final = (
     UPDATE store_copies SET state = 'doubted' WHERE clip > (SELECT max(number) - 100 FROM clips)
     """,
     "UPDATE dockings SET offloaded = 1 WHERE ended_at IS NULL",
+    "UPDATE dockings SET listed = 1",
+    """
+    INSERT INTO dockings (docking, camera, slot, family, started_at, ended_at)
+    VALUES ('A0000000', 'Z0000000', 'A1', 'f', 't', 't')
+    """,
     "UPDATE dockings SET wiped_unsaid = 1",
     f"""
     UPDATE dockings SET end_reason = '{SWITCHED_OFF}'

@@ -147,6 +147,17 @@ HOT_QUERIES: Final[dict[str, str]] = {
             AND {_IS_PAUSED})
         GROUP BY clips.camera ORDER BY clips.camera
         """,  # noqa: S608 - constants of this module
+    # Of a stay with clips more is known than that it ended unlisted: it was rebuilt from them. One
+    # that goes on behind a switched-off slot begins with what was there before.
+    "left unlisted": """
+        SELECT camera, docking, slot FROM dockings WHERE listed = 0 AND ended_at IS NOT NULL
+        AND continues IS NULL AND coalesce(end_reason, '') <> 'its slot was switched off'
+        AND NOT EXISTS (SELECT 1 FROM dockings AS other WHERE other.camera = dockings.camera
+            AND (other.docking > dockings.docking OR other.ended_at IS NULL))
+        AND NOT EXISTS (SELECT 1 FROM clips WHERE clips.docking = dockings.docking
+            AND clips.merged_into IS NULL)
+        ORDER BY docking
+        """,
     "without manifest": """
         SELECT * FROM dockings WHERE offloaded = 1 AND manifested = 0
         ORDER BY docking LIMIT :limit

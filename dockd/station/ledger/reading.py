@@ -391,8 +391,15 @@ def paused_dockings(connection: sqlite3.Connection) -> list[DockingRow]:
 
 
 def left_on_cameras(connection: sqlite3.Connection) -> list[LeftOnCamera]:
-    """Return the cameras that left with clips of which there is no whole copy, and are away."""
-    return [LeftOnCamera(**row) for row in _all(connection, "left on cameras")]
+    """Return the cameras that left with what has no whole copy, or before they were listed."""
+    left = [LeftOnCamera(**row) for row in _all(connection, "left on cameras")]
+    told = {one.camera for one in left}
+    unlisted = [
+        LeftOnCamera(**row, clips=0, size_bytes=0)
+        for row in _all(connection, "left unlisted")
+        if row["camera"] not in told
+    ]
+    return [*left, *unlisted]
 
 
 def without_manifest(connection: sqlite3.Connection, limit: int) -> list[DockingRow]:

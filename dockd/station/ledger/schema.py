@@ -98,6 +98,11 @@ _CURVES: Final = (
     "ALTER TABLE dockings ADD COLUMN battery_said TEXT",
 )
 
+_UNLISTED: Final = (
+    # The few stays that ended before anybody knew what was on the camera.
+    "CREATE INDEX dockings_unlisted ON dockings (listed, docking) WHERE listed = 0",
+)
+
 MIGRATIONS: Final = (
     Migration(1, FIRST),
     Migration(2, _REPEATED_AND_CLEARED),
@@ -110,4 +115,5 @@ MIGRATIONS: Final = (
     Migration(9, _PRIORITISED),
     Migration(10, _READS),
     Migration(11, _CURVES),
+    Migration(12, _UNLISTED),
 )
