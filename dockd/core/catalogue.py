@@ -361,8 +361,8 @@ _CAMERAS: Final = (
         "fail",
         "station",
         sentence="Cameras are docked, and nothing is copied of any.",
-        reason="Of {docked} docked cameras none is ready, and nothing was read of any for "
-        "{minutes} min.",
+        reason="Of {docked} docked cameras {waiting} are not copied, and nothing was read of any "
+        "for {minutes} min.",
         next_step="Look at what `dockd status` says of slots and spool, then `dockd doctor`.",
     ),
     _found(

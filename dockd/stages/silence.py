@@ -11,6 +11,7 @@ from dockd.stages.problems import ProblemBoard
 
 LOOK_S: Final = 30.0
 STILL_S: Final = 900.0
+_AT_WORK: Final = frozenset({SlotState.SETTLING, SlotState.OFFLOADING})
 
 
 class Silence:
@@ -61,10 +62,13 @@ def of_the_rack(board: SlotBoard, *, problems: ProblemBoard, clock: Clock) -> Si
     """Return the watch over a station that copies nothing although cameras are docked."""
 
     def due() -> Mapping[str, int] | None:
-        docked = [slot for slot in board.snapshots() if slot.camera is not None]
-        if not docked or any(slot.state is SlotState.READY for slot in docked):
+        states = [slot.state for slot in board.snapshots() if slot.camera is not None]
+        waiting = sum(state is not SlotState.READY for state in states)
+        # A spare that stands here for days is no sign that the next one is copied. A camera at
+        # fault has a problem of its own, and is the station's where it is so with all of them.
+        if not waiting or (_AT_WORK.isdisjoint(states) and SlotState.READY in states):
             return None
-        return {"docked": len(docked)}
+        return {"docked": len(states), "waiting": waiting}
 
     return Silence(
         "station-silent",

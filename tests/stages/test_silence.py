@@ -62,7 +62,7 @@ async def test_a_rack_of_which_nothing_is_copied_is_an_alarm(scene: _Scene) -> N
     dock(board, "A2", SlotEvent.FAULTED)
     assert await scene.passes(watch, seconds=STILL_S - LOOK_S) == []
     assert await scene.passes(watch, seconds=2 * LOOK_S) == [
-        "Of 2 docked cameras none is ready, and nothing was read of any for 15 min."
+        "Of 2 docked cameras 2 are not copied, and nothing was read of any for 15 min."
     ]
     assert health_of(problems=scene.problems.current()) == "fail"
     board.read("A1", size_bytes=1)
@@ -81,6 +81,24 @@ async def test_a_rack_that_is_ready_or_empty_is_quiet_and_well(scene: _Scene) ->
     board.left("A1")
     assert await scene.passes(watch, seconds=STILL_S + LOOK_S) != []
     board.left("A2")
+    assert await scene.passes(watch, seconds=LOOK_S) == []
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_is_ready_silences_no_alarm_for_the_others(scene: _Scene) -> None:
+    """A spare stands in the rack for days; one that came since and is not copied is an alarm."""
+    board = SlotBoard({})
+    watch = silence.of_the_rack(board, problems=scene.problems, clock=scene.clock)
+    dock(board, "A1", SlotEvent.IDENTIFIED, SlotEvent.OFFLOADED)
+    assert await scene.passes(watch, seconds=2 * STILL_S) == []
+    dock(board, "A2", SlotEvent.IDENTIFIED)
+    dock(board, "A3")
+    assert await scene.passes(watch, seconds=STILL_S + LOOK_S) == [
+        "Of 3 docked cameras 2 are not copied, and nothing was read of any for 15 min."
+    ]
+    for slot in ("A2", "A3"):
+        board.event(slot, SlotEvent.FAULTED)
+    # What is wrong with a single camera is said of that one.
     assert await scene.passes(watch, seconds=LOOK_S) == []
 
 
