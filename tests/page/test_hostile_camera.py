@@ -49,6 +49,20 @@ def answered(process: StationProcess, path: str) -> str:
     return answer.content.decode()
 
 
+def streamed(process: StationProcess, *, until: str) -> str:
+    """Return what a follower is told who wants all of the record, up to some event."""
+    listen = process.get("/v1/status")["listen"]
+    told: list[str] = []
+    with httpx2.stream(
+        "GET", f"http://{listen}/v1/events", headers={"last-event-id": "0"}, timeout=60
+    ) as answer:
+        for line in answer.iter_lines():
+            told.append(line)
+            if until in line:
+                return "\n".join(told)
+    raise AssertionError(f"the stream ended without {until}")
+
+
 def exported(process: StationProcess, docking: str, folder: Path) -> str:
     """Return all that an export says: its files' names, its manifests and its lists of hashes."""
     folder.mkdir()
@@ -74,6 +88,10 @@ def spoken(process: StationProcess, heard: Heard, folder: Path) -> Mapping[str, 
         "/v1/clips/{id}": answered(process, f"/v1/clips/{clip['id']}"),
         "/v1/cameras": answered(process, f"/v1/cameras/{camera}"),
         "/v1/dockings": answered(process, "/v1/dockings"),
+        "/v1/slots": answered(process, "/v1/slots"),
+        "/v1/problems": answered(process, "/v1/problems"),
+        "/v1/events": streamed(process, until="clip-wiped"),
+        "/readyz": answered(process, "/readyz"),
         "mqtt": "\n".join(
             part for topic, payload, _ in heard.messages for part in (topic, payload.decode())
         ),
@@ -108,11 +126,11 @@ async def test_a_hostile_camera_is_only_ever_text(chromium: str, tmp_path: Path)
             process.stop()
     for surface, text in {**said, "page": shown}.items():
         # JSON is for programs: it keeps a name as it is, and in it no control character is bare.
-        obeyed = _BARE if surface.startswith(("/v1/", "mqtt")) else _CONTROLS
+        obeyed = _BARE if surface.startswith(("/v1/", "/readyz", "mqtt")) else _CONTROLS
         assert not obeyed.search(text), (surface, obeyed.search(text))
         if obeyed is _CONTROLS:
             assert not _TURNING.search(text), (surface, _TURNING.search(text))
-    for surface in said.keys() - {"/metrics", "dockd completeness"}:
+    for surface in said.keys() - {"/metrics", "dockd completeness", "/v1/problems", "/readyz"}:
         assert "BWC" in said[surface], surface
     assert "BWC" not in said["/metrics"]
     assert "u202egpj" in said["dockd explain"]

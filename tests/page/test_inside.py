@@ -102,12 +102,16 @@ async def test_the_keyboard_is_enough(chromium: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [("light", browser.KIOSK), ("dark", browser.KIOSK), ("dark", browser.PHONE)],
+)
 async def test_axe_finds_nothing_serious(
-    chromium: str, tmp_path: Path, scheme: Literal["light", "dark"]
+    chromium: str, tmp_path: Path, scheme: Literal["light", "dark"], size: tuple[int, int]
 ) -> None:
     """Neither on the rack in all its states, nor on the pages of a docking and a camera."""
     async with looking(chromium, tmp_path, scheme=scheme) as seen:
+        await seen.page.set_viewport_size({"width": size[0], "height": size[1]})
         await noted(seen.station, points=3)
         await seen.station.problems.open("store-unreachable", subject="store x", reason="x")
         await seen.station.problems.open("spool-full", subject="spool", reason="x")
