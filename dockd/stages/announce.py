@@ -14,6 +14,7 @@ from dockd.core import backoff, facts
 from dockd.core.announcement import Topics, encoded
 from dockd.core.backoff import Backoff
 from dockd.core.outbox import Batch, Outbox
+from dockd.core.printable import printable
 from dockd.errors import DockdError, MqttRefused
 from dockd.ports import answers
 from dockd.ports.broker import Broker, BrokerLine
@@ -70,7 +71,7 @@ class Announce:
             elif isinstance(fact, facts.ProblemClosed):
                 ended = answers.ProblemEnded(
                     slug=fact.slug,
-                    subject=fact.subject,
+                    subject=printable(fact.subject),
                     time=self._now(),
                     lasted_s=fact.lasted_s,
                     times=fact.times,
@@ -83,8 +84,9 @@ class Announce:
             slug=fact.slug,
             severity=fact.severity,
             since=self._now(),
-            subject=fact.subject,
-            reason=fact.reason,
+            # In the words in which the state has it, so that each is found in the other.
+            subject=printable(fact.subject),
+            reason=printable(fact.reason),
             owner=fact.owner,
             next=fact.next_step,
         )

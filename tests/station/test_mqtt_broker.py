@@ -17,6 +17,7 @@ from dockd.errors import MqttRefused, MqttUnreachable
 from dockd.ports import answers
 from dockd.ports.broker import Told
 from dockd.ports.station import Order, UplinkOrder
+from dockd.stages import describe
 from dockd.stages.announce import SUBJECT, Announce
 from dockd.stages.heed import Heed
 from dockd.station.central.commands import CommandSeal
@@ -36,18 +37,7 @@ class View:
         self._rig = rig
 
     async def status(self) -> answers.StatusReport:
-        problems = tuple(
-            answers.ProblemReport(
-                slug=found.slug,
-                severity=found.severity,
-                since=found.since,
-                subject=found.subject,
-                reason=found.reason,
-                owner=found.owner,
-                next=found.next_step,
-            )
-            for found in self._rig.problems.current()
-        )
+        problems = tuple(map(describe.problem_report, self._rig.problems.current()))
         nothing: dict[str, Any] = dict.fromkeys(answers.StatusReport.__dataclass_fields__)
         return answers.StatusReport(**{**nothing, "slots": (), "problems": problems})
 
@@ -138,6 +128,23 @@ async def test_a_thousand_problems_that_flap_end_in_what_is_true(tmp_path: Path)
         ("clip 0000000000000000", "closed"),
         ("clip 0000000000000001", "opened"),
     ]
+
+
+async def test_a_problem_is_told_in_the_words_in_which_the_state_has_it(tmp_path: Path) -> None:
+    """Whoever hears of its end finds it in the state of before, whatever its camera is called."""
+    subject, topic = "camera B\\W\u202eC\x1b", f"{TOPICS.root}/problems"
+    with mosquitto(tmp_path) as broker, listening(broker) as heard:
+        async with rig_at(tmp_path) as rig, announcing(rig, broker_at(broker.port)):
+            await rig.problems.open("clip-gone", subject=subject, reason="\u202ea\\b")
+            await until(lambda: (heard.last(TOPICS.state) or {}).get("problems"), "it is shown")
+            await until(lambda: heard.last(topic), "it is told of")
+            state = heard.last(TOPICS.state)
+            assert state is not None
+            (shown,) = state["problems"]
+            assert heard.last(topic) == {"change": "opened", **shown}
+            await rig.problems.clear("clip-gone", subject=subject)
+            await until(lambda: len(heard.of(topic)) > 1, "its end is told")
+            assert heard.last(topic)["subject"] == shown["subject"] == "camera B\\\\W\\u202eC\\x1b"
 
 
 async def test_a_long_outage_keeps_the_newest(tmp_path: Path) -> None:
