@@ -45,6 +45,23 @@ async def test_the_station_itself_is_asked_by_its_own_name(
 
 
 @pytest.mark.asyncio
+async def test_no_browser_takes_an_answer_for_a_page(tmp_path: Path) -> None:
+    """Answers and refusals hold names as cameras gave them: each is its type and no other, once."""
+    async with answering(tmp_path) as station:
+        for path in (
+            "/",
+            "/v1/status",
+            "/metrics",
+            "/healthz",
+            "/openapi.json",
+            "/v1/clips/x",
+            "/x",
+        ):
+            answer = await station.by_tcp.get(path)
+            assert answer.headers.get_list("x-content-type-options") == ["nosniff"], path
+
+
+@pytest.mark.asyncio
 async def test_a_probe_without_a_name_is_answered(tmp_path: Path) -> None:
     """HTTP/1.0 has no Host, and no browser speaks it: a simple probe is let in."""
     async with answering(tmp_path) as station, connected(station) as (reader, writer):

@@ -1,4 +1,4 @@
-"""The edge of the application: who may ask what on which listener, and the Date of the answer."""
+"""The edge of the application: who may ask what on which listener, and what every answer has."""
 
 import asyncio
 import http
@@ -86,7 +86,8 @@ class Edge:
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 date = format_datetime(self._clock.now(), usegmt=True)
-                added = [(b"date", date.encode())]
+                # Names of cameras stand in answers as they are: no browser may take one for a page.
+                added = [(b"date", date.encode()), (b"x-content-type-options", b"nosniff")]
                 if not is_known:
                     # Nobody holds a connection who may not read: there are only so many.
                     added.append((b"connection", b"close"))

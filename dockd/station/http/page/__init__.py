@@ -27,7 +27,6 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), usb=()",
     "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
     # Asked for anew each time, and not sent again while it is the same: an upgrade shows at once.
     "cache-control": "no-cache",
 }
