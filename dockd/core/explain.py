@@ -24,6 +24,7 @@ class Situation:
     ``stores`` are those configured now, ``transfers`` the clip's by store. ``problems`` are the
     open ones of anything the clip may depend on. ``wiping`` is false when nothing is ever cleared.
     ``turn`` is when its turn on the uplink is, None when it has none or nobody can tell.
+    ``copied_in_s`` is when all that is on its docked camera is copied, None when nobody can tell.
     """
 
     clip: Clip
@@ -35,6 +36,7 @@ class Situation:
     problems: Sequence[Problem]
     wiping: bool
     turn: Turn | None = None
+    copied_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +124,13 @@ def _not_copied(situation: Situation) -> Explanation | None:
     if situation.place is not Place.SEEN:
         return None
     if situation.docked:
+        left_s = situation.copied_in_s
+        about = "" if left_s is None else f"; all of its camera is, in {duration(left_s)}"
         return Explanation(
-            reason="The clip waits for its turn to be copied, or is being copied.",
+            reason=f"The clip waits for its turn to be copied, or is being copied{about}.",
             owner="station",
             next_step="Leave the camera in its slot until the slot says take.",
+            eta_s=left_s,
         )
     return Explanation(
         reason="The camera left before the clip was copied whole.",

@@ -26,7 +26,7 @@ from dockd.ports.clock import Clock
 from dockd.ports.ledger import ClipFilter, Completeness, DockingRow, Ledger, Queue, Tally
 from dockd.ports.spool import Space, Spool
 from dockd.ports.station import ClipQuery, HealthDocument, Measurements
-from dockd.stages import describe
+from dockd.stages import copying, describe
 from dockd.stages.board import SlotBoard, SlotSnapshot
 from dockd.stages.charge import Charge
 from dockd.stages.gaps import Gaps
@@ -246,6 +246,7 @@ class Report:
         """Return some clips as they are shown, after one question to the ledger for all of them."""
         set_aside, sent = await self._set_aside(), await self._ledger.sent(clips)
         docked = {slot.docking for slot in self._board.snapshots()}
+        copied_in_s = await self._copied_in_s(clips)
         problems, now = self._problems.current(), self._clock.now()
         reports = []
         for clip in clips:
@@ -260,6 +261,7 @@ class Report:
                 problems=problems,
                 wiping=self.policy.wiping,
                 turn=await self._turn(clip) if at is Place.VERIFIED else None,
+                copied_in_s=copied_in_s.get(clip.docking),
             )
             report = describe.clip_report(
                 clip,
@@ -270,6 +272,18 @@ class Report:
             )
             reports.append(report)
         return reports
+
+    async def _copied_in_s(self, clips: Sequence[Clip]) -> Mapping[str, float | None]:
+        """Return how long each docking takes to copy that any of some clips is in, where docked."""
+        wanted = {clip.docking for clip in clips}
+        slots = {one.docking: one for one in self._board.snapshots() if one.docking in wanted}
+        if not slots:
+            return {}
+        tallies = await self._ledger.tallies(list(slots))
+        return {
+            docking: copying.seconds_left(slots[docking], tally=tally, now=self._clock.now())
+            for docking, tally in tallies.items()
+        }
 
     async def _turn(self, clip: Clip) -> Turn | None:
         """Return when it is sent to the first store that is still to have it."""

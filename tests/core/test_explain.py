@@ -125,6 +125,18 @@ def test_a_clip_on_its_way_says_how_far_it_is() -> None:
     assert "1 of 3 parts" in explanation.reason
 
 
+def test_a_clip_that_is_to_be_copied_says_when_it_is() -> None:
+    """As far as anybody can tell; without a camera there is no time."""
+    explanation = explain(situation(Place.SEEN, copied_in_s=840.0))
+    assert explanation is not None
+    assert "all of its camera is, in about 14 minutes" in explanation.reason
+    assert explanation.eta_s == 840.0
+    for untold in (situation(Place.SEEN), situation(Place.SEEN, docked=False, copied_in_s=840.0)):
+        explanation = explain(untold)
+        assert explanation is not None
+        assert explanation.eta_s is None
+
+
 def test_a_problem_elsewhere_is_not_the_reason() -> None:
     """Only a problem of what the clip needs next is given as its reason."""
     elsewhere = problem(

@@ -4,12 +4,14 @@ import asyncio
 import os
 import socket
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dockd.core import facts
 from dockd.core.catalogue import CATALOGUE
+from dockd.core.slot import SlotEvent
 from dockd.errors import SpoolReadOnly
 from dockd.station.http import listeners
 from dockd.station.http.listeners import ListenerRefused
@@ -87,6 +89,28 @@ async def test_a_clip_has_its_exact_shape_and_its_history(tmp_path: Path) -> Non
                 "clip-seen", "clip-copied", "clip-verified",
             ]  # fmt: skip
             assert clip["history"][0].keys() == {"seq", "time", "kind", "fields"}
+
+
+@pytest.mark.asyncio
+async def test_a_clip_on_a_docked_camera_tells_when_it_is_copied(tmp_path: Path) -> None:
+    """By what was read of its camera since it was docked; before that, or behind it, nobody can."""
+    async with answering(tmp_path) as station:
+        await station.ledger.record(parts.docked(), parts.seen(1), parts.seen(2, size_bytes=500))
+        camera_in(station.board)
+        station.board.event("A1", SlotEvent.IDENTIFIED)
+        path = f"/v1/clips/{(await station.ledger.clip(1)).id}"
+        assert (await station.ask(path))["eta"] is None
+        station.clock.advance(100)
+        assert (await station.ask(path))["eta"] is None
+        station.board.read("A1", size_bytes=100)
+        clip = await station.ask(path)
+        began = datetime.strptime(parts.DOCKING[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        passed_s = (station.clock.now() - began).total_seconds()
+        expected = station.clock.now() + timedelta(seconds=6 * passed_s)
+        assert clip["eta"] == f"{expected:%Y-%m-%dT%H:%M:%SZ}"
+        assert "all of its camera is, in about" in clip["reason"]
+        station.board.event("A1", SlotEvent.FAULTED)
+        assert (await station.ask(path))["eta"] is None
 
 
 @pytest.mark.asyncio
