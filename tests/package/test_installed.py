@@ -79,6 +79,21 @@ def test_a_new_station_runs_and_says_what_it_lacks(debian: Debian) -> None:
     assert debian.path("/var/lib/dockd/ledger.sqlite3").stat().st_size > 0
 
 
+def test_root_s_doctor_sees_what_the_daemon_may_not(debian: Debian) -> None:
+    """Of two tokens, the one that is root's alone is found; the spool is the daemon's as it is."""
+    token, settings = debian.path("/etc/dockd/token"), debian.path("/etc/dockd/dockd.d/token.toml")
+    token.write_text("as long as it has to be")
+    settings.write_text('http.token_file = "/etc/dockd/token"\nspool.reserve = 1\n')
+    for mode, is_found in ((0o600, True), (0o644, False)):
+        token.chmod(mode)
+        told = debian.run("dockd", "doctor", "--json", check=False)
+        findings = json.loads(told.stdout)["findings"]
+        said = {finding["finding"]: finding["well"] for finding in findings}
+        assert any(one.startswith("looked at as dockd, with capabilities 0000") for one in said)
+        assert ("/etc/dockd/token cannot be read: Permission denied" in said) is is_found, said
+        assert not any("/var/lib/dockd cannot be written" in one for one in said), said
+
+
 def test_every_unit_is_enabled(installed: Debian) -> None:
     """The station comes up by itself after the next boot."""
     for unit, target in WANTED_BY.items():
