@@ -383,6 +383,7 @@ async def test_a_slots_light_is_its_advice(tmp_path: Path) -> None:
         await it.offloaded(1)
 
         async def shows(light: Light) -> None:
+            told: tuple[object, ...] = ()
             # Between two listings, of which the rig makes many.
             for _ in range(1200):
                 await it.charge.turn()
