@@ -4,6 +4,7 @@ asyncio's own executor joins its threads when the interpreter exits, and a threa
 kernel (a read from a camera that was pulled) would then hold the shutdown for good.
 """
 
+import _thread
 import asyncio
 import threading
 from collections.abc import Callable
@@ -43,7 +44,9 @@ async def in_thread(
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, daemon=True, name=getattr(work, "__name__", "work")).start()
+    # `Thread.start` waits until the thread runs, which beside threads that hash and write is
+    # milliseconds in which the whole loop stands still. Such a thread is never joined either.
+    _thread.start_new_thread(run, ())
     return await outcome
 
 
