@@ -388,6 +388,20 @@ def test_a_port_that_does_not_follow_is_watched_for_danger_all_the_same() -> Non
     assert problem.reason.endswith(": its port is cut.")
 
 
+def test_what_a_port_was_told_before_it_ceased_to_follow_is_void() -> None:
+    """Once it follows it is told anew, and not accused of what it was told long ago."""
+    waiting = view(presence=Presence.UNKNOWN, port=off())
+    told = plan([waiting], policy=policy(), now=moment(0), memory=PlanMemory())
+    assert order_of(told).mode is PortMode.SYNC
+    deaf = plan(
+        [replace(waiting, follows=False)], policy=policy(), now=moment(5), memory=told.memory
+    )
+    assert deaf.memory.slots["A1"].ordered_on is None
+    again = plan([waiting], policy=policy(), now=moment(3600), memory=deaf.memory)
+    assert order_of(again).mode is PortMode.SYNC
+    assert again.problems == ()
+
+
 def test_a_port_that_stays_off_is_not_said_to_be_without_its_cut() -> None:
     """Whatever it is told, a port that reads as off charges nobody."""
     dark = view(port=off(), presence=Presence.UNKNOWN, follows=False, temperature_c=46.0)

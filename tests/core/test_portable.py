@@ -56,6 +56,13 @@ def test_an_ordinary_name_stays_as_it_is() -> None:
         assert component(name.encode()) == name
 
 
+def test_a_long_name_keeps_its_kind() -> None:
+    """What opens it goes by that; a kind that is long itself is cut with the name."""
+    assert component(b"x" * 300 + b".MP4").endswith(".MP4")
+    assert component(b"x" * 300 + b".MP4") != component(b"x" * 301 + b".MP4")
+    assert "." not in component(b"x." + b"y" * 300)[2:]
+
+
 @given(first=NAMES, second=NAMES)
 def test_two_names_are_two_names(first: bytes, second: bytes) -> None:
     """What is escaped or cut is told apart still."""
