@@ -41,14 +41,12 @@ class Stage:
         moved: How many bytes have gone this way, as QEMU or the guest's kernel counts them.
         begun: Which clips the ledger has on this way and not at its end (SQL).
         cuts: After how many bytes the power goes, each time.
-        footage_bytes: How much there is to begin with, where that is enough for the cut.
     """
 
     begin: Callable[[Rack, Camera, int], None]
     moved: Callable[[Rack], int]
     begun: str
     cuts: Sequence[int]
-    footage_bytes: int = FOOTAGE_BYTES
 
 
 def _copy(station: Rack, camera: Camera, _: int) -> None:
@@ -106,8 +104,6 @@ STAGES: Final[Mapping[str, Stage]] = {
         "camera_copy = 'wiping'",
         # All that an exFAT writes to forget four clips is a few KiB.
         cuts=[1, 1 * _KIB, 8 * _KIB, 2 * _KIB, 32 * _KIB],
-        # All of it is copied, read back and sent before anything is deleted.
-        footage_bytes=2 * MIB,
     ),
 }
 FAMILIES: Final[Sequence[Family]] = ("vfat", "exfat")
@@ -149,7 +145,7 @@ def test_the_power_goes_while_bytes_are_in_flight(
                 folder.mkdir()
                 saved.go_back(spooled.machine)
                 station = replace(spooled, dock=Dock(spooled.machine))
-                camera = _camera(folder, stage, cut)
+                camera = _camera(folder, cut=cut, at_bytes=stage.cuts[cut])
                 moved = _cut(station, camera, stage, stage.cuts[cut])
                 told = f"{name:<10}{moved} bytes on, %d bytes of clips in flight ({camera.family})"
                 look = _look_at(station, camera, stage, folder=folder)
@@ -166,9 +162,9 @@ def test_every_stage_is_cut_often_enough() -> None:
     assert all(len(stage.cuts) >= CUTS for stage in STAGES.values())
 
 
-def _camera(folder: Path, stage: Stage, cut: int) -> Camera:
+def _camera(folder: Path, *, cut: int, at_bytes: int) -> Camera:
     """Make the camera of one cut: with a few clips, with very many, or with one in two parts."""
-    size_bytes = stage.footage_bytes if stage.cuts[cut] < FOOTAGE_BYTES else 20 * MIB
+    size_bytes = FOOTAGE_BYTES if at_bytes < FOOTAGE_BYTES else 20 * MIB
     count = 1 if size_bytes > FOOTAGE_BYTES else 64 if cut == 1 else 4
     items = (*clips(seed=cut, count=count, total_bytes=size_bytes), *SETTINGS)
     # Its folder's number: a camera of its own for each cut, also for one that is made again.
