@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -31,6 +32,7 @@ EMPTY = "DCIM/100MEDIA/0003.MP4"
 BIG_BYTES = 40 * MIB + 12_345
 JOURNEY: Mapping[str, int] = {BIG: BIG_BYTES, SMALL: 100_001, EMPTY: 0}
 
+_WALK_S = 1.0
 # No file, one that nothing was written to, one whose first change was cut off and is to be undone.
 _NO_LEDGER = ("unable to open", "no such table", "attempt to write a readonly database")
 
@@ -139,6 +141,8 @@ class World:
 
     def hand_over(self, serial: str, other: "World") -> None:
         """Carry a camera that is not docked to another station; what was on it goes along."""
+        # Which docking was later is told by their seconds, and nobody walks faster than that.
+        time.sleep(_WALK_S)
         home = self._homes.pop(serial)
         other._homes[serial] = home.rename(other._shelf / serial)
         other.originals += [one for one in self.originals if one.serial == serial]
