@@ -52,6 +52,6 @@ def test_more_ports_are_never_worse() -> None:
 
 def test_in_a_short_night_the_plan_has_no_fewer_cameras_ready_than_first_come() -> None:
     """One night of a seed: within the bound, within the budget, and not fewer than the peer."""
-    ours, today = (simulate(1, SHORT, decider=each, nights=1) for each in (plan_of, today_of))
+    ours, today = (simulate(1, scene=SHORT, decider=each, nights=1) for each in (plan_of, today_of))
     assert today.ready <= ours.ready <= ours.possible
     assert ours.peak_w <= SHORT.budget_w
