@@ -37,7 +37,7 @@ def run_as(user: str, arguments: Sequence[str]) -> int:
     """Run a command line of dockd's as another user, with this one's output; return its status."""
     account = pwd.getpwnam(user)
     group = account.pw_gid
-    if user == DAEMON_USER and _is_group(DAEMON_GROUP):
+    if user == DAEMON_USER and _is_there(grp.getgrnam, DAEMON_GROUP):
         group = grp.getgrnam(DAEMON_GROUP).gr_gid
     # The folder that root is in may be closed to that user, and nothing in it is dockd's.
     flag = "-I" if sys.flags.isolated else "-P"
@@ -60,16 +60,12 @@ def name_of(uid: int) -> str:
 
 
 def _is_known(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
+    return _is_there(pwd.getpwnam, user)
 
 
-def _is_group(name: str) -> bool:
+def _is_there(find: Callable[[str], object], name: str) -> bool:
     try:
-        grp.getgrnam(name)
+        find(name)
     except KeyError:
         return False
     return True

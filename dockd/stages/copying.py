@@ -1,14 +1,12 @@
 """How long it takes still until all that is on a docked camera is copied."""
 
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
+from dockd.core import naming
 from dockd.core.clip import Place
 from dockd.core.slot import SlotState
 from dockd.ports.ledger import Tally
 from dockd.stages.board import SlotSnapshot
-
-_BEGAN: Final = "%Y%m%dT%H%M%SZ"
 
 
 def seconds_left(snapshot: SlotSnapshot, *, tally: Tally, now: datetime) -> float | None:
@@ -19,8 +17,7 @@ def seconds_left(snapshot: SlotSnapshot, *, tally: Tally, now: datetime) -> floa
     """
     if snapshot.docking is None or snapshot.state is not SlotState.OFFLOADING:
         return None
-    began = datetime.strptime(snapshot.docking.partition("-")[0], _BEGAN).replace(tzinfo=UTC)
-    passed_s = (now - began).total_seconds()
+    passed_s = (now - naming.docked_at(snapshot.docking)).total_seconds()
     # Nothing was read yet, or the wall clock was set back since.
     if passed_s <= 0 or not snapshot.bytes_read:
         return None

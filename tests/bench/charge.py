@@ -91,22 +91,22 @@ def measure(bench: Bench) -> list[Row]:
     ]
     above80 = [each.above80_h for each in long]
     above80_today = [each.above80_h for each in long_today]
+
+    def against_today(
+        name: str, values: list[float], today: list[float], *, unit: str, goal: str, scene: Scene
+    ) -> Row:
+        peer = Peer(name=_TODAY, values=today, command=_TODAY_SAID)
+        return bench.row(name, values=values, unit=unit, goal=goal, command=_said(scene), peer=peer)
+
     return [
         bench.row(
             "charge.ready",
-            values=[100 * each.ready / each.possible for each in long],
+            values=[_ready_percent(each) for each in long],
             unit="% of the possible",
             goal=">=99.5",
             command=_said(LONG),
         ),
-        bench.row(
-            "charge.above80",
-            values=above80,
-            unit="h",
-            goal="<=0.7",
-            command=_said(LONG),
-            peer=Peer(name=_TODAY, values=above80_today, command=_TODAY_SAID),
-        ),
+        against_today("charge.above80", above80, above80_today, unit="h", goal="<=0.7", scene=LONG),
         bench.row(
             "charge.above80_worst_seed",
             values=[
@@ -117,45 +117,37 @@ def measure(bench: Bench) -> list[Row]:
             command=_said(LONG),
         ),
         # What a camera needs to be ready it needs whoever charges it: the gain is in the time.
-        bench.row(
+        against_today(
             "charge.high_energy",
-            values=[each.high_wh for each in long],
+            [each.high_wh for each in long],
+            [each.high_wh for each in long_today],
             unit="Wh above 80 %",
             goal="<=1.1",
-            command=_said(LONG),
-            peer=Peer(
-                name=_TODAY, values=[each.high_wh for each in long_today], command=_TODAY_SAID
-            ),
+            scene=LONG,
         ),
         # Within one and the same budget.
-        bench.row(
+        against_today(
             "charge.peak",
-            values=[each.peak_w for each in long],
+            [each.peak_w for each in long],
+            [each.peak_w for each in long_today],
             unit="W",
             goal="<=1.05",
-            command=_said(LONG),
-            peer=Peer(
-                name=_TODAY, values=[each.peak_w for each in long_today], command=_TODAY_SAID
-            ),
+            scene=LONG,
         ),
         bench.row(
             "charge.ready_short",
-            values=[100 * each.ready / each.possible for each in short],
+            values=[_ready_percent(each) for each in short],
             unit="% of the possible",
             goal=">=99.5",
             command=_said(SHORT),
         ),
-        bench.row(
+        against_today(
             "charge.ready_short.first_come",
-            values=[100 * each.ready / each.possible for each in short],
+            [_ready_percent(each) for each in short],
+            [_ready_percent(each) for each in short_today],
             unit="% of the possible",
             goal=">1",
-            command=_said(SHORT),
-            peer=Peer(
-                name=_TODAY,
-                values=[100 * each.ready / each.possible for each in short_today],
-                command=_TODAY_SAID,
-            ),
+            scene=SHORT,
         ),
         bench.row(
             "charge.over_budget",
@@ -165,6 +157,10 @@ def measure(bench: Bench) -> list[Row]:
             command=f"{_said(LONG)}; {_said(SHORT)}",
         ),
     ]
+
+
+def _ready_percent(weeks: Weeks) -> float:
+    return 100 * weeks.ready / weeks.possible
 
 
 _TODAY: Final = "first come first served"
